@@ -1,0 +1,1 @@
+"""The change set: sessions, staging, history, conflicts, landing."""

@@ -1,0 +1,138 @@
+"""The only file that starts git: a scrubbed environment, bytes in and bytes out, one error shape.
+
+Git variables of the caller leak into every child when slip runs inside a hook, an alias
+(``git slip``) or a rebase ``exec``: GIT_INDEX_FILE would make a child write the user's half-made
+commit index, GIT_OBJECT_DIRECTORY would hide objects. So all of ``GIT_*`` is dropped but for
+identity, configuration that the user passed (``git -c``), and transport and trace settings.
+
+Children run no hooks and no fsmonitor unless the caller says so; landing says so in one place.
+User text reaches argument lists only after ``--`` or ``--end-of-options``.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from typing import IO, NamedTuple
+
+from slipstream_git.errors import SlipError
+
+KEPT_VARIABLES = frozenset(
+    {
+        "GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_AUTHOR_DATE",
+        "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "GIT_COMMITTER_DATE",
+        "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_COUNT",
+        "GIT_CONFIG_PARAMETERS", "GIT_CEILING_DIRECTORIES", "GIT_DISCOVERY_ACROSS_FILESYSTEM",
+        "GIT_EXEC_PATH", "GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS", "GIT_TRACE",
+        "GIT_ATTR_NOSYSTEM", "GIT_EDITOR", "GIT_DEFAULT_HASH",
+    }
+)  # fmt: skip
+KEPT_PREFIXES = ("GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_")
+LOCATION_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE")
+
+# Hooks: landing alone decides which run (contract, section 5). fsmonitor: a program named by
+# repository configuration, started by any command that reads the index (CVE-2022-24765 class).
+NO_CODE_FROM_CONFIG = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
+
+
+class Output(NamedTuple):
+    status: int
+    out: bytes
+    err: bytes
+
+    @property
+    def said(self) -> str:
+        """What git printed on stderr, as one line fit for an error message."""
+        lines = self.err.decode("utf-8", "replace").strip().splitlines()
+        return "; ".join(line.strip() for line in lines if line.strip())
+
+
+def scrubbed(env: Mapping[str, str], *, keep_location: bool = False) -> dict[str, str]:
+    """The environment a git child gets: see the head of this file."""
+    location = LOCATION_VARIABLES if keep_location else ()
+    kept = {
+        name: value
+        for name, value in env.items()
+        if not name.startswith("GIT_")
+        or name in KEPT_VARIABLES
+        or name in location
+        or name.startswith(KEPT_PREFIXES)
+    }
+    # Messages are parsed in few places, but they are shown in many: one language for all.
+    kept |= {"LC_ALL": "C", "LANGUAGE": "", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
+    return kept
+
+
+class Git:
+    """Runs git in one directory of one repository.
+
+    directory: where ``-C`` points; a worktree's root or a git directory.
+    env: the caller's whole environment; scrubbed here.
+    """
+
+    def __init__(self, directory: str, env: Mapping[str, str], *, discovering: bool = False):
+        self.directory = directory
+        self._env = scrubbed(env, keep_location=discovering)
+
+    def at(self, directory: str) -> Git:
+        """The same git, run somewhere else."""
+        other = Git.__new__(Git)
+        other.directory = directory
+        other._env = self._env
+        return other
+
+    def run(
+        self,
+        *arguments: str | bytes,
+        stdin: bytes = b"",
+        env: Mapping[str, str] | None = None,
+        accept: Sequence[int] = (0,),
+    ) -> Output:
+        """Run git to its end. Raises `git-failed` when its exit status is not in ``accept``."""
+        try:
+            done = subprocess.run(
+                self._command(arguments),
+                input=stdin,
+                capture_output=True,
+                env=self._env | dict(env or {}),
+                check=False,
+            )
+        except OSError as fault:
+            raise _cannot_start(fault) from None
+        output = Output(done.returncode, done.stdout, done.stderr)
+        if output.status not in accept:
+            verb = next((str(a) for a in arguments if not str(a).startswith("-")), "git")
+            why = output.said or f"exit status {output.status}"
+            raise SlipError("git-failed", f"git {verb}: {why}")
+        return output
+
+    def start(
+        self, *arguments: str | bytes, env: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start a git that is talked to while it runs. The caller closes and waits for it."""
+        try:
+            return subprocess.Popen(
+                self._command(arguments),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=self._env | dict(env or {}),
+            )
+        except OSError as fault:
+            raise _cannot_start(fault) from None
+
+    def _command(self, arguments: tuple[str | bytes, ...]) -> list[str | bytes]:
+        return ["git", "-C", self.directory, *NO_CODE_FROM_CONFIG, *arguments]
+
+
+def pipes(child: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
+    """The child's stdin and stdout, which `Git.start` always makes."""
+    if child.stdin is None or child.stdout is None:
+        raise ValueError("a git child without pipes")
+    return child.stdin, child.stdout
+
+
+def _cannot_start(fault: OSError) -> SlipError:
+    if isinstance(fault, FileNotFoundError):
+        return SlipError("git-failed", "git is not on the PATH, or the directory is gone")
+    return SlipError("git-failed", f"git cannot be started: {fault.strerror}")

@@ -1,0 +1,1 @@
+"""The table of operations, which every face walks."""
