@@ -14,7 +14,7 @@ same names, and the two would drift apart.
 
 from __future__ import annotations
 
-from collections.abc import Mapping  # noqa: TC003  (a cheap import; the alternative is `typing`)
+from collections.abc import Mapping
 
 REFUSED = 1
 ASKED_WRONGLY = 2

@@ -81,6 +81,12 @@ class Git:
         other._env = self._env
         return other
 
+    def located(self, git_dir: str, root: str | None) -> Git:
+        """The same git with its repository named, for one found through GIT_DIR."""
+        other = self.at(self.directory)
+        other._env = self._env | {"GIT_DIR": git_dir} | ({"GIT_WORK_TREE": root} if root else {})
+        return other
+
     def run(
         self,
         *arguments: str | bytes,

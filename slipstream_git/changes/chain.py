@@ -1,0 +1,176 @@
+"""The session's chain: one commit for each accepted change, its text normative and versioned.
+
+    slip s1: str_replace a.py, write b.py         the subject, for people
+                                                  (blank)
+    {"op":"str_replace","path":"a.py",…}          the accepted ops, one JSON object a line
+                                                  (blank)
+    Slip-Format: 1                                trailers, the step's facts
+    Slip-Session: s1
+    Slip-Step: 3
+
+The begin commit (step 0) has the base as its parent and the base's tree; the tree of every later
+one is the project as staged then. So ``git log -p refs/slip/sessions/s1`` reads as it should,
+and a session can be listed, shared and replayed from its ref alone. docs/data-layout.md has the
+full table.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from slipstream_git.codec import encode_op
+from slipstream_git.errors import SlipError
+from slipstream_git.gitdb import commits
+from slipstream_git.gitdb.repository import Repository
+from slipstream_git.model import Op, Write
+from slipstream_git.text.edits import blob_id, named
+from slipstream_git.workspace import Workspace
+
+FORMAT = "1"
+# A larger `content` is told by its blob id, which the step's own tree keeps alive.
+LARGEST_INLINE = 4096
+
+
+class Facts(NamedTuple):
+    """What a step's trailers say. Empty strings and tuples where a trailer is absent."""
+
+    session: str
+    step: int
+    kind: str
+    begin: str = ""
+    group: str = ""
+    agent: str = ""
+    undoes: int = 0
+    redoes: int = 0
+    onto: str = ""
+    title: str = ""
+    worktree: str = ""
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+
+
+class Step(NamedTuple):
+    """One commit of a chain. ``number`` 0 is the begin commit."""
+
+    commit: str
+    parents: tuple[str, ...]
+    tree: str
+    time: int
+    facts: Facts
+    message: bytes
+
+    @property
+    def number(self) -> int:
+        return self.facts.step
+
+
+def write_step(
+    ws: Workspace, tree: str, parents: tuple[str, ...], facts: Facts, ops: Sequence[Op]
+) -> str:
+    """Add a step's commit to the overlay; its id."""
+    signature = ws.signature()
+    message = _message(ws.repository, tree, facts, ops)
+    return ws.repository.objects.write(
+        "commit", commits.encode(tree, parents, signature, signature, message)
+    )
+
+
+def read_step(repository: Repository, oid: str) -> Step:
+    """Raises `git-failed` where the commit is no step of a chain that this version reads."""
+    commit = commits.parse(oid, repository.objects.commit(oid))
+    facts = _facts(oid, commit.message)
+    words = commit.committer.rsplit(b" ", 2)
+    seconds = int(words[1]) if len(words) == 3 and words[1].isdigit() else 0
+    return Step(oid, commit.parents, commit.tree, seconds, facts, commit.message)
+
+
+def read_ops(step: Step) -> list[dict[str, Any]]:
+    """The accepted ops of a step, as the JSON objects that were written."""
+    lines = step.message.split(b"\n\n")
+    body = lines[1].split(b"\n") if len(lines) > 2 else []
+    return [json.loads(line) for line in body if line.startswith(b"{")]
+
+
+def _message(repository: Repository, tree: str, facts: Facts, ops: Sequence[Op]) -> bytes:
+    journal = [_journal_line(repository, tree, op) for op in ops]
+    paragraphs = [_subject(facts, ops)]
+    if journal:
+        paragraphs.append("\n".join(journal))
+    paragraphs.append("\n".join(_trailer_lines(facts)))
+    return ("\n\n".join(paragraphs) + "\n").encode("utf-8", "surrogateescape")
+
+
+def _journal_line(repository: Repository, tree: str, op: Op) -> str:
+    row = encode_op(op)
+    if isinstance(op, Write) and len(op.content) > LARGEST_INLINE:
+        entry = repository.trees.lookup(tree, op.path)
+        if entry is not None and entry.oid == blob_id(op.content):
+            row.pop("content", None)
+            row.pop("content_b64", None)
+            row["content_oid"] = entry.oid
+    return json.dumps(row, ensure_ascii=False, separators=(",", ":"))
+
+
+def _subject(facts: Facts, ops: Sequence[Op]) -> str:
+    if not ops:
+        detail = facts.title or facts.kind
+    else:
+        detail = ", ".join(dict.fromkeys(named(op) for op in ops))
+    text = " ".join(f"slip {facts.session}: {facts.kind} {detail}".split())
+    return text if len(text) <= 72 else text[:71] + "…"
+
+
+def _trailer_lines(facts: Facts) -> Iterable[str]:
+    rows: list[tuple[str, object]] = [
+        ("Format", FORMAT),
+        ("Session", facts.session),
+        ("Step", facts.step),
+        ("Op", facts.kind),
+        ("Begin", facts.begin),
+        ("Onto", facts.onto),
+        ("Group", facts.group),
+        ("Agent", facts.agent),
+        ("Title", facts.title),
+        ("Worktree", facts.worktree),
+        ("Undoes", facts.undoes or ""),
+        ("Redoes", facts.redoes or ""),
+        *(("Allow", glob) for glob in facts.allow),
+        *(("Deny", glob) for glob in facts.deny),
+    ]
+    return [f"Slip-{key}: {one_line(str(value))}" for key, value in rows if value != ""]
+
+
+def one_line(text: str) -> str:
+    """Text that fits a trailer: control characters and line breaks become blanks."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _facts(oid: str, message: bytes) -> Facts:
+    found: dict[str, list[str]] = {}
+    for key, value in commits.trailers(message):
+        found.setdefault(key.removeprefix("Slip-"), []).append(value)
+    if found.get("Format") != [FORMAT] or not found.get("Step", [""])[0].isdigit():
+        raise SlipError(
+            "git-failed", f"{oid} is not a step that this version of slip reads", hint="slip list"
+        )
+
+    def first(key: str) -> str:
+        return found.get(key, [""])[0]
+
+    return Facts(
+        session=first("Session"),
+        step=int(first("Step")),
+        kind=first("Op"),
+        begin=first("Begin"),
+        group=first("Group"),
+        agent=first("Agent"),
+        undoes=int(first("Undoes") or 0),
+        redoes=int(first("Redoes") or 0),
+        onto=first("Onto"),
+        title=first("Title"),
+        worktree=first("Worktree"),
+        allow=tuple(found.get("Allow", ())),
+        deny=tuple(found.get("Deny", ())),
+    )

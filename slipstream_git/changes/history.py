@@ -1,0 +1,244 @@
+"""A session looked at, and its steps taken back and brought back.
+
+Undo and redo append a step, so nothing is ever lost; taking back a step in the middle is a
+three-way merge, which may conflict, and then there is no step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from slipstream_git.changes import chain, conflicts, sessions, staging
+from slipstream_git.changes.chain import Facts, Step
+from slipstream_git.changes.sessions import Session
+from slipstream_git.errors import SlipError
+from slipstream_git.gitdb import merge, quarantine
+from slipstream_git.results import (
+    Diffed,
+    FileRead,
+    Listed,
+    Logged,
+    LogStep,
+    Shown,
+    Status,
+    Stepped,
+    WasRead,
+    path_b64,
+)
+from slipstream_git.text import edits, paths
+from slipstream_git.workspace import Workspace
+
+
+def undo(ws: Workspace, session: Session, wanted: str | None) -> Stepped:
+    """Take back a step (the newest in force by default). Raises `missing` or `conflict`."""
+    active, _ = sessions.effective(sessions.steps(ws, session))
+    if not active:
+        raise SlipError("missing", f"session {session.name} has no step to take back")
+    step = _named_step(active, wanted) if wanted else active[-1]
+    if step is None:
+        raise SlipError(
+            "missing", f"step {wanted} is not in force", hint=f"slip log -s {session.name}"
+        )
+    parent = chain.read_step(ws.repository, step.parents[0])
+    after = _merged(ws, session, step.tree, parent.tree, f"undo of step {step.number}")
+    facts = _facts(session, "undo")._replace(undoes=step.number)
+    return _append(ws, session, after, facts)._replace(undone=step.number)
+
+
+def redo(ws: Workspace, session: Session) -> Stepped:
+    """Bring back the step that was taken back last. Raises `missing` or `conflict`."""
+    _, undone = sessions.effective(sessions.steps(ws, session))
+    if not undone:
+        raise SlipError("missing", f"session {session.name} has nothing to redo")
+    step = undone[-1]
+    parent = chain.read_step(ws.repository, step.parents[0])
+    after = _merged(ws, session, parent.tree, step.tree, f"redo of step {step.number}")
+    facts = _facts(session, "redo")._replace(redoes=step.number)
+    return _append(ws, session, after, facts)._replace(redone=step.number)
+
+
+def _named_step(steps: Sequence[Step], wanted: str) -> Step | None:
+    """The step that a number or an id prefix names."""
+    if wanted.isdigit() and len(wanted) < 7:
+        return next((s for s in steps if s.number == int(wanted)), None)
+    found = [s for s in steps if len(wanted) >= 4 and s.commit.startswith(wanted)]
+    return found[0] if len(found) == 1 else None
+
+
+def _merged(ws: Workspace, session: Session, base: str, theirs: str, what: str) -> str:
+    merged = merge.three_way(ws.repository, base, session.tree, theirs, ws.clock())
+    if merged.conflicts:
+        raise conflicts.error(
+            ws,
+            merged.conflicts,
+            f"{what} conflicts with later steps",
+            onto=session.onto,
+            onto_commit=session.tip,
+            base=session.base,
+        )
+    return merged.tree
+
+
+def _facts(session: Session, kind: str) -> Facts:
+    return Facts(session=session.name, step=session.step + 1, kind=kind, begin=session.begin)
+
+
+def _append(ws: Workspace, session: Session, tree: str, facts: Facts) -> Stepped:
+    tip = chain.write_step(ws, tree, (session.tip,), facts, ())
+    if not staging.advance(ws, session, tip):
+        raise SlipError(
+            "ref-moved",
+            f"session {session.name} moved meanwhile",
+            hint=f"slip log -s {session.name}",
+        )
+    changes = staging.changes_between(ws.repository, session.tree, tree)
+    return Stepped(session.name, facts.step, tip, tree, changes=changes)
+
+
+def status(ws: Workspace, session: Session) -> Status:
+    """Where a session stands: what it changes, and how far its branch has moved on."""
+    onto_commit = ws.repository.store.ref(session.onto) if session.onto else None
+    active, _ = sessions.effective(sessions.steps(ws, session))
+    return Status(
+        session=session.name,
+        base=session.base,
+        onto=session.onto,
+        onto_commit=onto_commit,
+        behind=_behind(ws, session.base, onto_commit),
+        tip=session.tip,
+        tree=session.tree,
+        steps=len(active),
+        changes=staging.changes_between(ws.repository, session.base_tree, session.tree),
+        conflicts=[],
+        title=session.title or None,
+        agent=session.agent or None,
+    )
+
+
+def _behind(ws: Workspace, base: str | None, onto_commit: str | None) -> int | None:
+    """Commits of the branch that the session does not stand on; None without a branch."""
+    if onto_commit is None:
+        return None
+    if onto_commit == base:
+        return 0
+    span = f"{base}..{onto_commit}" if base else onto_commit
+    return int(ws.repository.git.run("rev-list", "--count", span).out)
+
+
+def listing(ws: Workspace, *, closed: bool) -> Listed:
+    """Every open session, or every closed chain, with its state."""
+    if not closed:
+        return Listed([status(ws, session) for session in sessions.every(ws)])
+    found = []
+    for ref, tip in ws.repository.store.refs(sessions.CLOSED).items():
+        name, _, number = ref.removeprefix(sessions.CLOSED).rpartition("/")
+        session = sessions.at(ws, name, tip)
+        found.append(status(ws, session)._replace(session=f"{name}@{number}"))
+    return Listed(found)
+
+
+def log(ws: Workspace, session: Session) -> Logged:
+    """The session's steps in order, those taken back marked."""
+    history = sessions.steps(ws, session)
+    active = {step.number for step in sessions.effective(history)[0]}
+    rows = []
+    before = session.base_tree
+    for step in history:
+        own = not (step.facts.undoes or step.facts.redoes)
+        differences = ws.repository.trees.differences(before, step.tree)
+        rows.append(
+            LogStep(
+                step=step.number,
+                commit=step.commit,
+                op=step.facts.kind,
+                time=step.time,
+                undone=own and step.number not in active,
+                paths=[paths.display(d.path) for d in differences],
+                group=step.facts.group or None,
+                agent=step.facts.agent or None,
+            )
+        )
+        before = step.tree
+    return Logged(session.name, rows)
+
+
+def show(ws: Workspace, session: Session, wanted: str) -> Shown:
+    """One step: its ops as they were accepted, and its diff."""
+    history = sessions.steps(ws, session)
+    step = _named_step(history, wanted)
+    if step is None:
+        raise SlipError(
+            "missing",
+            f"session {session.name} has no step {wanted}",
+            hint=f"slip log -s {session.name}",
+        )
+    before = chain.read_step(ws.repository, step.parents[0]).tree
+    return Shown(
+        session=session.name,
+        step=step.number,
+        commit=step.commit,
+        op=step.facts.kind,
+        ops=chain.read_ops(step),
+        changes=staging.changes_between(ws.repository, before, step.tree),
+        diff=patch_text(ws, before, step.tree),
+    )
+
+
+def diff(ws: Workspace, session: Session, *, stat: bool) -> Diffed:
+    """What a session changes against its base, as git prints it."""
+    changes = staging.changes_between(ws.repository, session.base_tree, session.tree)
+    text = None if stat else patch_text(ws, session.base_tree, session.tree)
+    return Diffed(session.name, session.base, session.tree, changes, text)
+
+
+def patch_text(ws: Workspace, old: str, new: str) -> str:
+    """``git diff`` between two trees, which may still be in the overlay."""
+    arguments = ("diff-tree", "-p", "-M", "--no-color", "--no-ext-diff", old, new)
+    if ws.repository.objects.pending():
+        with quarantine.opened(ws.repository) as room:
+            out = ws.repository.git.run(*arguments, env=room.env).out
+    else:
+        out = ws.repository.git.run(*arguments).out
+    return out.decode("utf-8", "replace")
+
+
+def read(ws: Workspace, session: Session, wanted: Sequence[str]) -> WasRead:
+    """Numbered lines of files as the session has them."""
+    files = [_read(ws, session.tree, spec) for spec in wanted]
+    return WasRead(files, session=session.name)
+
+
+def read_revision(ws: Workspace, revision: str, wanted: Sequence[str]) -> WasRead:
+    """The same at a revision."""
+    commit = ws.repository.resolve(revision)
+    tree = chain.commits.parse(commit, ws.repository.objects.commit(commit)).tree
+    return WasRead([_read(ws, tree, spec) for spec in wanted], rev=commit)
+
+
+def _read(ws: Workspace, tree: str, spec: str) -> FileRead:
+    """One ``PATH`` or ``PATH:A-B``; a path that itself ends so is taken as a path first."""
+    path, start, end = _range(spec)
+    overlay = staging.overlay(ws, tree)
+    if start is not None and overlay.find(paths.from_text(spec)) is not None:
+        path, start, end = spec, None, None
+    raw = paths.from_text(path)
+    try:
+        told = edits.excerpt(overlay.existing(raw), start, end)
+    except SlipError as fault:
+        if fault.code == "out-of-range":
+            fault.message = f"{path}: {fault.message}"
+        raise
+    shown = paths.display(raw)
+    return FileRead(path=shown, path_b64=path_b64(raw, shown), **told)
+
+
+def _range(spec: str) -> tuple[str, int | None, int | None]:
+    path, colon, span = spec.rpartition(":")
+    first, dash, last = span.partition("-")
+    if not (colon and path and first.isdigit() and (last.isdigit() or not last)):
+        return spec, None, None
+    start = int(first)
+    end = int(last) if last else (None if dash else start)
+    if start < 1 or (end is not None and end < start):
+        raise SlipError("out-of-range", f"{spec}: lines run from 1, first to last")
+    return path, start, end

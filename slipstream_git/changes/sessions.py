@@ -1,0 +1,325 @@
+"""Sessions: opening, finding, listing and closing them.
+
+A session is a ref, `refs/slip/sessions/<name>`, and the chain of commits that it holds; nothing
+else remembers it. Names are unique without regard to case, because refs are files and some file
+systems fold case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from slipstream_git.changes import chain
+from slipstream_git.changes.chain import Facts, Step
+from slipstream_git.errors import SlipError
+from slipstream_git.gitdb import commits
+from slipstream_git.gitdb.refs import RefMove
+from slipstream_git.model import EMPTY_TREE
+from slipstream_git.results import Begun, Closed
+from slipstream_git.text import paths
+from slipstream_git.workspace import Workspace
+
+OPEN = "refs/slip/sessions/"
+CLOSED = "refs/slip/closed/"
+BRANCHES = "refs/heads/"
+
+
+class Session(NamedTuple):
+    """An open session. ``step`` counts accepted changes; ``begin`` is the begin commit's id."""
+
+    name: str
+    begin: str
+    base: str | None
+    base_tree: str
+    onto: str | None
+    tip: str
+    tree: str
+    step: int
+    title: str
+    agent: str
+    worktree: str
+    allow: tuple[str, ...]
+    deny: tuple[str, ...]
+
+    @property
+    def ref(self) -> str:
+        return OPEN + self.name
+
+
+class Wish(NamedTuple):
+    """What the caller of begin asked for; None and empty where nothing was said."""
+
+    name: str | None = None
+    base: str | None = None
+    onto: str | None = None
+    title: str | None = None
+    agent: str | None = None
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+
+
+def begin(ws: Workspace, wish: Wish) -> Begun:
+    """Open a session: one commit and one ref, whatever the size of the repository."""
+    draft = drafted(ws, wish)
+    session = opened(ws, draft, draft.begin, numbered=wish.name is None)
+    return Begun(session.name, session.ref, session.base, session.onto, session.begin)
+
+
+def drafted(ws: Workspace, wish: Wish) -> Session:
+    """The session that ``wish`` describes, its begin commit in the overlay, no ref yet."""
+    taken = ws.repository.store.refs(OPEN)
+    name = wish.name or _lowest_free(taken)
+    paths.session_name(name)
+    _check_free(name, taken)
+    base, onto = _place(ws, wish)
+    base_tree = _tree_of(ws, base)
+    facts = Facts(
+        session=name,
+        step=0,
+        kind="begin",
+        onto=onto or "",
+        title=chain.one_line(wish.title or ""),
+        agent=chain.one_line(wish.agent or ""),
+        worktree=ws.worktree_name,
+        allow=tuple(map(_glob, wish.allow)),
+        deny=tuple(map(_glob, wish.deny)),
+    )
+    oid = chain.write_step(ws, base_tree, (base,) if base else (), facts, ())
+    return _session(facts, oid, base, base_tree, oid, base_tree, 0)
+
+
+def opened(ws: Workspace, draft: Session, tip: str, *, numbered: bool) -> Session:
+    """Publish a draft and create its ref at ``tip``, the draft's begin commit or a later step.
+
+    numbered: the name was chosen here (s1, s2, …), so a lost race takes the next one.
+    Raises `session-exists`.
+    """
+    repository = ws.repository
+    kept = repository.objects.publish(sync=False)
+    try:
+        repository.store.move([RefMove(draft.ref, None, tip)], f"slip: begin {draft.name}")
+    except SlipError as fault:
+        if fault.code != "ref-moved":
+            raise
+        if numbered and tip == draft.begin:
+            again = _renamed(ws, draft)
+            return opened(ws, again, again.begin, numbered=True)
+        raise _exists(draft.name) from None
+    finally:
+        kept.release()
+    return draft
+
+
+def _renamed(ws: Workspace, draft: Session) -> Session:
+    wish = Wish(
+        base=draft.base, onto=draft.onto, title=draft.title, agent=draft.agent,
+        allow=draft.allow, deny=draft.deny,
+    )  # fmt: skip
+    return drafted(ws, wish)
+
+
+def _glob(pattern: str) -> str:
+    if not pattern or pattern != chain.one_line(pattern):
+        raise SlipError("usage", f"{pattern!r} is no pattern: it is empty or not one plain line")
+    return pattern
+
+
+def _lowest_free(taken: Iterable[str]) -> str:
+    names = {ref.removeprefix(OPEN).lower() for ref in taken}
+    number = 1
+    while f"s{number}" in names:
+        number += 1
+    return f"s{number}"
+
+
+def _check_free(name: str, taken: Iterable[str]) -> None:
+    for ref in taken:
+        if ref.removeprefix(OPEN).lower() == name.lower():
+            raise _exists(ref.removeprefix(OPEN))
+
+
+def _exists(name: str) -> SlipError:
+    return SlipError(
+        "session-exists", f"a session named {name} is open", hint=f"slip status -s {name}"
+    )
+
+
+def _place(ws: Workspace, wish: Wish) -> tuple[str | None, str | None]:
+    """The base commit and the full name of the branch to land on."""
+    repository = ws.repository
+    branch, head = repository.head()
+    onto = branch_ref(ws, wish.onto) if wish.onto else branch
+    if wish.base:
+        return repository.resolve(wish.base), onto
+    if head is None and branch is not None and wish.onto and onto != branch:
+        return repository.store.ref(onto or ""), onto
+    return head, onto
+
+
+def branch_ref(ws: Workspace, name: str) -> str:
+    """The full ref of a branch, existing or not. Raises `bad-name`."""
+    short = name.removeprefix(BRANCHES)
+    done = ws.repository.git.run(
+        "check-ref-format", "--branch", short, accept=(0, 1, 128)
+    )
+    if done.status or short.startswith("-") or done.out.decode().strip() != short:
+        raise SlipError("bad-name", f"{short!r} is no name for a branch")
+    return BRANCHES + short
+
+
+def _tree_of(ws: Workspace, commit: str | None) -> str:
+    if commit is None:
+        return EMPTY_TREE
+    return commits.parse(commit, ws.repository.objects.commit(commit)).tree
+
+
+def _session(
+    facts: Facts, begin: str, base: str | None, base_tree: str, tip: str, tree: str, step: int
+) -> Session:
+    return Session(
+        name=facts.session,
+        begin=begin,
+        base=base,
+        base_tree=base_tree,
+        onto=facts.onto or None,
+        tip=tip,
+        tree=tree,
+        step=step,
+        title=facts.title,
+        agent=facts.agent,
+        worktree=facts.worktree,
+        allow=facts.allow,
+        deny=facts.deny,
+    )
+
+
+def load(ws: Workspace, name: str) -> Session:
+    """The open session of this name. Raises `session-missing`."""
+    paths.session_name(name)
+    tip = ws.repository.store.ref(OPEN + name)
+    if tip is None:
+        raise SlipError("session-missing", f"no session named {name} is open", hint="slip list")
+    return at(ws, name, tip)
+
+
+def at(ws: Workspace, name: str, tip: str) -> Session:
+    """The session whose newest step is ``tip``."""
+    step = chain.read_step(ws.repository, tip)
+    first = chain.read_step(ws.repository, step.facts.begin) if step.facts.begin else step
+    base = first.parents[0] if first.parents else None
+    session = _session(
+        first.facts, first.commit, base, first.tree, tip, step.tree, step.number
+    )
+    return session._replace(name=name)
+
+
+def choose(ws: Workspace, name: str | None) -> Session:
+    """The session a command means: named, else $SLIP_SESSION, else this worktree's only one.
+
+    Raises `session-required` (with the names) or `session-missing`.
+    """
+    wanted = name or ws.default_session
+    if wanted:
+        return load(ws, wanted)
+    everyone = every(ws)
+    here = [session for session in everyone if session.worktree == ws.worktree_name]
+    if len(here) == 1:
+        return here[0]
+    if not everyone:
+        raise SlipError("session-required", "no session is open", hint="slip begin")
+    names = [session.name for session in everyone]
+    which = "none of them was begun from this worktree" if not here else "several are open"
+    raise SlipError(
+        "session-required",
+        f"which session? {which}: {', '.join(names)}",
+        hint=f"slip status -s {(here or everyone)[0].name}",
+        data={"sessions": names},
+    )
+
+
+def every(ws: Workspace) -> list[Session]:
+    """All open sessions, by name; a ref that is no chain of ours is passed over."""
+    found = []
+    for ref, tip in ws.repository.store.refs(OPEN).items():
+        try:
+            found.append(at(ws, ref.removeprefix(OPEN), tip))
+        except SlipError:
+            continue
+    return found
+
+
+def steps(ws: Workspace, session: Session) -> list[Step]:
+    """The chain's steps in order, without the begin commit."""
+    found: list[Step] = []
+    oid = session.tip
+    while oid != session.begin:
+        step = chain.read_step(ws.repository, oid)
+        found.append(step)
+        oid = step.parents[0]
+    return found[::-1]
+
+
+def effective(history: Sequence[Step]) -> tuple[list[Step], list[Step]]:
+    """The steps in force, in order, and those that redo would bring back, last undone last."""
+    by_number = {step.number: step for step in history}
+    active: list[Step] = []
+    undone: list[Step] = []
+    for step in history:
+        if step.facts.undoes:
+            taken = by_number[step.facts.undoes]
+            active = [s for s in active if s is not taken]
+            undone.append(taken)
+        elif step.facts.redoes:
+            back = by_number[step.facts.redoes]
+            undone = [s for s in undone if s is not back]
+            active = sorted([*active, back], key=lambda s: s.number)
+        else:
+            active.append(step)
+            undone = []
+    return active, undone
+
+
+def closing(ws: Workspace, session: Session) -> list[RefMove]:
+    """The ref moves that close a session: its chain goes on under `closed`."""
+    number = 1 + max(closed_numbers(ws, session.name), default=0)
+    return [
+        RefMove(session.ref, session.tip, None),
+        RefMove(f"{CLOSED}{session.name}/{number}", None, session.tip),
+    ]
+
+
+def closed_numbers(ws: Workspace, name: str) -> Mapping[int, str]:
+    """The closed chains of a name: their numbers and tips."""
+    prefix = f"{CLOSED}{name}/"
+    found = {}
+    for ref, tip in ws.repository.store.refs(prefix).items():
+        number = ref.removeprefix(prefix)
+        if number.isdigit():
+            found[int(number)] = tip
+    return found
+
+
+def abort(ws: Workspace, session: Session) -> Closed:
+    """Close a session without landing; `reopen` brings it back."""
+    moves = closing(ws, session)
+    ws.repository.store.move(moves, f"slip: abort {session.name}")
+    return Closed(session.name, moves[1].name, session.tip)
+
+
+def reopen(ws: Workspace, name: str) -> Begun:
+    """Open a closed chain again: the highest of its name, or ``NAME@n``."""
+    plain, at_sign, digits = name.partition("@")
+    paths.session_name(plain)
+    numbers = closed_numbers(ws, plain)
+    number = int(digits) if at_sign and digits.isdigit() else max(numbers, default=0)
+    if number not in numbers or (at_sign and not digits.isdigit()):
+        raise SlipError("session-missing", f"no closed session {name}", hint="slip list --closed")
+    _check_free(plain, ws.repository.store.refs(OPEN))
+    tip = numbers[number]
+    ws.repository.store.move(
+        [RefMove(OPEN + plain, None, tip), RefMove(f"{CLOSED}{plain}/{number}", tip, None)],
+        f"slip: reopen {plain}",
+    )
+    session = at(ws, plain, tip)
+    return Begun(session.name, session.ref, session.base, session.onto, tip)

@@ -1,0 +1,278 @@
+"""Results as text for people and language models: compact, sorted, safe on a terminal.
+
+One renderer a result type, in `_RENDERERS`; whatever comes from a repository goes through
+`paths.escape_for_terminal`, so that a file name cannot move the cursor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from slipstream_git import results
+from slipstream_git.errors import SlipError
+from slipstream_git.results import Change
+from slipstream_git.text.paths import escape_for_terminal
+
+SHORT = 10
+BOLD, GREEN, RED, YELLOW, DIM = "1", "32", "31", "33", "2"
+
+
+def render(operation: str, value: Any, *, color: bool) -> str:
+    """The text of a result; every line of it fit for a terminal."""
+    if operation == "begin":
+        return str(value.session)
+    renderer = _RENDERERS[type(value)]
+    text = escape_for_terminal("\n".join(renderer(value)))
+    return _colored(text) if color else text
+
+
+def render_error(error: SlipError) -> str:
+    """An error: one line, details of failing ops where they teach, and a hint."""
+    lines = [f"slip: {error.code}: {error.message}"]
+    lines += _op_details(error.data.get("ops"))
+    lines += _conflict_details(error.data.get("files"))
+    if error.hint:
+        lines.append(f"try: {error.hint}")
+    return escape_for_terminal("\n".join(lines))
+
+
+def _colored(text: str) -> str:
+    return "\n".join(_colored_line(line) for line in text.split("\n"))
+
+
+def _colored_line(line: str) -> str:
+    code = {"+": GREEN, "-": RED, "@": "36"}.get(line[:1])
+    if line.startswith(("diff ", "index ", "+++", "---")):
+        code = BOLD
+    return f"\x1b[{code}m{line}\x1b[0m" if code else line
+
+
+def _op_details(ops: object) -> list[str]:
+    rows = ops if isinstance(ops, list) else []
+    if len(rows) > 1:
+        listed = [
+            f"  op {row.get('index')} {row.get('op')} {row.get('path')}: "
+            f"{row.get('code')}: {row.get('message')}"
+            for row in rows
+        ]
+    else:
+        listed = []
+    for row in rows:
+        listed += _teaching(row)
+    return listed
+
+
+def _teaching(row: Mapping[str, Any]) -> Iterable[str]:
+    """The exact text to use instead, or the nearest lines with their numbers."""
+    exact = row.get("use_instead")
+    if exact:
+        yield f"  the file has (use this as `old` in op {row.get('index')}):"
+        yield from (f"    {line}" for line in str(exact).splitlines())
+        return
+    for window in (row.get("nearest") or [])[:2]:
+        yield f"  nearest, from line {window['start']}:"
+        lines = str(window["text"]).splitlines()[:12]
+        yield from (f"  {window['start'] + i:>6}  {line}" for i, line in enumerate(lines))
+
+
+def _conflict_details(files: object) -> Iterable[str]:
+    for file in files if isinstance(files, list) else []:
+        yield f"  {file['path']}: {file['kind']}"
+        for author in file.get("by", [])[:3]:
+            yield f"    by {author['commit'][:SHORT]} {author['author']}: {author['subject']}"
+        for hunk in file.get("hunks", [])[:3]:
+            yield from _hunk_lines(hunk)
+
+
+def _hunk_lines(hunk: Mapping[str, Any]) -> Iterable[str]:
+    for side in ("base", "ours", "theirs"):
+        first, last = hunk[side]
+        where = f"lines {first}-{last}" if last >= first else f"before line {first}"
+        yield f"    {side}, {where}:"
+        yield from (f"      {line}" for line in str(hunk[f"{side}_text"]).splitlines()[:8])
+
+
+def _changes(changes: Sequence[Change]) -> Iterable[str]:
+    for change in changes:
+        counts = "binary" if change.added is None else f"+{change.added} -{change.removed}"
+        mode = f" mode {change.mode}" if change.mode and change.status != "A" else ""
+        yield f"{change.status} {change.path} {counts}{mode}"
+
+
+def _applied(value: results.Applied) -> Iterable[str]:
+    if value.unchanged:
+        yield f"{value.session}: the batch changes nothing; no step was made"
+    elif value.dry_run:
+        yield f"{value.session}: would be step {value.step}; nothing was kept"
+    else:
+        yield f"{value.session} step {value.step} {value.commit[:SHORT]}"
+    yield from _changes(value.changes)
+    if value.replaced is not None:
+        yield f"replaced {value.replaced} in {value.files} files"
+    for row in value.ops:
+        yield from _told(row)
+    for overlap in value.overlaps:
+        yield f"also changed in {overlap.session}: {', '.join(overlap.paths)}"
+
+
+def _told(row: Mapping[str, Any]) -> Iterable[str]:
+    if row.get("matched"):
+        yield f"op {row['index']} {row['path']}: matched by {row['matched']}"
+    if row.get("offset"):
+        yield f"op {row['index']} {row['path']}: applied at an offset of {row['offset']} lines"
+    if "text" in row:
+        yield from _numbered(row["path"], row)
+
+
+def _numbered(path: str, row: Mapping[str, Any]) -> Iterable[str]:
+    yield f"{path} {row['oid']} lines {row['start']}-{row['end']} of {row['total_lines']}"
+    lines = row["text"].split("\n")
+    if lines and not lines[-1]:
+        lines.pop()
+    width = len(str(row["end"]))
+    yield from (f"{row['start'] + i:>{width}}\t{line}" for i, line in enumerate(lines))
+    if row.get("truncated"):
+        yield f"… more: slip read {path}:{row['end'] + 1}-"
+
+
+def _begun(value: results.Begun) -> Iterable[str]:
+    yield f"{value.session} on {_branch(value.onto)}, base {_short(value.base)}"
+
+
+def _branch(ref: str | None) -> str:
+    return (ref or "no branch").removeprefix("refs/heads/")
+
+
+def _short(oid: str | None) -> str:
+    return oid[:SHORT] if oid else "nothing yet"
+
+
+def _status(value: results.Status) -> Iterable[str]:
+    steps = f"{value.steps} step" + ("" if value.steps == 1 else "s")
+    yield f"{value.session} on {_branch(value.onto)}, base {_short(value.base)}, {steps}"
+    if value.title:
+        yield f"title: {value.title}"
+    if value.agent:
+        yield f"agent: {value.agent}"
+    if value.behind:
+        yield f"the branch has {value.behind} commits that this session does not stand on"
+    yield from _changes(value.changes)
+
+
+def _listed(value: results.Listed) -> Iterable[str]:
+    for session in value.sessions:
+        title = f"  {session.title}" if session.title else ""
+        yield (
+            f"{session.session}  {_branch(session.onto)}  {session.steps} steps  "
+            f"{len(session.changes)} files{title}"
+        )
+    if not value.sessions:
+        yield "no session"
+
+
+def _logged(value: results.Logged) -> Iterable[str]:
+    for step in value.steps:
+        undone = " (undone)" if step.undone else ""
+        group = f" [{step.group}]" if step.group else ""
+        yield (
+            f"{step.step} {step.commit[:SHORT]} {step.op}{undone}{group} {', '.join(step.paths)}"
+        )
+    if not value.steps:
+        yield f"{value.session}: no steps"
+
+
+def _shown(value: results.Shown) -> Iterable[str]:
+    yield f"{value.session} step {value.step} {value.commit} {value.op}"
+    yield from _changes(value.changes)
+    yield value.diff
+
+
+def _diffed(value: results.Diffed) -> Iterable[str]:
+    if value.diff is None:
+        yield from _changes(value.changes)
+    else:
+        yield value.diff
+
+
+def _stepped(value: results.Stepped) -> Iterable[str]:
+    what = f"took back step {value.undone}" if value.undone else f"brought back step {value.redone}"
+    yield f"{value.session}: {what} (step {value.step})"
+    yield from _changes(value.changes or [])
+
+
+def _was_read(value: results.WasRead) -> Iterable[str]:
+    for file in value.files:
+        yield from _numbered(file.path, file._asdict())
+
+
+def _closed(value: results.Closed) -> Iterable[str]:
+    yield f"{value.session} closed; `slip reopen {value.session}` brings it back"
+
+
+def _landed(value: results.Landed) -> Iterable[str]:
+    if not value.committed:
+        yield f"{value.session}: nothing committed: {value.reason}"
+        return
+    if value.already:
+        yield f"{value.session} has landed already as {_short(value.commit)}"
+        return
+    done = "would land" if value.dry_run else "landed"
+    how = f", merged by {value.engine}" if value.merged else ""
+    yield f"{value.session} {done} on {_branch(value.branch)} as {_short(value.commit)}{how}"
+    yield from _changes(value.changes or [])
+    for worktree in value.behind_worktrees or []:
+        yield f"left behind: {worktree}"
+
+
+def _flushed(value: results.Flushed) -> Iterable[str]:
+    yield f"{value.session}: {len(value.changes)} files written in {value.worktree}"
+    yield from _changes(value.changes)
+
+
+def _executed(value: results.Executed) -> Iterable[str]:
+    for file in value.reads:
+        yield from _numbered(file.path, file._asdict())
+    if value.apply is not None:
+        yield from _applied(value.apply)
+    if value.flush is not None:
+        yield from _flushed(value.flush)
+    if value.commit is not None:
+        yield from _landed(value.commit)
+    elif value.apply is not None and value.apply.diff is not None:
+        yield value.apply.diff
+
+
+def _recovered(value: results.Recovered) -> Iterable[str]:
+    for intent in value.intents:
+        yield f"{intent['session']}: {intent['outcome']}"
+    if not value.intents:
+        yield "nothing to recover"
+
+
+def _merged_tree(value: results.MergedTree) -> Iterable[str]:
+    yield value.tree
+
+
+def _demonstrated(value: results.Demonstrated) -> Iterable[str]:
+    yield value.story
+
+
+_RENDERERS: Mapping[type, Callable[[Any], Iterable[str]]] = {
+    results.Applied: _applied,
+    results.Begun: _begun,
+    results.Status: _status,
+    results.Listed: _listed,
+    results.Logged: _logged,
+    results.Shown: _shown,
+    results.Diffed: _diffed,
+    results.Stepped: _stepped,
+    results.WasRead: _was_read,
+    results.Closed: _closed,
+    results.Landed: _landed,
+    results.Flushed: _flushed,
+    results.Executed: _executed,
+    results.Recovered: _recovered,
+    results.MergedTree: _merged_tree,
+    results.Demonstrated: _demonstrated,
+}

@@ -1,0 +1,31 @@
+"""Three-way merge of one text, by ``git merge-file``."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+from slipstream_git.errors import SlipError
+from slipstream_git.gitdb.process import Git
+
+MOST_CONFLICTS = 127
+
+
+def merge(git: Git, base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
+    """The merge, or None where it conflicts or a side is binary."""
+    if base == ours:
+        return theirs
+    if base == theirs or ours == theirs:
+        return ours
+    with tempfile.TemporaryDirectory(prefix="slip-merge-") as directory:
+        names = []
+        for name, data in (("ours", ours), ("base", base), ("theirs", theirs)):
+            names.append(os.path.join(directory, name))
+            with open(names[-1], "wb") as stream:
+                stream.write(data)
+        done = git.run("merge-file", "-p", *names, accept=range(256))
+    if done.status == 0:
+        return done.out
+    if 0 < done.status <= MOST_CONFLICTS or "binary" in done.said:
+        return None
+    raise SlipError("git-failed", f"git merge-file: {done.said}")

@@ -1,0 +1,92 @@
+"""The store that long-lived processes use: libgit2 in the process, through pygit2.
+
+A read costs microseconds and a ref transaction 0.4 ms, against 2 to 6 ms for a git process;
+the import of pygit2 costs 80 ms once. This is the only file that knows pygit2.
+
+libgit2's compare-and-swap fails as a bare error, so a refused move is told apart by reading
+the ref again, never by its message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pygit2
+
+from slipstream_git.errors import SlipError
+from slipstream_git.gitdb.packs import RawObject
+from slipstream_git.gitdb.process import Git
+from slipstream_git.gitdb.refs import RefMove
+
+_KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
+
+
+class LibgitStore:
+    """Objects and refs, read and moved by libgit2."""
+
+    def __init__(self, git_dir: str, git: Git) -> None:
+        self._git = git
+        try:
+            self._repository = pygit2.Repository(git_dir)
+        except pygit2.GitError as fault:
+            raise SlipError("unsupported", f"{git_dir}: libgit2 cannot open it: {fault}") from None
+        self._odb = self._repository.odb
+
+    def read(self, oid: str) -> RawObject | None:
+        try:
+            kind, data = self._odb.read(oid)
+        except KeyError:
+            return None
+        except (pygit2.GitError, ValueError) as fault:
+            raise SlipError(
+                "git-failed", f"object {oid} cannot be read: {fault}", hint="git fsck"
+            ) from None
+        return RawObject(_KINDS[int(kind)], data)
+
+    def ref(self, name: str) -> str | None:
+        try:
+            return str(self._repository.references[name].resolve().target)
+        except KeyError:
+            return None
+        except (pygit2.GitError, ValueError, OSError) as fault:
+            raise SlipError("git-failed", f"{name} cannot be read: {fault}") from None
+
+    def refs(self, prefix: str) -> Mapping[str, str]:
+        # libgit2 lists all refs to find some (39 ms at 60,000); git's own iterator skips.
+        out = self._git.run("for-each-ref", "--format=%(refname) %(objectname)", prefix).out
+        pairs = (line.split(" ") for line in out.decode("utf-8", "surrogateescape").splitlines())
+        return {name: oid for name, oid in pairs}
+
+    def move(self, moves: Sequence[RefMove], reason: str) -> None:
+        for move in moves:
+            # libgit2 accepts a target that does not exist.
+            if move.new is not None and self.read(move.new) is None:
+                raise SlipError("git-failed", f"{move.name}: object {move.new} is not there")
+        try:
+            with self._repository.transaction() as transaction:
+                for move in moves:
+                    transaction.lock_ref(move.name)
+                for move in moves:
+                    self._expect(move)
+                for move in moves:
+                    if move.new is None:
+                        transaction.remove(move.name)
+                    else:
+                        transaction.set_target(move.name, pygit2.Oid(hex=move.new), message=reason)
+        except (pygit2.GitError, OSError, ValueError) as fault:
+            raise self._refusal(moves, fault) from None
+
+    def close(self) -> None:
+        self._repository.free()
+
+    def _expect(self, move: RefMove) -> None:
+        if self.ref(move.name) != move.old:
+            raise SlipError("ref-moved", f"{move.name} moved meanwhile")
+
+    def _refusal(self, moves: Sequence[RefMove], fault: Exception) -> SlipError:
+        names = ", ".join(move.name for move in moves)
+        if any(self.ref(move.name) != move.old for move in moves):
+            return SlipError("ref-moved", f"{names} moved meanwhile: {fault}")
+        if "lock" in str(fault):
+            return SlipError("locked", f"another process holds the lock of {names}: {fault}")
+        return SlipError("git-failed", f"{names} cannot be moved: {fault}")

@@ -1,0 +1,103 @@
+"""Objects as values: read from a store, written to an overlay, published as one pack.
+
+Everything a verb computes stays in the overlay, in memory, until it publishes; so a batch that
+fails at its last op has written nothing, and a retry after a lost race costs no disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from slipstream_git.errors import SlipError
+from slipstream_git.gitdb import packs
+from slipstream_git.gitdb.packs import Kept, RawObject
+
+# A tree or commit is read again and again while a batch walks to its files; a blob hardly ever.
+CACHED_KINDS = ("tree", "commit")
+CACHED_OBJECTS = 4096
+
+
+class ObjectStore(Protocol):
+    """Where committed objects come from: libgit2 in the process, or a git child."""
+
+    def read(self, oid: str) -> RawObject | None:
+        """The object, or None where the repository does not have it."""
+
+
+class Objects:
+    """The object database as one session of work sees it."""
+
+    def __init__(self, store: ObjectStore, directory: str) -> None:
+        self._store = store
+        self._directory = directory
+        self._pending: dict[str, RawObject] = {}
+        self._held: dict[str, RawObject] = {}
+        self._cache: dict[str, RawObject] = {}
+
+    def read(self, oid: str) -> RawObject:
+        """Raises `git-failed` when the object is not there."""
+        found = self.find(oid)
+        if found is None:
+            raise SlipError(
+                "git-failed", f"object {oid} is missing from the repository", hint="git fsck"
+            )
+        return found
+
+    def find(self, oid: str) -> RawObject | None:
+        found = self._pending.get(oid) or self._held.get(oid) or self._cache.get(oid)
+        if found is None:
+            found = self._store.read(oid)
+            if found is not None and found.kind in CACHED_KINDS:
+                self._remember(oid, found)
+        return found
+
+    def blob(self, oid: str) -> bytes:
+        return self._typed(oid, "blob")
+
+    def tree(self, oid: str) -> bytes:
+        return self._typed(oid, "tree")
+
+    def commit(self, oid: str) -> bytes:
+        return self._typed(oid, "commit")
+
+    def write(self, kind: str, data: bytes) -> str:
+        """Add an object to the overlay; nothing is on disk yet."""
+        oid = packs.object_id(kind, data)
+        # Also when the repository has it: a broken loose copy would otherwise be relied upon.
+        self._pending[oid] = RawObject(kind, data)
+        return oid
+
+    def publish(self, *, sync: bool) -> Kept:
+        """Write the overlay as one pack, safe from gc until the result's ``release``."""
+        try:
+            kept = packs.publish(self._directory, self._pending, sync=sync)
+        except OSError as fault:
+            raise SlipError(
+                "git-failed", f"objects cannot be written to {self._directory}: {fault.strerror}"
+            ) from None
+        self._pending = {}
+        return kept
+
+    def pending(self) -> Mapping[str, RawObject]:
+        """What the overlay holds and the disk does not."""
+        return self._pending
+
+    def hold(self, kind: str, data: bytes) -> None:
+        """Make an object readable here without ever publishing it."""
+        self._held[packs.object_id(kind, data)] = RawObject(kind, data)
+
+    def discard(self) -> None:
+        """Forget what was not published."""
+        self._pending = {}
+
+    def _typed(self, oid: str, kind: str) -> bytes:
+        found = self.read(oid)
+        if found.kind != kind:
+            raise SlipError("git-failed", f"object {oid} is a {found.kind}, not a {kind}")
+        return found.data
+
+    def _remember(self, oid: str, found: RawObject) -> None:
+        if len(self._cache) >= CACHED_OBJECTS:
+            self._cache.clear()
+        self._cache[oid] = found

@@ -1,0 +1,72 @@
+"""A place for objects that may come to nothing: what a merge or a preview writes.
+
+Git writes there (GIT_OBJECT_DIRECTORY) and reads the repository as an alternate; what is wanted
+is read back into the overlay, and the directory goes. So a refused landing leaves no object.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from slipstream_git.errors import SlipError
+from slipstream_git.gitdb import packs
+from slipstream_git.gitdb.packs import RawObject
+from slipstream_git.gitdb.repository import Repository
+
+
+class Quarantine:
+    """An object directory of its own. ``env`` is what a git child needs to use it."""
+
+    def __init__(self, directory: str, repository: Repository) -> None:
+        self.directory = directory
+        self.env: Mapping[str, str] = {
+            "GIT_OBJECT_DIRECTORY": directory,
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(repository.layout.objects_dir),
+        }
+
+    def loose(self) -> Iterator[RawObject]:
+        """The objects that git children wrote here."""
+        for name in sorted(os.listdir(self.directory)):
+            folder = os.path.join(self.directory, name)
+            if len(name) == 2:
+                for rest in sorted(os.listdir(folder)):
+                    yield _read_loose(os.path.join(folder, rest))
+
+
+@contextmanager
+def opened(
+    repository: Repository, extra: Mapping[str, RawObject] | None = None
+) -> Iterator[Quarantine]:
+    """A quarantine that sees the repository, its overlay and ``extra``; gone on exit."""
+    parent = os.path.join(repository.layout.slip_dir, "quarantine")
+    try:
+        os.makedirs(parent, exist_ok=True)
+        directory = tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=parent)
+    except OSError as fault:
+        raise SlipError("git-failed", f"{parent} cannot be written: {fault.strerror}") from None
+    try:
+        pending = {**repository.objects.pending(), **(extra or {})}
+        if pending:
+            packs.publish(directory, pending, sync=False)
+        yield Quarantine(directory, repository)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _quoted(path: str) -> str:
+    """A path in GIT_ALTERNATE_OBJECT_DIRECTORIES, where ``:`` separates and quotes protect."""
+    if ":" not in path and not path.startswith('"'):
+        return path
+    escaped = path.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _read_loose(path: str) -> RawObject:
+    with open(path, "rb") as stream:
+        header, _, data = zlib.decompress(stream.read()).partition(b"\0")
+    return RawObject(header.split(b" ")[0].decode(), data)

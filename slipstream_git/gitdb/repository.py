@@ -1,0 +1,185 @@
+"""One repository, found and held: its layout, configuration, objects, trees and refs.
+
+Discovery is git's own (``rev-parse``), so that GIT_DIR, safe.directory, linked worktrees and
+submodules mean what they mean to git. What slip cannot serve is refused here, before anything
+is written.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+
+from slipstream_git.errors import SlipError
+from slipstream_git.gitdb.objects import Objects, ObjectStore
+from slipstream_git.gitdb.process import Git
+from slipstream_git.gitdb.refs import RefStore
+from slipstream_git.gitdb.trees import Trees
+
+OLDEST_GIT = (2, 38)
+TRUE_WORDS = ("true", "yes", "on", "1", "")
+
+
+class Store(ObjectStore, RefStore, Protocol):
+    """Objects and refs of one repository; two makers: `GitStore` and `LibgitStore`."""
+
+    def close(self) -> None: ...
+
+
+class Layout(NamedTuple):
+    """Where a repository's parts are. Absolute paths; ``root`` is None without a worktree."""
+
+    git_dir: str
+    common_dir: str
+    root: str | None
+    bare: bool
+
+    @property
+    def slip_dir(self) -> str:
+        """What slip keeps beside the objects: caches, intents, the lock."""
+        return os.path.join(self.common_dir, "slip")
+
+    @property
+    def objects_dir(self) -> str:
+        return os.path.join(self.common_dir, "objects")
+
+
+class Config:
+    """git's configuration for one repository, read once. Keys in lower case as git lists them."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+
+    def get(self, key: str) -> str | None:
+        return self._values.get(key.lower())
+
+    def flag(self, key: str, *, default: bool = False) -> bool:
+        value = self.get(key)
+        return default if value is None else value.lower() in TRUE_WORDS
+
+    def below(self, section: str) -> Mapping[str, str]:
+        """Every setting whose key begins with ``section.``."""
+        start = section.lower() + "."
+        return {key: value for key, value in self._values.items() if key.startswith(start)}
+
+
+class Repository:
+    """An opened repository. Close it, or use it as a context manager."""
+
+    def __init__(self, layout: Layout, git: Git, config: Config, store: Store) -> None:
+        self.layout = layout
+        self.git = git
+        self.config = config
+        self.store = store
+        self.objects = Objects(store, layout.objects_dir)
+        self.trees = Trees(self.objects)
+
+    def __enter__(self) -> Repository:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.store.close()
+
+    def head(self) -> tuple[str | None, str | None]:
+        """This worktree's HEAD as (full branch ref or None when detached, commit or None)."""
+        with open(os.path.join(self.layout.git_dir, "HEAD"), encoding="utf-8") as stream:
+            text = stream.read().strip()
+        if text.startswith("ref: "):
+            branch = text.removeprefix("ref: ").strip()
+            return branch, self.store.ref(branch)
+        return None, text
+
+    def resolve(self, revision: str) -> str:
+        """The commit that a revision names. Raises `missing`."""
+        if revision.startswith("-"):
+            raise SlipError("missing", f"{revision!r} names no commit: it begins with a dash")
+        name = f"{revision}^{{commit}}"
+        done = self.git.run(
+            "rev-parse", "--verify", "--quiet", "--end-of-options", name, accept=(0, 1, 128)
+        )
+        if done.status:
+            raise SlipError("missing", f"{revision!r} names no commit", hint="git log --oneline")
+        # 2.39 prints the --end-of-options that it was given, too.
+        return done.out.decode().split()[-1]
+
+
+def open_repository(directory: str, env: Mapping[str, str], *, in_process: bool) -> Repository:
+    """Find the repository that ``directory`` is in and open it.
+
+    in_process: use libgit2 (for processes that live on) rather than a git child.
+    Raises `git-failed` where there is none or git refuses it, `unsupported` for repositories
+    that slip cannot serve yet.
+    """
+    finder = Git(directory, env, discovering=True)
+    versions = finder.start("--version")
+    layout = _layout(finder, directory)
+    git = Git(layout.root or layout.git_dir, env)
+    if "GIT_DIR" in env:
+        git = git.located(layout.git_dir, layout.root)
+    config = _config(git)
+    out, _ = versions.communicate()
+    _check_version(out.decode("utf-8", "replace"))
+    _check_supported(config)
+    store: Store
+    if in_process:
+        from slipstream_git.gitdb.libgit2 import LibgitStore  # costs 80 ms
+
+        store = LibgitStore(layout.git_dir, git)
+    else:
+        from slipstream_git.gitdb.gitstore import GitStore
+
+        store = GitStore(git)
+    return Repository(layout, git, config, store)
+
+
+def _layout(finder: Git, directory: str) -> Layout:
+    done = finder.run(
+        "rev-parse", "--absolute-git-dir", "--git-common-dir", "--is-bare-repository",
+        "--show-object-format", "--is-inside-work-tree", "--show-toplevel", accept=(0, 128),
+    )  # fmt: skip
+    lines = os.fsdecode(done.out).split("\n")
+    if len(lines) < 6:
+        raise _not_found(done.said, directory)
+    git_dir, common, bare, object_format, inside, *rest = lines
+    if object_format != "sha1":
+        raise SlipError("unsupported", f"{git_dir} holds {object_format} objects; slip needs sha1")
+    root = rest[0] if done.status == 0 and inside == "true" else None
+    if root is None and bare != "true" and os.path.basename(git_dir) == ".git":
+        root = os.path.dirname(git_dir)  # asked from inside .git itself
+    common_dir = os.path.realpath(os.path.join(directory, common))
+    return Layout(git_dir, common_dir, root, bare == "true")
+
+
+def _not_found(said: str, directory: str) -> SlipError:
+    if "dubious ownership" in said or "safe.directory" in said:
+        return SlipError(
+            "git-failed",
+            f"{directory} belongs to another user, so git refuses it (safe.directory)",
+            hint=f"git config --global --add safe.directory {os.path.abspath(directory)}",
+        )
+    if "not a git repository" in said:
+        return SlipError("git-failed", f"{directory} is not in a git repository", hint="git init")
+    return SlipError("git-failed", f"git cannot open {directory}: {said}")
+
+
+def _config(git: Git) -> Config:
+    records = git.run("config", "--list", "-z").out.decode("utf-8", "surrogateescape")
+    pairs = (record.partition("\n") for record in records.split("\0") if record)
+    return Config({key: value for key, _, value in pairs})
+
+
+def _check_version(text: str) -> None:
+    words = text.split()
+    numbers = tuple(int(n) for n in words[2].split(".")[:2] if n.isdigit()) if words[2:] else ()
+    if numbers < OLDEST_GIT:
+        raise SlipError("unsupported", f"{text.strip() or 'this git'} is too old; slip needs 2.38")
+
+
+def _check_supported(config: Config) -> None:
+    storage = config.get("extensions.refstorage") or "files"
+    if storage != "files":
+        raise SlipError("unsupported", f"refs are stored as {storage}; slip needs files")

@@ -1,0 +1,161 @@
+"""Trees as raw bytes: look up, walk, compare, and write anew along changed paths only.
+
+libgit2's index, diff and merge cost the size of the whole tree (48 ms for a diff of 78,635 files);
+here a cost grows with the number of changed paths and the width of their directories. Raw
+bytes also carry what libgit2's TreeBuilder refuses: names that are not UTF-8.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from slipstream_git.gitdb.objects import Objects
+from slipstream_git.model import EMPTY_TREE, TREE, Entry
+
+# One regular expression over the raw bytes is 3 to 5 times as fast as a loop.
+_ENTRY = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
+
+
+class Difference(NamedTuple):
+    """One path at which two trees differ; None where nothing stands."""
+
+    path: bytes
+    old: Entry | None
+    new: Entry | None
+
+
+def parse(raw: bytes) -> dict[bytes, Entry]:
+    """A tree object's entries by name."""
+    return {
+        name: Entry(int(mode, 8), oid.hex()) for mode, name, oid in _ENTRY.findall(raw)
+    }
+
+
+def encode(entries: Mapping[bytes, Entry]) -> bytes:
+    """A tree object from its entries, in git's order (a directory sorts as if it ended in ``/``)."""
+    ordered = sorted(entries.items(), key=_git_order)
+    return b"".join(
+        b"%o %s\0%s" % (entry.mode, name, bytes.fromhex(entry.oid)) for name, entry in ordered
+    )
+
+
+def _git_order(item: tuple[bytes, Entry]) -> bytes:
+    name, entry = item
+    return name + b"/" if entry.mode == TREE else name
+
+
+class Trees:
+    """Questions about trees, and new trees from old ones."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+        self._parsed: dict[str, dict[bytes, Entry]] = {}
+
+    def entries(self, tree: str) -> Mapping[bytes, Entry]:
+        """The entries of one tree, by name."""
+        if tree == EMPTY_TREE:
+            return {}
+        found = self._parsed.get(tree)
+        if found is None:
+            if len(self._parsed) > 4096:
+                self._parsed.clear()
+            found = self._parsed[tree] = parse(self._objects.tree(tree))
+        return found
+
+    def lookup(self, tree: str, path: bytes) -> Entry | None:
+        """What stands at ``path`` (a directory is an Entry of mode TREE), or None."""
+        *parents, name = path.split(b"/")
+        for parent in parents:
+            entry = self.entries(tree).get(parent)
+            if entry is None or entry.mode != TREE:
+                return None
+            tree = entry.oid
+        return self.entries(tree).get(name)
+
+    def blocker(self, tree: str, path: bytes) -> tuple[bytes, Entry] | None:
+        """The first parent of ``path`` that is no directory, with what it is."""
+        parts = path.split(b"/")
+        for depth, part in enumerate(parts[:-1], 1):
+            entry = self.entries(tree).get(part)
+            if entry is None:
+                return None
+            if entry.mode != TREE:
+                return b"/".join(parts[:depth]), entry
+            tree = entry.oid
+        return None
+
+    def walk(self, tree: str, under: bytes = b"") -> Iterator[tuple[bytes, Entry]]:
+        """Every path below ``under`` that is not a directory, in path order of each directory."""
+        if under:
+            top = self.lookup(tree, under)
+            if top is None:
+                return
+            if top.mode != TREE:
+                yield under, top
+                return
+            tree = top.oid
+        yield from self._walk(tree, under + b"/" if under else b"")
+
+    def _walk(self, tree: str, prefix: bytes) -> Iterator[tuple[bytes, Entry]]:
+        for name, entry in self.entries(tree).items():
+            if entry.mode == TREE:
+                yield from self._walk(entry.oid, prefix + name + b"/")
+            else:
+                yield prefix + name, entry
+
+    def splice(self, tree: str, changes: Mapping[bytes, Entry | None]) -> str:
+        """The tree with ``changes`` made (None removes), its id; only changed paths are written."""
+        if not changes:
+            return tree
+        return self._spliced(tree, changes) or self._objects.write("tree", b"")
+
+    def _spliced(self, tree: str | None, changes: Mapping[bytes, Entry | None]) -> str | None:
+        entries = dict(self.entries(tree)) if tree else {}
+        below: dict[bytes, dict[bytes, Entry | None]] = {}
+        for path, entry in changes.items():
+            name, slash, rest = path.partition(b"/")
+            if slash:
+                below.setdefault(name, {})[rest] = entry
+            elif entry is None:
+                entries.pop(name, None)
+            else:
+                entries[name] = entry
+        for name, inner in below.items():
+            self._splice_below(entries, name, inner)
+        return self._objects.write("tree", encode(entries)) if entries else None
+
+    def _splice_below(
+        self, entries: dict[bytes, Entry], name: bytes, inner: Mapping[bytes, Entry | None]
+    ) -> None:
+        old = entries.get(name)
+        if old is not None and old.mode != TREE and not any(inner.values()):
+            return  # a file took the directory's place; what was below it is gone already
+        new = self._spliced(old.oid if old and old.mode == TREE else None, inner)
+        if new is None:
+            entries.pop(name, None)
+        else:
+            entries[name] = Entry(TREE, new)
+
+    def differences(self, old: str, new: str) -> list[Difference]:
+        """The paths at which two trees differ, sorted; equal subtrees are never read."""
+        return sorted(self._differences(old, new, b""))
+
+    def _differences(self, old: str, new: str, prefix: bytes) -> Iterator[Difference]:
+        if old == new:
+            return
+        before, after = self.entries(old), self.entries(new)
+        for name in before.keys() | after.keys():
+            a, b = before.get(name), after.get(name)
+            if a != b:
+                yield from self._difference(prefix + name, a, b)
+
+    def _difference(self, path: bytes, a: Entry | None, b: Entry | None) -> Iterator[Difference]:
+        old_tree = a.oid if a and a.mode == TREE else EMPTY_TREE
+        new_tree = b.oid if b and b.mode == TREE else EMPTY_TREE
+        yield from self._differences(old_tree, new_tree, path + b"/")
+        old_leaf = None if a is None or a.mode == TREE else a
+        new_leaf = None if b is None or b.mode == TREE else b
+        if old_leaf or new_leaf:
+            yield Difference(path, old_leaf, new_leaf)

@@ -1,0 +1,427 @@
+"""Change sets: declarations only. Each handler imports its verb inside the body, because a
+command pays at start for what it uses and nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from slipstream_git.operations.registry import FileOrStdin, Several, Stdin, operation
+
+if TYPE_CHECKING:
+    from slipstream_git import results
+    from slipstream_git.workspace import Workspace
+
+
+@operation
+def begin(
+    ws: Workspace,
+    name: str | None = None,
+    *,
+    base: str | None = None,
+    onto: str | None = None,
+    title: str | None = None,
+    agent: str | None = None,
+    allow: tuple[str, ...] = (),
+    deny: tuple[str, ...] = (),
+    capture: bool = False,
+) -> results.Begun:
+    """Open a session and print its name.
+
+    A session is a chain of commits at refs/slip/sessions/NAME: no worktree is made, and no branch,
+    index or file of yours changes.
+
+    name (NAME): what to call it (default: s1, s2, …, the lowest free)
+    capture: start from this worktree's edits of tracked files
+    """
+    from slipstream_git.changes import sessions
+
+    wish = sessions.Wish(name, base, onto, title, agent, allow, deny)
+    if capture:
+        from slipstream_git.changes import capturing
+
+        return capturing.begin(ws, wish)
+    return sessions.begin(ws, wish)
+
+
+@operation
+def apply(
+    ws: Workspace,
+    file: FileOrStdin | None = None,
+    *,
+    session: str | None = None,
+    format: str = "auto",  # noqa: A002  (the option's name in the contract)
+    group: str | None = None,
+    agent: str | None = None,
+    dry_run: bool = False,
+) -> results.Applied:
+    """Stage a batch of edits: all of it or none of it.
+
+    The batch is a JSON list of ops, JSON lines, a unified diff, a `*** Begin Patch` text, or
+    SEARCH/REPLACE blocks. For instance
+    [{"op": "str_replace", "path": "a.py", "old": "x = 1", "new": "x = 2"}].
+    Ops: str_replace, sub, write, insert, replace_lines, delete, move, copy, chmod, symlink, patch,
+    read; `slip apply --format help` lists their fields.
+
+    file (FILE): the batch, or - for standard input (the default)
+    format (FORMAT): auto, json, jsonl, diff, v4a or blocks
+    """
+    from slipstream_git.changes import sessions, staging
+    from slipstream_git.text import batches
+
+    ops = batches.decode(file or b"", format)
+    label = staging.Label("apply", group or "", agent or "")
+    return staging.apply(ws, sessions.choose(ws, session), ops, label, dry_run=dry_run)
+
+
+@operation
+def sub(
+    ws: Workspace,
+    pattern: str,
+    replacement: str,
+    globs: tuple[str, ...] = (),
+    *,
+    session: str | None = None,
+    regex: bool = False,
+    word: bool = False,
+    ignore_case: bool = False,
+    expect: int | None = None,
+    group: str | None = None,
+    agent: str | None = None,
+    dry_run: bool = False,
+) -> results.Applied:
+    """Replace text in many files, counted.
+
+    Refused unless the number of replacements is what --expect says (default: at least one).
+
+    pattern (PATTERN): the text to look for, literal unless --regex
+    replacement (REPLACEMENT): what to put there; with --regex, \\1 is the first group
+    globs (GLOB): which files, as gitignore patterns (default: every text file in scope)
+    regex: PATTERN is a regular expression of Python's `re`, multi-line, on bytes
+    word: match whole words only
+    ignore_case: match ASCII letters without regard to case
+    expect (N): how many replacements there must be
+    """
+    from slipstream_git.changes import sessions, staging
+    from slipstream_git.text import batches
+
+    fields = {"regex": regex, "word": word, "ignore_case": ignore_case}
+    ops = batches.one(
+        "sub", globs=list(globs), pattern=pattern, replacement=replacement, expect=expect, **fields
+    )
+    label = staging.Label("sub", group or "", agent or "")
+    return staging.apply(ws, sessions.choose(ws, session), ops, label, dry_run=dry_run)
+
+
+@operation
+def write(
+    ws: Workspace,
+    path: str,
+    content: Stdin,
+    *,
+    session: str | None = None,
+    executable: bool = False,
+    create: str = "ok",
+    group: str | None = None,
+    agent: str | None = None,
+) -> results.Applied:
+    """Write a whole file in the session, its content taken from standard input.
+
+    path (PATH): the file
+    content: the content
+    executable: make it executable
+    create (WHEN): ok, only (refused when it exists) or never (refused when it does not)
+    """
+    from base64 import b64encode
+
+    mode = "100755" if executable else None
+    text = b64encode(content).decode()
+    return _one(ws, session, group, agent, "write", path=path, content_b64=text, mode=mode,
+                create=create)  # fmt: skip
+
+
+@operation
+def rm(
+    ws: Workspace,
+    paths: Several,
+    *,
+    session: str | None = None,
+    group: str | None = None,
+    agent: str | None = None,
+) -> results.Applied:
+    """Delete files in the session.
+
+    paths (PATH): the files
+    """
+    from slipstream_git.changes import sessions, staging
+    from slipstream_git.text import batches
+
+    ops = [op for path in paths for op in batches.one("delete", path=path)]
+    label = staging.Label("rm", group or "", agent or "")
+    return staging.apply(ws, sessions.choose(ws, session), ops, label)
+
+
+@operation
+def mv(
+    ws: Workspace,
+    path: str,
+    to: str,
+    *,
+    session: str | None = None,
+    group: str | None = None,
+    agent: str | None = None,
+) -> results.Applied:
+    """Move a file in the session.
+
+    path (FROM): the file
+    to (TO): its new path
+    """
+    return _one(ws, session, group, agent, "move", path=path, to=to)
+
+
+def _one(
+    ws: Workspace, session: str | None, group: str | None, agent: str | None, name: str,
+    **fields: Any,
+) -> results.Applied:  # fmt: skip
+    from slipstream_git.changes import sessions, staging
+    from slipstream_git.text import batches
+
+    ops = batches.one(name, **fields)
+    label = staging.Label(name, group or "", agent or "")
+    return staging.apply(ws, sessions.choose(ws, session), ops, label)
+
+
+@operation
+def read(
+    ws: Workspace, paths: Several, *, session: str | None = None, rev: str | None = None
+) -> results.WasRead:
+    """Print numbered lines of files as the session has them, with their blob ids.
+
+    paths (PATH[:A-B]): the files, whole or lines A to B
+    rev (REV): read at a revision instead of in a session
+    """
+    from slipstream_git.changes import history, sessions
+
+    if rev is not None:
+        return history.read_revision(ws, rev, paths)
+    return history.read(ws, sessions.choose(ws, session), paths)
+
+
+@operation
+def status(ws: Workspace, *, session: str | None = None) -> results.Status:
+    """Show where a session stands: its branch, what it changes, what is in its way."""
+    from slipstream_git.changes import history, sessions
+
+    return history.status(ws, sessions.choose(ws, session))
+
+
+@operation
+def list_(ws: Workspace, *, closed: bool = False) -> results.Listed:
+    """List the open sessions.
+
+    closed: list the landed and aborted ones instead, as NAME@N
+    """
+    from slipstream_git.changes import history
+
+    return history.listing(ws, closed=closed)
+
+
+@operation
+def diff(ws: Workspace, *, session: str | None = None, stat: bool = False) -> results.Diffed:
+    """Show what the session changes against its base.
+
+    stat: only the files and how many lines they gain and lose
+    """
+    from slipstream_git.changes import history, sessions
+
+    return history.diff(ws, sessions.choose(ws, session), stat=stat)
+
+
+@operation
+def log(ws: Workspace, *, session: str | None = None) -> results.Logged:
+    """List the session's steps, those taken back marked."""
+    from slipstream_git.changes import history, sessions
+
+    return history.log(ws, sessions.choose(ws, session))
+
+
+@operation
+def show(ws: Workspace, step: str, *, session: str | None = None) -> results.Shown:
+    """Show one step: its ops and its diff.
+
+    step (STEP): the number that `slip log` prints, or the beginning of its commit id
+    """
+    from slipstream_git.changes import history, sessions
+
+    return history.show(ws, sessions.choose(ws, session), step)
+
+
+@operation
+def undo(ws: Workspace, step: str | None = None, *, session: str | None = None) -> results.Stepped:
+    """Take back the last step, or one in the middle; `slip redo` brings it back.
+
+    step (STEP): the number that `slip log` prints, or the beginning of its commit id
+    """
+    from slipstream_git.changes import history, sessions
+
+    return history.undo(ws, sessions.choose(ws, session), step)
+
+
+@operation
+def redo(ws: Workspace, *, session: str | None = None) -> results.Stepped:
+    """Bring back the step that was taken back last."""
+    from slipstream_git.changes import history, sessions
+
+    return history.redo(ws, sessions.choose(ws, session))
+
+
+@operation
+def capture(
+    ws: Workspace,
+    paths: tuple[str, ...] = (),
+    *,
+    session: str | None = None,
+    untracked: bool = False,
+    group: str | None = None,
+    agent: str | None = None,
+) -> results.Applied:
+    """Take this worktree's uncommitted edits into the session; the worktree is not changed.
+
+    paths (PATH): only these files and directories, untracked ones too (default: every edit of a
+        tracked file)
+    untracked: take all untracked files that are not ignored, too
+    """
+    from slipstream_git.changes import capturing, sessions, staging
+
+    label = staging.Label("capture", group or "", agent or "")
+    return capturing.capture(ws, sessions.choose(ws, session), paths, label, untracked=untracked)
+
+
+@operation
+def flush(ws: Workspace, *, session: str | None = None, index: bool = False) -> results.Flushed:
+    """Bring this worktree's files to the session's content, with no commit.
+
+    All or nothing; refused as `dirty` when a file has edits that the session does not know. The
+    session stays open: undo and flush again takes it back.
+
+    index: stage them in the index, too
+    """
+    from slipstream_git.changes import flushing, sessions
+
+    return flushing.flush(ws, sessions.choose(ws, session), index=index)
+
+
+@operation
+def commit(
+    ws: Workspace,
+    *,
+    session: str | None = None,
+    message: tuple[str, ...] = (),
+    message_file: FileOrStdin | None = None,
+    author: str | None = None,
+    trailer: tuple[str, ...] = (),
+    signoff: bool = False,
+    onto: str | None = None,
+    check: bool | None = None,
+    merge: bool = False,
+    dry_run: bool = False,
+    date: str | None = None,
+    sign: bool | None = None,
+    no_verify: bool = False,
+    no_checkout: bool = False,
+    keep: bool = False,
+    no_sync: bool = False,
+) -> results.Landed:
+    """Land the session as one commit on its branch.
+
+    Merged with what the branch has gained meanwhile, as git merges; a conflict moves nothing. Every
+    worktree that has the branch checked out is brought along; edits in the way are refused as
+    `dirty` before anything moves.
+    """
+    from slipstream_git.changes import landing, messages, sessions
+
+    text = messages.Message(message, message_file, author, date, trailer, signoff)
+    options = landing.Options(
+        text, onto, check, sign, no_verify, no_checkout, keep, no_sync, merge, dry_run
+    )
+    chosen = landing.landed_already(ws, session)
+    if chosen is not None:
+        return chosen
+    return landing.commit(ws, sessions.choose(ws, session), options)
+
+
+@operation
+def exec_(
+    ws: Workspace,
+    *,
+    ops: FileOrStdin | None = None,
+    format: str = "auto",  # noqa: A002
+    read: tuple[str, ...] = (),
+    files: tuple[str, ...] = (),
+    read_all: bool = False,
+    session: str | None = None,
+    base: str | None = None,
+    onto: str | None = None,
+    title: str | None = None,
+    agent: str | None = None,
+    allow: tuple[str, ...] = (),
+    deny: tuple[str, ...] = (),
+    message: tuple[str, ...] = (),
+    message_file: FileOrStdin | None = None,
+    flush: bool = False,
+    author: str | None = None,
+    trailer: tuple[str, ...] = (),
+    signoff: bool = False,
+    check: bool | None = None,
+    merge: bool = False,
+    date: str | None = None,
+    sign: bool | None = None,
+    no_verify: bool = False,
+    no_checkout: bool = False,
+    keep: bool = False,
+    no_sync: bool = False,
+) -> results.Executed:
+    """Begin, read, apply and commit (or flush) in one call.
+
+    With neither -m nor --flush the diff is shown and nothing is kept. A batch that fails leaves
+    nothing; a landing that is refused leaves the session open and names it.
+
+    ops (FILE): the batch, or - for standard input
+    format (FORMAT): auto, json, jsonl, diff, v4a or blocks
+    read (PATH[:A-B]): lines to read before the batch
+    files (PATH[:A-B]): the same as --read
+    read_all: read every file that the batch touched, after it
+    session (-s, NAME): what to call the session (default: s1, s2, …, the lowest free)
+    flush: bring this worktree's files to the result, with no commit
+    """
+    from slipstream_git.changes import executing, landing, messages, sessions
+
+    text = messages.Message(message, message_file, author, date, trailer, signoff)
+    landing_options = landing.Options(
+        text, onto, check, sign, no_verify, no_checkout, keep, no_sync, merge, dry_run=False
+    )
+    wish = sessions.Wish(session, base, onto, title, agent, allow, deny)
+    request = executing.Request(wish, ops or b"", format, (*read, *files), read_all, flush)
+    return executing.run(ws, request, landing_options if text.given else None)
+
+
+@operation
+def abort(ws: Workspace, *, session: str | None = None) -> results.Closed:
+    """Close the session without landing; `slip reopen` brings it back."""
+    from slipstream_git.changes import sessions
+
+    return sessions.abort(ws, sessions.choose(ws, session))
+
+
+@operation
+def reopen(ws: Workspace, name: str) -> results.Begun:
+    """Open a closed session again.
+
+    name (NAME): its name, or NAME@N for an older chain of that name
+    """
+    from slipstream_git.changes import sessions
+
+    return sessions.reopen(ws, name)
+
+
+# The annotations above are read as text by the table; these names are what they mean.
+_NAMED_TYPES: tuple[Any, ...] = (FileOrStdin, Several, Stdin, Literal)

@@ -1,0 +1,196 @@
+"""The table of operations: one row each, made from a handler's signature and docstring.
+
+A signature is the schema, its docstring the help, so that the command line, JSON-RPC, MCP and the
+generated reference cannot disagree. Rows are read without `inspect` (8 ms), from what the
+compiler left on the function: a parameter before ``*`` is positional, one behind it an option,
+and its annotation is one of the texts in `TYPES`. The docstring's last paragraph explains the
+parameters, one ``name (short, METAVAR): help`` a line; what several operations share is in
+`SHARED`.
+
+Area modules are imported only when one of their operations is wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any, NamedTuple
+
+# Which module declares which operation; a test holds this against the modules.
+AREAS: Mapping[str, tuple[str, ...]] = {
+    "changesets": (
+        "begin", "apply", "sub", "write", "rm", "mv", "read", "status", "list", "diff", "log",
+        "show", "undo", "redo", "capture", "flush", "commit", "exec", "abort", "reopen",
+    ),
+    "repositories": ("merge-tree", "recover", "demo"),
+}  # fmt: skip
+
+
+class Kind(NamedTuple):
+    """What a parameter takes. ``many``: any number of them. ``optional``: may be left out."""
+
+    value: str
+    many: bool = False
+    optional: bool = False
+
+
+TYPES: Mapping[str, Kind] = {
+    "str": Kind("text"),
+    "str | None": Kind("text", optional=True),
+    "int": Kind("number"),
+    "int | None": Kind("number", optional=True),
+    "bool": Kind("flag"),
+    "bool | None": Kind("switch", optional=True),
+    "tuple[str, ...]": Kind("text", many=True, optional=True),
+    "Several": Kind("text", many=True),
+    # Bytes that the command line takes from a named file or from standard input.
+    "FileOrStdin | None": Kind("file", optional=True),
+    "Stdin": Kind("stdin"),
+}
+
+SHARED: Mapping[str, str] = {
+    "session": "(-s, NAME): the session; else $SLIP_SESSION, else this worktree's only one",
+    "group": "(LABEL): the commit of a series that this step belongs to",
+    "agent": "(WHO): who is at work, for status and provenance",
+    "base": "(REV): the commit to start from (default: HEAD)",
+    "onto": "(BRANCH): the branch to land on, which may not exist yet (default: the current one)",
+    "title": "(TEXT): what the session is for",
+    "allow": "(GLOB): refuse every path outside these patterns",
+    "deny": "(GLOB): refuse every path inside these patterns",
+    "message": "(-m, TEXT): the commit message; several make paragraphs",
+    "message_file": "(-F, FILE): take the message from a file, or - for standard input",
+    "author": "(AUTHOR): the author, as `Name <email>`",
+    "date": "(DATE): the author date, as git reads dates",
+    "trailer": "(KEY=VALUE): add a trailer to the message",
+    "signoff": ": add a Signed-off-by trailer",
+    "check": ": run the gates that .slip.toml defines, or skip them",
+    "sign": ": sign the commit, or not, whatever git is configured to do",
+    "no_verify": ": do not run the pre-commit and commit-msg hooks",
+    "no_checkout": ": move refs only; leave worktrees as they are",
+    "keep": ": leave the session open after landing",
+    "no_sync": ": do not wait until the commit survives a power cut",
+    "merge": ": land as a merge commit whose second parent is the session's chain",
+    "dry_run": ": show what would happen; change nothing",
+}
+TAKES_BYTES = ("file", "stdin")
+
+FileOrStdin = bytes
+Stdin = bytes
+Several = tuple[str, ...]
+
+
+class Parameter(NamedTuple):
+    """One argument or option. ``short`` is empty or like ``-m``."""
+
+    name: str
+    kind: Kind
+    positional: bool
+    default: object
+    short: str
+    metavar: str
+    help: str
+
+    @property
+    def option(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+
+class Operation(NamedTuple):
+    """One row of the table. ``handler(ws, **parameters)`` returns a result tuple."""
+
+    name: str
+    summary: str
+    description: str
+    parameters: tuple[Parameter, ...]
+    handler: Callable[..., Any]
+    needs_repository: bool
+
+
+_DECLARED: dict[str, Callable[..., Any]] = {}
+
+
+def operation(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """Declare a handler; its name, with dashes, is the operation's."""
+    _DECLARED[handler.__name__.strip("_").replace("_", "-")] = handler
+    return handler
+
+
+def names() -> tuple[str, ...]:
+    """Every operation, in the order of the table."""
+    return tuple(name for area in AREAS.values() for name in area)
+
+
+def find(name: str) -> Operation | None:
+    """The row of an operation, None for an unknown name."""
+    for area, declared in AREAS.items():
+        if name in declared:
+            import_module(f"slipstream_git.operations.{area}")
+            return _row(name, _DECLARED[name])
+    return None
+
+
+def _row(name: str, handler: Callable[..., Any]) -> Operation:
+    text = handler.__doc__ or ""
+    paragraphs = [_unwrapped(block) for block in text.strip().split("\n\n")]
+    helps = dict(SHARED)
+    if len(paragraphs) > 1 and ": " in text.strip().split("\n\n")[-1].split("\n")[0]:
+        helps |= _helps(text.strip().split("\n\n")[-1])
+        paragraphs.pop()
+    code = handler.__code__
+    count = code.co_argcount + code.co_kwonlyargcount
+    parameters = tuple(
+        _parameter(handler, parameter, helps)
+        for parameter in code.co_varnames[:count]
+        if parameter != "ws"
+    )
+    needs = code.co_varnames[:1] == ("ws",)
+    return Operation(
+        name, paragraphs[0].rstrip("."), "\n\n".join(paragraphs[1:]), parameters, handler, needs
+    )
+
+
+def _unwrapped(block: str) -> str:
+    return " ".join(block.split())
+
+
+def _helps(block: str) -> dict[str, str]:
+    """``name (…): help`` lines; a line indented deeper goes on with the one before."""
+    found: dict[str, str] = {}
+    margin = min(len(line) - len(line.lstrip()) for line in block.split("\n") if line.strip()[:1])
+    last = ""
+    for line in block.split("\n"):
+        if last and len(line) - len(line.lstrip()) > max(margin, 4):
+            found[last] += " " + line.strip()
+        else:
+            last, rest = _split_name(line.strip())
+            found[last] = rest
+    return found
+
+
+def _split_name(line: str) -> tuple[str, str]:
+    cut = min(i for i in (line.find(" ("), line.find(":")) if i >= 0)
+    return line[:cut], line[cut:].strip()
+
+
+def _parameter(handler: Callable[..., Any], name: str, helps: Mapping[str, str]) -> Parameter:
+    code = handler.__code__
+    position = code.co_varnames.index(name)
+    defaults = handler.__defaults__ or ()
+    positional = position < code.co_argcount
+    if positional:
+        offset = position - (code.co_argcount - len(defaults))
+        default = defaults[offset] if offset >= 0 else ...
+    else:
+        default = (handler.__kwdefaults__ or {}).get(name, ...)
+    kind = TYPES[handler.__annotations__[name]]
+    short, metavar, text = _explained(helps[name])
+    return Parameter(name, kind, positional, default, short, metavar or name.upper(), text)
+
+
+def _explained(text: str) -> tuple[str, str, str]:
+    """``(-s, NAME): help`` as short option, metavar, help."""
+    facts, _, help_text = text.partition(":")
+    words = [word for word in facts.strip(" ()").split(", ") if word]
+    short = next((word for word in words if word.startswith("-")), "")
+    metavar = next((word for word in words if not word.startswith("-")), "")
+    return short, metavar, help_text.strip()

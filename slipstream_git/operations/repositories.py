@@ -1,0 +1,43 @@
+"""Operations on the repository as a whole: declarations only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from slipstream_git.operations.registry import operation
+
+if TYPE_CHECKING:
+    from slipstream_git import results
+    from slipstream_git.workspace import Workspace
+
+
+@operation
+def merge_tree(ws: Workspace, base: str, ours: str, theirs: str) -> results.MergedTree:
+    """Merge three trees or commits, with no session and nothing moved.
+
+    base (BASE): the tree-ish that both sides come from
+    ours (OURS): one side
+    theirs (THEIRS): the other side
+    """
+    from slipstream_git.changes import merging
+
+    return merging.merge_tree(ws, base, ours, theirs)
+
+
+@operation
+def recover(ws: Workspace) -> results.Recovered:
+    """Finish or take back landings that died half way."""
+    from slipstream_git.changes import recovery
+
+    return recovery.recover(ws)
+
+
+@operation
+def demo(*, plain: bool = False) -> results.Demonstrated:
+    """Build a small repository and show three sessions: a landing, a merge and a conflict.
+
+    plain: no colours
+    """
+    from slipstream_git.changes import demonstration
+
+    return demonstration.run(plain=plain)

@@ -1,0 +1,223 @@
+"""What the operations answer: the shapes of the contract, as named tuples.
+
+Paths are text here (C-quoted where they are not plain UTF-8, then ``path_b64`` has the bytes).
+A field with the default None is left out of the JSON when it is None.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import Any, NamedTuple
+
+from slipstream_git.model import Entry
+
+
+class Change(NamedTuple):
+    """One path that differs between two trees. Counts are lines, None for binary content."""
+
+    path: str
+    status: str
+    old_oid: str | None
+    new_oid: str | None
+    added: int | None
+    removed: int | None
+    mode: str | None = None
+    path_b64: str | None = None
+
+
+class Overlap(NamedTuple):
+    """Another open session that changes the same paths."""
+
+    session: str
+    paths: list[str]
+
+
+class Begun(NamedTuple):
+    session: str
+    ref: str
+    base: str | None
+    onto: str | None
+    commit: str
+
+
+class Applied(NamedTuple):
+    """What one accepted batch made. ``step`` and ``commit`` are the tip's when nothing changed."""
+
+    session: str
+    step: int
+    commit: str
+    tree: str
+    changes: list[Change]
+    ops: list[Any]
+    overlaps: list[Overlap]
+    unchanged: bool | None = None
+    dry_run: bool | None = None
+    diff: str | None = None
+    replaced: int | None = None
+    files: int | None = None
+
+
+class Stepped(NamedTuple):
+    """What undo and redo answer."""
+
+    session: str
+    step: int
+    commit: str
+    tree: str
+    undone: int | None = None
+    redone: int | None = None
+    changes: list[Change] | None = None
+
+
+class Status(NamedTuple):
+    session: str
+    base: str | None
+    onto: str | None
+    onto_commit: str | None
+    behind: int | None
+    tip: str
+    tree: str
+    steps: int
+    changes: list[Change]
+    conflicts: list[Any]
+    title: str | None
+    agent: str | None
+
+
+class Listed(NamedTuple):
+    sessions: list[Status]
+
+
+class LogStep(NamedTuple):
+    step: int
+    commit: str
+    op: str
+    time: int
+    undone: bool
+    paths: list[str]
+    group: str | None = None
+    agent: str | None = None
+
+
+class Logged(NamedTuple):
+    session: str
+    steps: list[LogStep]
+
+
+class Shown(NamedTuple):
+    session: str
+    step: int
+    commit: str
+    op: str
+    ops: list[Any]
+    changes: list[Change]
+    diff: str
+
+
+class Diffed(NamedTuple):
+    session: str
+    base: str | None
+    tree: str
+    changes: list[Change]
+    diff: str | None = None
+
+
+class FileRead(NamedTuple):
+    path: str
+    oid: str
+    mode: str
+    start: int
+    end: int
+    total_lines: int
+    text: str
+    truncated: bool
+    lossy: bool | None = None
+    path_b64: str | None = None
+
+
+class WasRead(NamedTuple):
+    files: list[FileRead]
+    session: str | None = None
+    rev: str | None = None
+
+
+class Closed(NamedTuple):
+    session: str
+    ref: str
+    commit: str
+
+
+class Checkout(NamedTuple):
+    """What became of one worktree that has the branch checked out."""
+
+    worktree: str
+    updated: bool
+
+
+class Landed(NamedTuple):
+    session: str
+    committed: bool
+    reason: str | None = None
+    already: bool | None = None
+    commit: str | None = None
+    commits: list[str] | None = None
+    branch: str | None = None
+    old_head: str | None = None
+    tree: str | None = None
+    merged: bool | None = None
+    engine: str | None = None
+    changes: list[Change] | None = None
+    checkout: str | None = None
+    behind_worktrees: list[str] | None = None
+    gates: list[Any] | None = None
+    hooks: list[Any] | None = None
+    dry_run: bool | None = None
+    message: str | None = None
+
+
+class Flushed(NamedTuple):
+    session: str
+    tree: str
+    worktree: str
+    changes: list[Change]
+
+
+class Recovered(NamedTuple):
+    """What a landing that died half way was brought to: ``landed``, ``undone`` or ``cleared``."""
+
+    intents: list[Any]
+
+
+class Executed(NamedTuple):
+    reads: list[FileRead]
+    apply: Applied | None
+    commit: Landed | None
+    flush: Flushed | None = None
+
+
+class MergedTree(NamedTuple):
+    clean: bool
+    tree: str
+    engine: str
+
+
+class Demonstrated(NamedTuple):
+    """What the demo told, and where its repository is."""
+
+    story: str
+    repository: str
+    exit_status: int = 0
+
+
+def status_letter(old: Entry | None, new: Entry | None) -> str:
+    """A, D, T (type change) or M, as ``git diff --name-status`` prints them."""
+    if old is None:
+        return "A"
+    if new is None:
+        return "D"
+    return "T" if old.mode & 0o170000 != new.mode & 0o170000 else "M"
+
+
+def path_b64(path: bytes, shown: str) -> str | None:
+    """The bytes of a path that its text does not give."""
+    return None if shown.encode("utf-8", "surrogatepass") == path else b64encode(path).decode()

@@ -1,0 +1,64 @@
+"""How many lines an edit adds and removes: the length of a shortest edit script.
+
+Myers' greedy algorithm (An O(ND) Difference Algorithm, 1986), lengths only: the number of
+differing lines D and the two lengths give both counts. Past `MOST_DIFFERENCES` the answer is
+an upper bound, so that two unlike files cost no more than two like ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from slipstream_git.text import matching
+
+MOST_DIFFERENCES = 400
+
+
+def count(old: bytes, new: bytes) -> tuple[int, int] | None:
+    """Lines (added, removed), or None when either side is binary."""
+    if matching.is_binary(old) or matching.is_binary(new):
+        return None
+    before, after = matching.lines(old), matching.lines(new)
+    skip = _common_prefix(before, after)
+    before, after = before[skip:], after[skip:]
+    skip = _common_prefix(before[::-1], after[::-1])
+    if skip:
+        before, after = before[:-skip], after[:-skip]
+    distance = _distance(before, after)
+    if distance is None:
+        return len(after), len(before)
+    growth = len(after) - len(before)
+    return (distance + growth) // 2, (distance - growth) // 2
+
+
+def _common_prefix(a: Sequence[bytes], b: Sequence[bytes]) -> int:
+    shared = 0
+    for left, right in zip(a, b, strict=False):
+        if left != right:
+            break
+        shared += 1
+    return shared
+
+
+def _distance(a: Sequence[bytes], b: Sequence[bytes]) -> int | None:
+    """The fewest lines to remove and add that turn ``a`` into ``b``; None past the limit."""
+    if not a or not b:
+        return len(a) + len(b)
+    furthest = {1: 0}
+    for distance in range(MOST_DIFFERENCES):
+        for diagonal in range(-distance, distance + 1, 2):
+            x = _start(furthest, diagonal, distance)
+            while x < len(a) and x - diagonal < len(b) and a[x] == b[x - diagonal]:
+                x += 1
+            furthest[diagonal] = x
+            if x >= len(a) and x - diagonal >= len(b):
+                return distance
+    return None
+
+
+def _start(furthest: dict[int, int], diagonal: int, distance: int) -> int:
+    down = furthest.get(diagonal + 1, -1)
+    right = furthest.get(diagonal - 1, -1)
+    if diagonal == -distance or (diagonal != distance and right < down):
+        return down
+    return right + 1

@@ -1,0 +1,61 @@
+"""What a verb works with, handed in as values: repository, clock, caller's environment.
+
+No verb reads the clock, the environment or the current directory itself; so a replay or a test
+fixes them, and one daemon serves many callers.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from slipstream_git.gitdb.repository import Repository, open_repository
+
+
+class Workspace(NamedTuple):
+    """One caller in one repository.
+
+    clock: seconds since the epoch. env: the caller's environment variables.
+    """
+
+    repository: Repository
+    clock: Callable[[], int]
+    env: Mapping[str, str]
+
+    @property
+    def default_session(self) -> str | None:
+        return self.env.get("SLIP_SESSION") or None
+
+    @property
+    def worktree_name(self) -> str:
+        """Which worktree the caller stands in, relative to the common git directory."""
+        layout = self.repository.layout
+        return os.path.relpath(layout.git_dir, layout.common_dir)
+
+    def signature(self) -> bytes:
+        """Who made a step of a chain, and when; never refused for want of an identity."""
+        config = self.repository.config
+        name = self.env.get("GIT_AUTHOR_NAME") or config.get("author.name")
+        email = self.env.get("GIT_AUTHOR_EMAIL") or config.get("author.email")
+        name = name or config.get("user.name") or "slip"
+        email = email or config.get("user.email") or "slip@localhost"
+        return f"{_plain(name)} <{_plain(email)}> {self.clock()} +0000".encode()
+
+
+def _plain(text: str) -> str:
+    """Text without what would end a field of a commit's header."""
+    return "".join(c for c in text if c not in "<>\n\0").strip() or "slip"
+
+
+def open_workspace(
+    directory: str,
+    env: Mapping[str, str],
+    *,
+    in_process: bool,
+    clock: Callable[[], int] | None = None,
+) -> Workspace:
+    """Open the repository that ``directory`` is in. Errors: see `open_repository`."""
+    repository = open_repository(directory, env, in_process=in_process)
+    return Workspace(repository, clock or (lambda: int(time.time())), env)
