@@ -10,7 +10,7 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         from slipstream_git import __version__
 
-        print(f"slip {__version__}")  # noqa: T201  (the one answer that needs no face)
+        print(f"slip {__version__}")
         return
     from slipstream_git.faces.cli import run
 

@@ -42,7 +42,7 @@ OP_NAMES = {kind: name for name, kind in OPS.items()}
 class Fault(NamedTuple):
     """One fault of shape: which op, where in the text, and what."""
 
-    index: int | None
+    index: int | None  # type: ignore[assignment]  # hides tuple.index, never called
     place: str
     message: str
     op: str | None = None
@@ -369,13 +369,19 @@ def bytes_field(name: str, value: bytes) -> tuple[str, str]:
         return f"{name}_b64", b64encode(value).decode()
 
 
+def json_bytes(row: Mapping[str, Any], name: str) -> bytes:
+    """A bytes field of a row that `bytes_field` wrote."""
+    return b64decode(row[f"{name}_b64"]) if f"{name}_b64" in row else str(row[name]).encode()
+
+
 def to_json(value: object) -> Any:
     """A result as JSON values: named tuples become objects without their absent fields."""
+    fields: Any = value
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        defaults = value._field_defaults
+        defaults = fields._field_defaults
         return {
             name: to_json(item)
-            for name, item in value._asdict().items()
+            for name, item in fields._asdict().items()
             if item is not None or name not in defaults
         }
     if isinstance(value, Mapping):

@@ -42,7 +42,7 @@ class StrReplace(NamedTuple):
     path: bytes
     old: bytes
     new: bytes
-    count: int | Literal["all"] = 1
+    count: int | Literal["all"] = 1  # type: ignore[assignment]  # hides tuple.count
     near_line: int | None = None
     oid: str | None = None
 

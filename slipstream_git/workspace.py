@@ -17,12 +17,14 @@ from slipstream_git.gitdb.repository import Repository, open_repository
 class Workspace(NamedTuple):
     """One caller in one repository.
 
-    clock: seconds since the epoch. env: the caller's environment variables.
+    clock: seconds since the epoch. env: the caller's environment variables. token: a name that
+    no other run uses, for temporary files; letters and digits.
     """
 
     repository: Repository
     clock: Callable[[], int]
     env: Mapping[str, str]
+    token: Callable[[], str]
 
     @property
     def default_session(self) -> str | None:
@@ -33,6 +35,15 @@ class Workspace(NamedTuple):
         """Which worktree the caller stands in, relative to the common git directory."""
         layout = self.repository.layout
         return os.path.relpath(layout.git_dir, layout.common_dir)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a landing left its intent: one that is under way, or one that died."""
+        try:
+            names = os.listdir(os.path.join(self.repository.layout.slip_dir, "intents"))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return any(name.endswith(".json") for name in names)
 
     def signature(self) -> bytes:
         """Who made a step of a chain, and when; never refused for want of an identity."""
@@ -58,4 +69,8 @@ def open_workspace(
 ) -> Workspace:
     """Open the repository that ``directory`` is in. Errors: see `open_repository`."""
     repository = open_repository(directory, env, in_process=in_process)
-    return Workspace(repository, clock or (lambda: int(time.time())), env)
+    return Workspace(repository, clock or (lambda: int(time.time())), env, _random_token)
+
+
+def _random_token() -> str:
+    return os.urandom(8).hex()

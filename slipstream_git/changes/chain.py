@@ -17,7 +17,7 @@ full table.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from slipstream_git.codec import encode_op
@@ -25,12 +25,13 @@ from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.model import Op, Write
-from slipstream_git.text.edits import blob_id, named
+from slipstream_git.text.effects import blob_id, named
 from slipstream_git.workspace import Workspace
 
 FORMAT = "1"
 # A larger `content` is told by its blob id, which the step's own tree keeps alive.
 LARGEST_INLINE = 4096
+LONGEST_SUBJECT = 72
 
 
 class Facts(NamedTuple):
@@ -44,6 +45,7 @@ class Facts(NamedTuple):
     agent: str = ""
     undoes: int = 0
     redoes: int = 0
+    landed: str = ""
     onto: str = ""
     title: str = ""
     worktree: str = ""
@@ -67,11 +69,19 @@ class Step(NamedTuple):
 
 
 def write_step(
-    ws: Workspace, tree: str, parents: tuple[str, ...], facts: Facts, ops: Sequence[Op]
+    ws: Workspace,
+    tree: str,
+    parents: tuple[str, ...],
+    facts: Facts,
+    journal: Sequence[Mapping[str, Any]] = (),
+    subject: str = "",
 ) -> str:
-    """Add a step's commit to the overlay; its id."""
+    """Add a step's commit to the overlay; its id.
+
+    journal: what was accepted, one JSON object each. subject: what it was about, for people.
+    """
     signature = ws.signature()
-    message = _message(ws.repository, tree, facts, ops)
+    message = _message(facts, journal, subject)
     return ws.repository.objects.write(
         "commit", commits.encode(tree, parents, signature, signature, message)
     )
@@ -93,16 +103,26 @@ def read_ops(step: Step) -> list[dict[str, Any]]:
     return [json.loads(line) for line in body if line.startswith(b"{")]
 
 
-def _message(repository: Repository, tree: str, facts: Facts, ops: Sequence[Op]) -> bytes:
-    journal = [_journal_line(repository, tree, op) for op in ops]
-    paragraphs = [_subject(facts, ops)]
+def ops_journal(repository: Repository, tree: str, ops: Sequence[Op]) -> list[dict[str, Any]]:
+    """The ops as journal rows; a large `content` that ``tree`` holds is told by its blob id."""
+    return [_journal_row(repository, tree, op) for op in ops]
+
+
+def ops_subject(ops: Sequence[Op]) -> str:
+    """The paths of a batch, for the subject line."""
+    return ", ".join(dict.fromkeys(named(op) for op in ops))
+
+
+def _message(facts: Facts, journal: Sequence[Mapping[str, Any]], subject: str) -> bytes:
+    paragraphs = [_subject(facts, subject)]
     if journal:
-        paragraphs.append("\n".join(journal))
+        lines = (json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in journal)
+        paragraphs.append("\n".join(lines))
     paragraphs.append("\n".join(_trailer_lines(facts)))
     return ("\n\n".join(paragraphs) + "\n").encode("utf-8", "surrogateescape")
 
 
-def _journal_line(repository: Repository, tree: str, op: Op) -> str:
+def _journal_row(repository: Repository, tree: str, op: Op) -> dict[str, Any]:
     row = encode_op(op)
     if isinstance(op, Write) and len(op.content) > LARGEST_INLINE:
         entry = repository.trees.lookup(tree, op.path)
@@ -110,16 +130,13 @@ def _journal_line(repository: Repository, tree: str, op: Op) -> str:
             row.pop("content", None)
             row.pop("content_b64", None)
             row["content_oid"] = entry.oid
-    return json.dumps(row, ensure_ascii=False, separators=(",", ":"))
+    return row
 
 
-def _subject(facts: Facts, ops: Sequence[Op]) -> str:
-    if not ops:
-        detail = facts.title or facts.kind
-    else:
-        detail = ", ".join(dict.fromkeys(named(op) for op in ops))
-    text = " ".join(f"slip {facts.session}: {facts.kind} {detail}".split())
-    return text if len(text) <= 72 else text[:71] + "…"
+def _subject(facts: Facts, subject: str) -> str:
+    detail = one_line(subject or facts.title)
+    text = f"slip {facts.session}: {facts.kind} {detail}".rstrip()
+    return text if len(text) <= LONGEST_SUBJECT else text[: LONGEST_SUBJECT - 1] + "…"
 
 
 def _trailer_lines(facts: Facts) -> Iterable[str]:
@@ -136,6 +153,7 @@ def _trailer_lines(facts: Facts) -> Iterable[str]:
         ("Worktree", facts.worktree),
         ("Undoes", facts.undoes or ""),
         ("Redoes", facts.redoes or ""),
+        ("Landed", facts.landed),
         *(("Allow", glob) for glob in facts.allow),
         *(("Deny", glob) for glob in facts.deny),
     ]
@@ -168,6 +186,7 @@ def _facts(oid: str, message: bytes) -> Facts:
         agent=first("Agent"),
         undoes=int(first("Undoes") or 0),
         redoes=int(first("Redoes") or 0),
+        landed=first("Landed"),
         onto=first("Onto"),
         title=first("Title"),
         worktree=first("Worktree"),

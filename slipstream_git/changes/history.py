@@ -12,7 +12,7 @@ from slipstream_git.changes import chain, conflicts, sessions, staging
 from slipstream_git.changes.chain import Facts, Step
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import merge, quarantine
+from slipstream_git.gitdb import commits, merge, quarantine
 from slipstream_git.results import (
     Diffed,
     FileRead,
@@ -25,7 +25,7 @@ from slipstream_git.results import (
     WasRead,
     path_b64,
 )
-from slipstream_git.text import edits, paths
+from slipstream_git.text import fileops, paths
 from slipstream_git.workspace import Workspace
 
 
@@ -84,7 +84,7 @@ def _facts(session: Session, kind: str) -> Facts:
 
 
 def _append(ws: Workspace, session: Session, tree: str, facts: Facts) -> Stepped:
-    tip = chain.write_step(ws, tree, (session.tip,), facts, ())
+    tip = chain.write_step(ws, tree, (session.tip,), facts)
     if not staging.advance(ws, session, tip):
         raise SlipError(
             "ref-moved",
@@ -204,32 +204,40 @@ def patch_text(ws: Workspace, old: str, new: str) -> str:
 
 def read(ws: Workspace, session: Session, wanted: Sequence[str]) -> WasRead:
     """Numbered lines of files as the session has them."""
-    files = [_read(ws, session.tree, spec) for spec in wanted]
-    return WasRead(files, session=session.name)
+    return WasRead(read_files(ws, session.tree, wanted), session=session.name)
 
 
 def read_revision(ws: Workspace, revision: str, wanted: Sequence[str]) -> WasRead:
     """The same at a revision."""
     commit = ws.repository.resolve(revision)
-    tree = chain.commits.parse(commit, ws.repository.objects.commit(commit)).tree
-    return WasRead([_read(ws, tree, spec) for spec in wanted], rev=commit)
+    tree = commits.parse(commit, ws.repository.objects.commit(commit)).tree
+    return WasRead(read_files(ws, tree, wanted), rev=commit)
+
+
+def read_files(ws: Workspace, tree: str, wanted: Sequence[str]) -> list[FileRead]:
+    """Files of a tree, each a ``PATH`` or ``PATH:A-B``."""
+    return [_read(ws, tree, spec) for spec in wanted]
 
 
 def _read(ws: Workspace, tree: str, spec: str) -> FileRead:
-    """One ``PATH`` or ``PATH:A-B``; a path that itself ends so is taken as a path first."""
     path, start, end = _range(spec)
-    overlay = staging.overlay(ws, tree)
-    if start is not None and overlay.find(paths.from_text(spec)) is not None:
+    # A file whose own name ends like a range is that file.
+    if start is not None and staging.overlay(ws, tree).find(paths.from_text(spec)) is not None:
         path, start, end = spec, None, None
-    raw = paths.from_text(path)
+    return read_file(ws, tree, paths.from_text(path), start, end)
+
+
+def read_file(
+    ws: Workspace, tree: str, path: bytes, start: int | None = None, end: int | None = None
+) -> FileRead:
+    """Lines of one file of a tree, capped. Raises `missing` or `out-of-range`."""
+    shown = paths.display(path)
+    file = staging.overlay(ws, tree).existing(path)
     try:
-        told = edits.excerpt(overlay.existing(raw), start, end)
+        told = fileops.excerpt(file, start, end)
     except SlipError as fault:
-        if fault.code == "out-of-range":
-            fault.message = f"{path}: {fault.message}"
-        raise
-    shown = paths.display(raw)
-    return FileRead(path=shown, path_b64=path_b64(raw, shown), **told)
+        raise SlipError(fault.code, f"{shown}: {fault.message}", data=fault.data) from None
+    return FileRead(path=shown, path_b64=path_b64(path, shown), **told)
 
 
 def _range(spec: str) -> tuple[str, int | None, int | None]:

@@ -85,7 +85,7 @@ def drafted(ws: Workspace, wish: Wish) -> Session:
         allow=tuple(map(_glob, wish.allow)),
         deny=tuple(map(_glob, wish.deny)),
     )
-    oid = chain.write_step(ws, base_tree, (base,) if base else (), facts, ())
+    oid = chain.write_step(ws, base_tree, (base,) if base else (), facts)
     return _session(facts, oid, base, base_tree, oid, base_tree, 0)
 
 
@@ -160,9 +160,7 @@ def _place(ws: Workspace, wish: Wish) -> tuple[str | None, str | None]:
 def branch_ref(ws: Workspace, name: str) -> str:
     """The full ref of a branch, existing or not. Raises `bad-name`."""
     short = name.removeprefix(BRANCHES)
-    done = ws.repository.git.run(
-        "check-ref-format", "--branch", short, accept=(0, 1, 128)
-    )
+    done = ws.repository.git.run("check-ref-format", "--branch", short, accept=(0, 1, 128))
     if done.status or short.startswith("-") or done.out.decode().strip() != short:
         raise SlipError("bad-name", f"{short!r} is no name for a branch")
     return BRANCHES + short
@@ -208,9 +206,7 @@ def at(ws: Workspace, name: str, tip: str) -> Session:
     step = chain.read_step(ws.repository, tip)
     first = chain.read_step(ws.repository, step.facts.begin) if step.facts.begin else step
     base = first.parents[0] if first.parents else None
-    session = _session(
-        first.facts, first.commit, base, first.tree, tip, step.tree, step.number
-    )
+    session = _session(first.facts, first.commit, base, first.tree, tip, step.tree, step.number)
     return session._replace(name=name)
 
 
@@ -266,6 +262,8 @@ def effective(history: Sequence[Step]) -> tuple[list[Step], list[Step]]:
     active: list[Step] = []
     undone: list[Step] = []
     for step in history:
+        if step.facts.landed:
+            continue
         if step.facts.undoes:
             taken = by_number[step.facts.undoes]
             active = [s for s in active if s is not taken]

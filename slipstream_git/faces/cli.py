@@ -18,7 +18,7 @@ import click
 
 from slipstream_git import __version__, codec
 from slipstream_git.errors import INTERRUPTED, SlipError
-from slipstream_git.operations import registry
+from slipstream_git.operations import calling, registry
 from slipstream_git.operations.registry import Operation, Parameter
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -67,8 +67,14 @@ def _group() -> click.Group:
         context_settings=CONTEXT,
         params=[
             *_global_options(),
-            click.Option(["--version"], is_flag=True, is_eager=True, expose_value=False,
-                         callback=_print_version, help="Show the version and exit."),
+            click.Option(
+                ["--version"],
+                is_flag=True,
+                is_eager=True,
+                expose_value=False,
+                callback=_print_version,
+                help="Show the version and exit.",
+            ),
         ],  # fmt: skip
         callback=_keep_globals,
         no_args_is_help=True,
@@ -169,7 +175,7 @@ def _metavar(parameter: Parameter) -> str:
     return f"[{name}]" if parameter.kind.optional else name
 
 
-def _click_type(parameter: Parameter) -> click.ParamType:
+def _click_type(parameter: Parameter) -> click.types.IntParamType | click.types.StringParamType:
     return click.INT if parameter.kind.value == "number" else click.STRING
 
 
@@ -231,7 +237,7 @@ def _call(row: Operation, directory: str, values: dict[str, Any]) -> Any:
     in_process = os.environ.get("SLIP_STORE") == "libgit2"
     workspace = open_workspace(directory, os.environ, in_process=in_process)
     with workspace.repository:
-        return row.handler(workspace, **values)
+        return calling.call(row, workspace, values)
 
 
 def _status_of(reply: Reply) -> int:

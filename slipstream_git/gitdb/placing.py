@@ -22,16 +22,16 @@ import fcntl
 import os
 import re
 import stat
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Final, NamedTuple, Self
+from typing import Final, Literal, NamedTuple, Self
 
 from slipstream_git.model import EXECUTABLE, GITLINK, SYMLINK, Entry
 
 Content = Callable[[bytes, Entry], bytes]
 Acceptable = Callable[[bytes], "Collection[Entry | None]"]
 Checkpoint = Callable[[str], None]
+Recovering = Literal["forward", "back"] | None
 
 TEMPORARY: Final = b".slip-tmp-"
 
@@ -44,8 +44,8 @@ _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSY
 # What open(2) with O_DIRECTORY and O_NOFOLLOW says to a symlink or a file, by system.
 _NO_DIRECTORY = frozenset({errno.ENOTDIR, errno.ELOOP, errno.EMLINK})
 
-# A file changed twice within one tick of the clock has the same times: a signature this young
-# proves nothing (a tick is 4 ms on Linux before 6.13, 2 s at worst on FAT).
+# A file changed twice within one tick of the clock has the same times: a signature this much
+# younger than the file system's own now proves nothing (4 ms on Linux before 6.13, 2 s on FAT).
 _TICK_NS = 2_000_000_000
 _OPEN_AT_ONCE = 64
 _PIECE = 1 << 20
@@ -117,6 +117,7 @@ class _Wanted(NamedTuple):
 
 class _Found(NamedTuple):
     leaf: Leaf
+    entry: Entry | None = None  # the version it equals
     is_new: bool = False
     case_only: bool = False  # the file seen here is one that goes, under another case
 
@@ -212,7 +213,8 @@ class Files:
     """The files of one set of placements in one worktree, from `look` to `settle`.
 
     token: letters and digits, names this run's temporary files; one that no other run uses.
-    lenient: for recovery: a path with trouble is left alone and told in ``left``.
+    recovering: a path with trouble is left alone and told in ``left``; going back, an acceptable
+        version is what the user had, and stays.
     """
 
     def __init__(  # noqa: PLR0913  (each is a separate fact about the run)
@@ -226,7 +228,7 @@ class Files:
         token: str,
         sync: bool,
         checkpoint: Checkpoint,
-        lenient: bool = False,
+        recovering: Recovering = None,
     ) -> None:
         if not re.fullmatch(r"[0-9A-Za-z]+", token):
             raise ValueError(f"a token is letters and digits, not {token!r}")
@@ -239,7 +241,7 @@ class Files:
         self._token = token.encode()
         self._sync = sync
         self._checkpoint = checkpoint
-        self._lenient = lenient
+        self._recovering = recovering
         self._wanted = wanted_files(placements)
         self._all = tuple(self._wanted)
         self._gone = {w.path for w in self._wanted if w.new is None}
@@ -249,6 +251,9 @@ class Files:
         self._inodes: dict[bytes, tuple[int, ...]] = {}
         self._temporaries: dict[bytes, tuple[bytes, ...]] = {}
         self._done: list[_Done] = []
+        self._now_ns = (
+            0  # by the file system's clock; 0: not asked yet, so every look is a full one
+        )
 
     # -- looking ---------------------------------------------------------------------------------
 
@@ -268,7 +273,7 @@ class Files:
                     troubles.append(trouble)
                 elif self._moves(wanted):
                     self._check_writable(walk, wanted)
-        if self._lenient:
+        if self._recovering:
             self._leave(troubles)
             return []
         return sorted(troubles)
@@ -284,6 +289,11 @@ class Files:
                         there.add(path)
         return there
 
+    def matched(self, path: bytes) -> Entry | None:
+        """The version that the file at a path was equal to when it was last looked at."""
+        found = self._found.get(path)
+        return found.entry if found else None
+
     def _leave(self, troubles: Iterable[Trouble]) -> None:
         for trouble in troubles:
             self.left.append(trouble)
@@ -296,16 +306,23 @@ class Files:
         except FileNotFoundError:
             fd, leaf = -1, ABSENT
         except _Blocked as blocked:
-            if blocked.path not in self._gone:
+            # What goes, or has come already, in a parent's place; it is judged by itself.
+            if blocked.path not in (self._coming if wanted.new is None else self._gone):
                 return Trouble(wanted.path, f"{shown(blocked.path)} is not a directory")
             fd, leaf = -1, ABSENT
         else:
             leaf = leaf_at(fd, wanted.name)
         seen = self._found.get(wanted.path)
-        if seen and seen.leaf == leaf and not _young(leaf) and leaf.kind != "directory":
+        if seen and seen.leaf == leaf and self._proves(leaf):
             return None
         why = self._judge(fd, wanted, leaf)
         return Trouble(wanted.path, why) if why else None
+
+    def _proves(self, leaf: Leaf) -> bool:
+        """Does this signature, seen before, say that nobody wrote since?"""
+        if leaf.kind == "absent":
+            return True
+        return leaf.kind != "directory" and leaf.signature[-1] < self._now_ns - _TICK_NS
 
     def _judge(self, fd: int, wanted: _Wanted, leaf: Leaf) -> str | None:
         """Why this leaf is in the way; when it is not, remembers it as found."""
@@ -368,11 +385,11 @@ class Files:
         reading = _Reading(fd, wanted.name, leaf)
         for entry in (wanted.old, wanted.new):
             if entry is not None and self._equal(reading, wanted.path, entry):
-                return None, _Found(leaf, is_new=entry == wanted.new)
+                return None, _Found(leaf, entry, entry == wanted.new)
         for entry in self._acceptable(wanted.path):
             if entry is not None and entry.mode != GITLINK:  # noqa: SIM102  (two questions)
                 if self._equal(reading, wanted.path, entry):
-                    return None, _Found(leaf)
+                    return None, _Found(leaf, entry, self._recovering == "back")
         if reading.fault:
             return f"cannot be read: {reading.fault}", _Found(leaf)
         return ("not tracked" if wanted.old is None else "changed"), _Found(leaf)
@@ -394,8 +411,8 @@ class Files:
     def _moves(self, wanted: _Wanted) -> bool:
         """Will placing this path change the directory it is in?"""
         found = self._found[wanted.path]
-        if wanted.new is None:
-            return found.leaf.kind in ("file", "symlink") or wanted.submodule
+        if wanted.new is None and not wanted.submodule:
+            return found.leaf.kind in ("file", "symlink") and not found.is_new
         return not found.is_new
 
     def _check_writable(self, walk: Walk, wanted: _Wanted) -> None:
@@ -421,9 +438,7 @@ class Files:
                 os.close(fd)
         self._checkpoint("temporaries-written")
 
-    def _prepare_one(
-        self, walk: Walk, wanted: _Wanted, entry: Entry, waiting: list[int]
-    ) -> None:
+    def _prepare_one(self, walk: Walk, wanted: _Wanted, entry: Entry, waiting: list[int]) -> None:
         fd, there = self._shelter(walk, wanted)
         name = self._temporary("n", wanted)
         data = self._content(wanted.path, entry)
@@ -438,6 +453,7 @@ class Files:
             out = os.open(name, _CREATE, mode, dir_fd=fd)
             waiting.append(out)
             self._checkpoint("temporary-created")
+            self._now_ns = os.fstat(out).st_ctime_ns
             write_all(out, data)
             if len(waiting) >= _OPEN_AT_ONCE:
                 self._flush(waiting)
@@ -479,7 +495,7 @@ class Files:
                     try:
                         effect(walk, wanted)
                     except Surprise as surprise:
-                        if not self._lenient:
+                        if not self._recovering:
                             raise
                         self._leave([Trouble(wanted.path, surprise.trouble.why)])
                 walk.forget()
@@ -497,7 +513,7 @@ class Files:
         if wanted.new is not None:
             return
         leaf = self._look_again(walk, wanted).leaf
-        if leaf.kind not in ("file", "symlink"):
+        if self._found[wanted.path].is_new or leaf.kind not in ("file", "symlink"):
             return
         _, shelter = self._shelter(walk, wanted)
         self._done.append(_Done("removed", wanted, shelter, aside=_identity(leaf)))
@@ -530,6 +546,10 @@ class Files:
             self._done.append(_Done("replaced", wanted, here, ours, _identity(leaf)))
             self._set_aside(walk, wanted, here, leaf, move=False)
             self._checkpoint("set-aside")
+            # Between this look and the rename lies one system call: the whole time in which a
+            # file that an editor moves here would be lost. Only an exchanging rename has none.
+            if _identity(leaf_at(fd, wanted.name)) not in ((), _identity(leaf)):
+                raise Surprise(Trouble(wanted.path, "changed just now"))
             os.rename(temporary, wanted.name, src_dir_fd=source, dst_dir_fd=fd)
         self._checkpoint("replaced")
         # Whoever held the old file open and wrote into it after our look, wrote into what is set
@@ -560,9 +580,7 @@ class Files:
                 os.unlink(temporary, dir_fd=source)
 
     @contextmanager
-    def _beside(
-        self, fd: int, here: tuple[bytes, ...], there: tuple[bytes, ...]
-    ) -> Iterator[int]:
+    def _beside(self, fd: int, here: tuple[bytes, ...], there: tuple[bytes, ...]) -> Iterator[int]:
         """A descriptor of another directory, for calls that need two at once."""
         if here == there:
             yield fd
@@ -720,7 +738,7 @@ class Files:
                     self.states[path] = state
 
     def _drop_temporaries(self, walk: Walk) -> None:
-        for wanted in self._wanted:
+        for wanted in self._all:
             at = self._temporaries.pop(wanted.path, None)
             if at is not None:
                 with suppress(OSError, _Blocked):
@@ -775,12 +793,12 @@ class Files:
 
     # -- recovery --------------------------------------------------------------------------------
 
-    def recover_leftovers(self, *, forward: bool) -> list[Trouble]:
+    def recover_leftovers(self) -> list[Trouble]:
         """Deal with the temporary files a killed run left; idempotent.
 
-        forward: whether the placements will be made or, being handed over turned round, unmade.
-        What was set aside is put back where nothing stands at its path, and when going back also
-        over what that run placed; known content is let go; anything else is kept and told.
+        Going back, the placements are those of the killed run turned round. What was set aside is
+        put back where nothing stands at its path, and when going back also over what that run
+        placed; known content is let go; anything else is kept and told.
         """
         troubles = []
         by_number = {w.number: w for w in self._all}
@@ -796,7 +814,7 @@ class Files:
                         with suppress(FileNotFoundError):
                             os.unlink(name, dir_fd=walk.enter(directory))
                     else:
-                        why = self._recover_aside(walk, directory, name, wanted, forward=forward)
+                        why = self._recover_aside(walk, directory, name, wanted)
                         if why:
                             troubles.append(Trouble(wanted.path, why))
                     walk.forget()
@@ -815,37 +833,34 @@ class Files:
             return []
 
     def _recover_aside(
-        self,
-        walk: Walk,
-        directory: tuple[bytes, ...],
-        name: bytes,
-        wanted: _Wanted,
-        *,
-        forward: bool,
+        self, walk: Walk, directory: tuple[bytes, ...], name: bytes, wanted: _Wanted
     ) -> str | None:
-        try:
-            with self._beside(-1, (b"",), directory) as kept_at:
-                kept = leaf_at(kept_at, name)
-                known = self._is_known(kept_at, name, wanted, kept)
-                current, fd = self._current(walk, wanted)
-                if current.kind == "absent" and not (forward and wanted.new is None and known):
-                    fd, _ = walk.make(wanted.directory)
-                    return put_back(kept_at, name, fd, wanted.name)
-                if not forward and self._is_what_we_placed(fd, wanted, current):
-                    os.rename(name, wanted.name, src_dir_fd=kept_at, dst_dir_fd=fd)
-                elif not known and current.signature[:2] != kept.signature[:2]:
-                    return f"written to meanwhile; kept as {shown(name)}"
-                with suppress(FileNotFoundError):
-                    os.unlink(name, dir_fd=kept_at)
-                return None
-        except (_Blocked, Surprise, NotADirectoryError):
-            return f"cannot be put back; kept as {shown(name)}"
+        is_back = self._recovering == "back"
+        with self._beside(-1, (b"",), directory) as kept_at:
+            kept = leaf_at(kept_at, name)
+            known = self._is_known(kept_at, name, wanted, kept)
+            current, fd = self._current(walk, wanted)
+            was_removed = not is_back and wanted.new is None and known
+            if current.kind == "absent" and not was_removed:
+                fd, _ = walk.make(wanted.directory)
+                return put_back(kept_at, name, fd, wanted.name)
+            if is_back and self._is_what_we_placed(fd, wanted, current):
+                os.rename(name, wanted.name, src_dir_fd=kept_at, dst_dir_fd=fd)
+            elif not known and current.signature[:2] != kept.signature[:2]:
+                return f"written to meanwhile; kept as {shown(name)}"
+            with suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=kept_at)
+            return None
 
-    def _current(self, walk: Walk, wanted: _Wanted) -> tuple[Leaf, int]:
+    @staticmethod
+    def _current(walk: Walk, wanted: _Wanted) -> tuple[Leaf, int]:
         try:
             fd = walk.enter(wanted.directory)
         except FileNotFoundError:
             return ABSENT, -1
+        except _Blocked:
+            # A file where the parent was: what is known is placed anew if that goes.
+            return Leaf("blocked"), -1
         return leaf_at(fd, wanted.name), fd
 
     def _is_known(self, fd: int, name: bytes, wanted: _Wanted, leaf: Leaf) -> bool:
@@ -939,10 +954,6 @@ def _identity(leaf: Leaf) -> tuple[int, ...]:
     return leaf.signature[:-1]
 
 
-def _young(leaf: Leaf) -> bool:
-    return bool(leaf.signature) and time.time_ns() - leaf.signature[-1] < _TICK_NS
-
-
 def _folded(path: bytes) -> str:
     return os.fsdecode(path).casefold()
 
@@ -1010,6 +1021,9 @@ def put_back(source: int, aside: bytes, fd: int, name: bytes) -> str | None:
 
 def unlink_known(fd: int, name: bytes, identity: tuple[int, ...], aside: bytes) -> str | None:
     """Unlink a file only if it is this one, even if it is swapped at the last moment."""
+    with suppress(FileNotFoundError):
+        # A second name of the same file would make the rename do nothing.
+        os.unlink(aside, dir_fd=fd)
     os.rename(name, aside, src_dir_fd=fd, dst_dir_fd=fd)
     if _identity(leaf_at(fd, aside)) == identity:
         os.unlink(aside, dir_fd=fd)

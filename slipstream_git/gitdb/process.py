@@ -113,7 +113,10 @@ class Git:
         return output
 
     def start(
-        self, *arguments: str | bytes, env: Mapping[str, str] | None = None
+        self,
+        *arguments: str | bytes,
+        env: Mapping[str, str] | None = None,
+        hear_errors: bool = False,
     ) -> subprocess.Popen[bytes]:
         """Start a git that is talked to while it runs. The caller closes and waits for it."""
         try:
@@ -121,7 +124,7 @@ class Git:
                 self._command(arguments),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
+                stderr=subprocess.PIPE if hear_errors else subprocess.DEVNULL,
                 env=self._env | dict(env or {}),
             )
         except OSError as fault:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from slipstream_git.gitdb.objects import Objects
-from slipstream_git.model import EMPTY_TREE, TREE, Entry
+from slipstream_git.model import EMPTY_TREE, GITLINK, TREE, Entry
 
 # One regular expression over the raw bytes is 3 to 5 times as fast as a loop.
 _ENTRY = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
@@ -28,9 +28,7 @@ class Difference(NamedTuple):
 
 def parse(raw: bytes) -> dict[bytes, Entry]:
     """A tree object's entries by name."""
-    return {
-        name: Entry(int(mode, 8), oid.hex()) for mode, name, oid in _ENTRY.findall(raw)
-    }
+    return {name: Entry(int(mode, 8), oid.hex()) for mode, name, oid in _ENTRY.findall(raw)}
 
 
 def encode(entries: Mapping[bytes, Entry]) -> bytes:
@@ -73,6 +71,11 @@ class Trees:
                 return None
             tree = entry.oid
         return self.entries(tree).get(name)
+
+    def leaf(self, tree: str, path: bytes) -> Entry | None:
+        """What stands at ``path`` unless it is a directory."""
+        entry = self.lookup(tree, path)
+        return None if entry is None or entry.mode == TREE else entry
 
     def blocker(self, tree: str, path: bytes) -> tuple[bytes, Entry] | None:
         """The first parent of ``path`` that is no directory, with what it is."""
@@ -137,6 +140,25 @@ class Trees:
             entries.pop(name, None)
         else:
             entries[name] = Entry(TREE, new)
+
+    def additions(self, old: str, new: str) -> Iterator[str]:
+        """Ids of the trees and files of ``new`` at paths where ``old`` has something else.
+
+        Subtrees before what they hold; submodules' commits are not ours and left out.
+        """
+        if old == new:
+            return
+        yield new
+        before = self.entries(old)
+        for name, entry in self.entries(new).items():
+            was = before.get(name)
+            if was == entry or entry.mode == GITLINK:
+                continue
+            if entry.mode == TREE:
+                below = was.oid if was and was.mode == TREE else EMPTY_TREE
+                yield from self.additions(below, entry.oid)
+            else:
+                yield entry.oid
 
     def differences(self, old: str, new: str) -> list[Difference]:
         """The paths at which two trees differ, sorted; equal subtrees are never read."""

@@ -1,5 +1,6 @@
 """Change sets: declarations only. Each handler imports its verb inside the body, because a
-command pays at start for what it uses and nothing else."""
+command pays at start for what it uses and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -400,7 +401,7 @@ def exec_(
         text, onto, check, sign, no_verify, no_checkout, keep, no_sync, merge, dry_run=False
     )
     wish = sessions.Wish(session, base, onto, title, agent, allow, deny)
-    request = executing.Request(wish, ops or b"", format, (*read, *files), read_all, flush)
+    request = executing.Request(wish, ops, format, (*read, *files), read_all, flush)
     return executing.run(ws, request, landing_options if text.given else None)
 
 

@@ -1,19 +1,19 @@
 """Which language a batch is written in, and the two that are not JSON as ops.
 
 ``detect`` looks at the first characters and at lines that no JSON text can hold at column one.
-JSON itself is decoded by the codec. A unified diff and a ``*** Begin Patch`` text become one ``Patch`` op
-as they stand: ``patches.parse`` reads both. SEARCH/REPLACE blocks become one op each.
+JSON itself is decoded by the codec. A unified diff and a ``*** Begin Patch`` text become one
+``Patch`` op as they stand: ``patches.parse`` reads both. SEARCH/REPLACE blocks become one op each.
 
 What SEARCH/REPLACE cannot say: a part of a line; the last line of a file that has no final newline
-(``old`` always ends in one, so such a block is ``no-match``; use ``str_replace``); a new file without a final
-newline; an occurrence among several (it must occur once); a rename, a mode, a deletion of a file.
+(``old`` always ends in one, so such a block is ``no-match``; use ``str_replace``); a new file
+without a final newline; one of several occurrences; a rename, a mode, a deletion of a file.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator  # noqa: TC003  (cheap, and loaded by `re` anyway)
+from collections.abc import Iterator
 from typing import Final, NamedTuple, NoReturn
 
 from slipstream_git import model
@@ -43,9 +43,10 @@ _DRESSED = re.compile(rb"(?:#+[ \t]+)?([*`]*)(.+?)(:?)\1(:?)", re.DOTALL)
 def detect(text: bytes) -> str:
     """One of ``json``, ``jsonl``, ``diff``, ``v4a``, ``blocks``.
 
-    A byte-order mark and blanks before the text do not count. A text that begins with ``[`` or ``{`` is
-    JSON whatever follows; it is ``jsonl`` if its first line alone is an object and more follows. Else
-    the first line that opens a diff, a patch or a block decides. Raises ``bad-json`` otherwise.
+    A byte-order mark and blanks before the text do not count. A text that begins with ``[`` or
+    ``{`` is JSON whatever follows; it is ``jsonl`` if its first line alone is an object and more
+    follows. Else the first line that opens a diff, a patch or a block decides. Raises ``bad-json``
+    otherwise, also on empty input.
     """
     start = text.removeprefix(_BOM).lstrip()
     if start.startswith(b"{"):
@@ -143,19 +144,23 @@ def _divider(rows: list[bytes], start: int, end: int) -> int:
 
     So content with such lines (headings underlined with =) can be sent by longer or shorter marks.
     """
-    found = [(n, len(mark[1])) for n in range(start + 1, end) if (mark := _DIVIDER.fullmatch(rows[n]))]
+    found = [
+        (n, len(mark[1])) for n in range(start + 1, end) if (mark := _DIVIDER.fullmatch(rows[n]))
+    ]
     if not found:
         _fault(start, "this block has no '=======' line")
     if len(found) > 1:
         opening = _SEARCH.fullmatch(rows[start])
         found = [(n, size) for n, size in found if opening and size == len(opening[1])]
     if len(found) != 1:
-        _fault(start, "several lines of this block could be its '=======': use marks of another length")
+        _fault(
+            start, "several lines of this block could be its '=======': use marks of another length"
+        )
     return found[0][0]
 
 
 def _path_above(rows: list[bytes], below: int, start: int) -> bytes:
-    """The nearest line above the SEARCH mark that is neither empty nor a fence, without its dress."""
+    """The nearest line above SEARCH that is neither empty nor a fence, without its dress."""
     for row in reversed(rows[below:start]):
         line = row.strip()
         if line and not _FENCE.fullmatch(line):

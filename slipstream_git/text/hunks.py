@@ -45,9 +45,7 @@ def colliding(base: bytes, ours: bytes, theirs: bytes) -> list[Hunk]:
     return list(_collisions(*sides))
 
 
-def _collisions(
-    base: list[bytes], ours: list[bytes], theirs: list[bytes]
-) -> Iterator[Hunk]:
+def _collisions(base: list[bytes], ours: list[bytes], theirs: list[bytes]) -> Iterator[Hunk]:
     mine, other = _edits(base, ours), _edits(base, theirs)
     for left, right in _groups(mine, other):
         low = min(edit.start for edit in (*left, *right))
@@ -95,9 +93,9 @@ def _hunk(
     theirs: tuple[int, int],
 ) -> Hunk:
     spans = (base, ours, theirs)
-    ranges = [[start + 1, end] for start, end in spans]
+    first, second, third = ([start + 1, end] for start, end in spans)
     texts = [
         b"".join(lines[start:end]).decode("utf-8", "replace")
         for lines, (start, end) in zip(sides, spans, strict=True)
     ]
-    return Hunk(*ranges, *texts)
+    return Hunk(first, second, third, *texts)

@@ -13,8 +13,8 @@ Files may be of any size; nothing here loops over their bytes in Python.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence  # noqa: TC003  (a cheap import)
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Final, Literal, NamedTuple
 
@@ -49,10 +49,10 @@ def lines(data: bytes) -> list[bytes]:
 def find(data: bytes, old: bytes) -> Found:
     """Where ``old`` occurs; no spans at level ``exact`` where it does not (or is empty).
 
-    At level ``eol`` a span takes CRLF pairs whole. At level ``exact`` bytes are bytes: an ``old``
-    that begins with LF is found in the middle of a CRLF pair.
+    No span begins in the middle of a CRLF pair: an ``old`` that begins with LF matches the pair as
+    a whole, at level ``eol``.
     """
-    exact = _occurrences(data, old)
+    exact = [at for at in _occurrences(data, old) if data[at - 1 : at + 1] != b"\r\n"]
     if exact:
         return Found("exact", tuple((start, start + len(old)) for start in exact))
     if b"\n" in old and (b"\r\n" in old or b"\r\n" in data):
@@ -129,17 +129,19 @@ def adapt_all(data: bytes, spans: Sequence[Span], new: bytes, level: Level) -> l
 
 
 def _places(data: bytes, spans: Sequence[Span]) -> Iterator[_Place]:
-    line_feed = -1  # the first one at or after the span; kept, since lines may be very long
+    # The first LF at or after the span and what it ends; kept, since lines may be very long.
+    line_feed, ending = -1, b""
     for start, end in spans:
-        if start == end and data[start - 1 : start] == b"\n":
-            ending = _ending_at(data, start - 1)
-        else:
-            if line_feed < start:
-                line_feed = data.find(b"\n", start)
-                line_feed = len(data) if line_feed < 0 else line_feed
+        if line_feed < start:
+            line_feed = data.find(b"\n", start)
+            line_feed = len(data) if line_feed < 0 else line_feed
             ending = _ending_at(data, line_feed)
-        in_pair = data[start : start + 1] == b"\n" and data[start - 1 : start] == b"\r"
-        yield _Place(data[start:end], in_pair and start < end, ending)
+        before = data[max(0, start - 1) : start]
+        if start == end and before == b"\n":
+            yield _Place(b"", in_pair=False, ending=_ending_at(data, start - 1))
+        else:
+            in_pair = before == b"\r" and data[start:end].startswith(b"\n")
+            yield _Place(data[start:end], in_pair, ending)
 
 
 def _ending_at(data: bytes, line_feed: int) -> bytes:
@@ -274,8 +276,8 @@ MAX_NEAREST: Final = 3
 MAX_TEXT_LINES: Final = 40
 MAX_TEXT_CHARS: Final = 4000
 _MAX_SCAN_BYTES: Final = 16_000_000
-_MAX_LOOSE_BYTES: Final = 10_000
 _MAX_CLUES: Final = 16
+_FEW_LINES: Final = 4
 _MAX_HITS: Final = 50
 _MAX_WINDOWS: Final = 8
 _MAX_RATIOS: Final = 8  # difflib's, a window
@@ -284,6 +286,7 @@ _SMALL_FILE_LINES: Final = 400
 _LEAST_SCORE: Final = 0.3
 
 _WORD = re.compile(rb"[\w\x80-\xff]{3,}")
+_PART = re.compile(rb"[A-Za-z0-9\x80-\xff]{3,}")  # of_a_name
 _UNSEEN = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
 _BLANKS = "\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
 _BLANK_CHARS = " \t\u00a0\u1680\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
@@ -366,11 +369,11 @@ def explain_no_match(data: bytes, old: bytes, near_line: int | None = None) -> d
     data = data[:_MAX_SCAN_BYTES]
     windows = _nearest(data, old, near_line) if old.strip() else []
     answer: dict[str, object] = {"nearest": [_shown(data, window) for window in windows]}
-    instead = _use_instead(data, old)
     if windows:
         difference = _first_difference(data, old, windows[0])
         if difference:
             answer["first_difference"] = difference
+    instead = _use_instead(data, old, windows)
     if instead is not None:
         answer["use_instead"] = instead
     return answer
@@ -390,33 +393,44 @@ def _shown(data: bytes, window: _Window) -> dict[str, object]:
 # The text to use instead.
 
 
-def _use_instead(data: bytes, old: bytes) -> str | None:
-    if not 0 < len(old.strip()) <= _MAX_LOOSE_BYTES or len(data) >= _MAX_SCAN_BYTES:
+def _use_instead(data: bytes, old: bytes, windows: list[_Window]) -> str | None:
+    """Looked for in the nearest windows only: over the whole file a pattern has no time bound."""
+    if len(old) > MAX_TEXT_CHARS:
         return None
     try:
-        text, wanted = data.decode(), old.decode()
+        wanted = old.decode()
     except UnicodeDecodeError:
         return None
-    places = _loose_places(text, wanted)
-    if len(places) != 1:
+    found = {place for window in windows for place in _loose_texts(data, window, wanted)}
+    if len(found) != 1:
         return None
-    start, end = places[0]
-    unique = len(find(data, text[start:end].encode()).spans) == 1
-    return text[start:end] if unique and end - start <= 2 * _MAX_LOOSE_BYTES else None
+    (_, instead) = found.pop()
+    return instead if len(find(data, instead.encode()).spans) == 1 else None
+
+
+def _loose_texts(data: bytes, window: _Window, wanted: str) -> list[tuple[int, str]]:
+    """Byte offset and text of each place around a window that is ``wanted`` but for looks."""
+    reach = len(wanted) + 2 * _LINE_CHARS
+    start = data.rfind(b"\n", max(0, window.start - reach), window.start) + 1
+    start = start or max(0, window.start - reach)
+    # Half a character at either edge of a very long line is let go.
+    text = data[start : window.start + 2 * reach].decode("utf-8", "ignore")
+    return [
+        (start + len(text[:begin].encode()), text[begin:end])
+        for begin, end in _loose_places(text, wanted)
+    ]
 
 
 def _loose_places(text: str, wanted: str) -> list[Span]:
-    """Where ``wanted`` stands if blanks and look-alikes count for nothing; at most a few tried."""
-    import unicodedata  # noqa: PLC0415  (only when a match failed)
+    """Where ``wanted`` stands if blanks and look-alikes count for nothing."""
+    import unicodedata
 
     plain = unicodedata.normalize("NFC", "".join(map(_folded, wanted)))
     body = plain.lstrip()
     if not body:
         return []
     lead = plain[: len(plain) - len(body)]
-    found = list(islice(_loosely(body, text).finditer(text), _MAX_HITS + 1))
-    if len(found) > _MAX_HITS:
-        return []
+    found = islice(_loosely(body, text).finditer(text), _MAX_HITS)
     places = ((_with_lead(text, match.start(), lead), match.end()) for match in found)
     return [(start, end) for start, end in places if start is not None]
 
@@ -425,8 +439,7 @@ def _with_lead(text: str, start: int, lead: str) -> int | None:
     """Where the blanks before ``start`` begin, if they hold as many line ends as ``lead``."""
     if not lead:
         return start
-    near = text[max(0, start - _MAX_LOOSE_BYTES) : start]
-    rest = near
+    rest = text[:start]
     for _ in range(lead.count("\n")):
         rest = rest.rstrip(_BLANK_CHARS)
         if not rest.endswith("\n"):
@@ -434,7 +447,7 @@ def _with_lead(text: str, start: int, lead: str) -> int | None:
         rest = rest.removesuffix("\n").removesuffix("\r")
     if lead[0] not in "\r\n":
         rest = rest.rstrip(_BLANK_CHARS)
-    return start - len(near) + len(rest)
+    return len(rest)
 
 
 def _loosely(body: str, text: str) -> re.Pattern[str]:
@@ -447,14 +460,14 @@ def _loosely(body: str, text: str) -> re.Pattern[str]:
     pieces = [
         _blanks(word, final=index == len(words) - 1)
         if word.isspace()
-        else between.join(map(_any_of, word))
+        else between.join(map(_any_of, re.findall(r"\.{3}|.", word)))
         for index, word in enumerate(words)
     ]
     return re.compile(between.join(pieces))
 
 
 def _folded(char: str) -> str:
-    import unicodedata  # noqa: PLC0415  (only when a match failed)
+    import unicodedata
 
     if char in _UNSEEN:
         return ""
@@ -473,23 +486,21 @@ def _blanks(run: str, *, final: bool) -> str:
 
 def _any_of(char: str) -> str:
     """The character or any that looks like it; a letter with accents in either normal form."""
-    import unicodedata  # noqa: PLC0415  (only when a match failed)
+    import unicodedata
 
     if not char.isascii():
         apart = unicodedata.normalize("NFD", char)
         return re.escape(char) if apart == char else f"(?:{re.escape(char)}|{re.escape(apart)})"
-    alike = re.escape(_ALIKE.get(char, "") + chr(ord(char) + 0xFEE0))
-    return f"(?:[.{alike}]|…)" if char == "." else f"[{re.escape(char)}{alike}]"
+    if char == "...":
+        return r"(?:\.{3}|…)"
+    return f"[{re.escape(char + _ALIKE.get(char, '') + chr(ord(char) + 0xFEE0))}]"
 
 
 # The nearest windows.
 
 
 def _nearest(data: bytes, old: bytes, near_line: int | None) -> list[_Window]:
-    starts = _line_starts(data)
-    wanted = old.count(b"\n", 0, len(old) - 1) + 1
-    shifts = _candidates(data, old, starts, near_line)
-    windows = [_scored(data, old, _window(data, starts, shift, wanted)) for shift in shifts]
+    windows = [_scored(data, old, window) for window in _candidates(data, old, near_line)]
     likely = [window for window in windows if window.score >= _LEAST_SCORE]
     away = near_line or 0
     likely.sort(key=lambda window: (-round(window.score, 2), abs(window.first - away)))
@@ -500,43 +511,60 @@ def _nearest(data: bytes, old: bytes, near_line: int | None) -> list[_Window]:
     return best[:MAX_NEAREST]
 
 
-def _line_starts(data: bytes) -> list[int]:
-    return [0, *(found.end() for found in re.finditer(rb"\n", data))]
-
-
-def _candidates(data: bytes, old: bytes, starts: list[int], near_line: int | None) -> list[int]:
-    """Byte offsets where ``old`` may begin, the likeliest first.
+def _candidates(data: bytes, old: bytes, near_line: int | None) -> list[_Window]:
+    """Where ``old`` may have been meant, the likeliest first.
 
     Each clue (a line of ``old``, a word of it) votes for the place where ``old`` would begin if
     the clue were right, and a rare clue has the stronger vote.
     """
-    votes: dict[int, float] = {}
-    example: dict[int, int] = {}
-    for at, clue in _clues(old):
-        hits = _hits(data, clue)
-        before = old.count(b"\n", 0, at)
-        for hit in hits:
-            line = max(0, bisect_right(starts, hit) - 1 - before)
-            votes[line] = votes.get(line, 0.0) + len(clue) / len(hits)
-            example.setdefault(line, max(starts[line], hit - at))
-    if near_line is not None and 0 < near_line <= len(starts):
-        votes.setdefault(near_line - 1, 0.0)
-    if not votes and len(starts) <= _SMALL_FILE_LINES:
-        votes = dict.fromkeys(range(len(starts)), 0.0)
+    head = b"\n".join(old[:MAX_TEXT_CHARS].split(b"\n")[:MAX_TEXT_LINES])
+    hits = sorted(
+        (hit, at, len(clue) / len(found))
+        for at, clue in _clues(head)
+        for found in (_hits(data, clue),)
+        for hit in found
+    )
+    numbers = lines_at(data, [hit for hit, _, _ in hits])
+    votes: dict[_Window, float] = {}
+    for number, (hit, at, weight) in zip(numbers, hits, strict=True):
+        window = _window(data, old, number, hit, at)
+        votes[window] = votes.get(window, 0.0) + weight
+    for window in _without_clues(data, old, near_line, any_clue=bool(votes)):
+        votes.setdefault(window, 0.0)
     away = near_line or 0
-    ranked = sorted(votes, key=lambda line: (-votes[line], abs(line + 1 - away), line))
-    return [example.get(line, starts[line]) for line in ranked[: _window_count(votes, old)]]
+    ranked = sorted(votes, key=lambda window: (-votes[window], abs(window.first - away), window))
+    return ranked[: _MAX_WINDOWS if hits else _SMALL_FILE_LINES]
 
 
-def _window_count(votes: dict[int, float], old: bytes) -> int:
-    """Without a clue every line of a small file is tried, if ``old`` is short."""
-    if any(votes.values()):
-        return _MAX_WINDOWS
-    return _SMALL_FILE_LINES // min(_MAX_RATIOS, old.count(b"\n") + 1)
+def _without_clues(
+    data: bytes, old: bytes, near_line: int | None, *, any_clue: bool
+) -> Iterator[_Window]:
+    """The line that the author named; and, with no clue at all, every line of a small file."""
+    total = data.count(b"\n") + 1
+    if near_line is not None and 0 < near_line <= total:
+        yield _window(data, old, near_line, _offset_of(data, near_line), 0)
+    if not any_clue and total * min(_MAX_RATIOS, old.count(b"\n") + 1) <= _SMALL_FILE_LINES:
+        offset = 0
+        for number, line in enumerate(lines(data), 1):
+            yield _window(data, old, number, offset, 0)
+            offset += len(line)
+
+
+def _offset_of(data: bytes, line: int) -> int:
+    """Where a line that is there begins. By halving, since lines may be millions."""
+    low, high, wanted = 0, len(data), line - 1
+    while wanted and high - low > 1:
+        middle = (low + high) // 2
+        count = data.count(b"\n", low, middle)
+        if count < wanted:
+            low, wanted = middle, wanted - count
+        else:
+            high = middle
+    return high if wanted else low
 
 
 def _hits(data: bytes, clue: bytes) -> list[int]:
-    """Where the clue stands; none if that is nearly everywhere, which tells nothing."""
+    """Where the clue stands; the first of them, if that is nearly everywhere and tells little."""
     hits: list[int] = []
     at = data.find(clue)
     while at >= 0 and len(hits) <= _MAX_HITS:
@@ -545,11 +573,18 @@ def _hits(data: bytes, clue: bytes) -> list[int]:
     return hits[:_MAX_HITS]
 
 
-def _clues(old: bytes) -> list[tuple[int, bytes]]:
-    """The longest lines and words of ``old``, with their offsets in it."""
-    head = old[: 4 * MAX_TEXT_CHARS]
+def _clues(head: bytes) -> list[tuple[int, bytes]]:
+    """The longest lines and words of ``head``, with their offsets in it."""
     whole = [(found.start(), found[0]) for found in re.finditer(rb"[^\s][^\n\r]*[^\s]", head)]
-    words = [(found.start(), found[0]) for found in _WORD.finditer(head)]
+    words = [(m.start(), m[0]) for pattern in (_WORD, _PART) for m in pattern.finditer(head)]
+    if len(whole) <= _FEW_LINES:  # then a slip of the pen may be in each; half a line is without
+        whole += [
+            piece
+            for at, line in whole
+            for half in (len(line) // 2,)
+            for piece in ((at, line[:half]), (at + half, line[half:]))
+            if half > 3
+        ]
     unique = {clue: at for at, clue in reversed(whole + words)}
     longest = sorted(unique, key=lambda clue: (-len(clue), clue))
     chosen = longest[: _MAX_CLUES // 2]
@@ -558,16 +593,23 @@ def _clues(old: bytes) -> list[tuple[int, bytes]]:
     return [(unique[clue], clue) for clue in chosen]
 
 
-def _window(data: bytes, starts: list[int], shift: int, wanted: int) -> _Window:
-    """As many whole lines as ``old`` has; of very long lines, what is around."""
-    index = bisect_right(starts, shift) - 1
-    start = starts[index]
-    after = index + min(wanted, MAX_TEXT_LINES)
-    end = starts[after] if after < len(starts) else len(data)
+def _window(data: bytes, old: bytes, number: int, hit: int, at: int) -> _Window:
+    """As many whole lines as ``old`` has, if the clue ``at`` its offset is the ``hit`` in the file.
+
+    Of very long lines only what would stand there.
+    """
+    before = old.count(b"\n", 0, at)
+    start = hit
+    for _ in range(before + 1):
+        start = data.rfind(b"\n", 0, max(start, 0))
+    start += 1
+    end = start
+    for _ in range(min(old.count(b"\n", 0, len(old) - 1) + 1, MAX_TEXT_LINES)):
+        end = data.find(b"\n", end) + 1 or len(data)
     if end - start > 2 * MAX_TEXT_CHARS:
-        start = max(start, shift - _LINE_CHARS)
-        end = min(end, start + MAX_TEXT_CHARS)
-    return _Window(start, end, index + 1, 0.0)
+        start = max(start, hit - at)
+        end = min(end, start + min(len(old), MAX_TEXT_CHARS))
+    return _Window(start, end, max(1, number - before), 0.0)
 
 
 def _scored(data: bytes, old: bytes, window: _Window) -> _Window:
@@ -583,7 +625,7 @@ def _comparable(text: bytes) -> list[str]:
 
 def _likeness(ours: list[str], theirs: list[str]) -> float:
     """The share of characters alike, 0 to 1, lines being paired first."""
-    from difflib import SequenceMatcher  # noqa: PLC0415  (only when a match failed)
+    from difflib import SequenceMatcher
 
     alike = 0.0
     ratios = 0

@@ -161,9 +161,7 @@ def check_collisions(view: View, changes: Mapping[bytes, File | None]) -> None:
             )
 
 
-def _collision(
-    view: View, changes: Mapping[bytes, File | None], path: bytes
-) -> bytes | None:
+def _collision(view: View, changes: Mapping[bytes, File | None], path: bytes) -> bytes | None:
     """A path that stands beside ``path`` (or beside one of its directories) and folds alike."""
     parts = path.split(b"/")
     for depth, part in enumerate(parts):

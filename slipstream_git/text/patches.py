@@ -21,7 +21,7 @@ from __future__ import annotations
 import re
 import zlib
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence  # noqa: TC003  (cheap, and loaded by `re` anyway)
+from collections.abc import Iterator, Sequence
 from typing import Final, Literal, NamedTuple, NoReturn
 
 from slipstream_git.errors import SlipError
@@ -31,6 +31,7 @@ Change = Literal["modify", "add", "delete", "rename", "copy"]
 MAX_BINARY_BYTES: Final = 1 << 30
 MAX_LINE_NUMBER: Final = (1 << 31) - 1
 MAX_HEADER_BYTES: Final = 1 << 14  # paths end at 4096 bytes, C-quoting makes four of one
+MAX_SHOWN_CHARACTERS: Final = 400  # of a line in an error; a minified file is one line
 MANY_PLACES: Final = 20  # of an ambiguous hunk, so many places are named
 
 _BOM: Final = b"\xef\xbb\xbf"
@@ -38,7 +39,9 @@ _NOWHERE: Final = b"/dev/null"
 _GITLINK: Final = b"160000"
 _MODES: Final = (b"100644", b"100755", b"120000")
 
-_START = re.compile(rb"^(?:\*\*\* Begin Patch|diff --|--- |\+\+\+ |@@|Binary files |GIT binary)", re.MULTILINE)
+_START = re.compile(
+    rb"^(?:\*\*\* Begin Patch|diff --|--- |\+\+\+ |@@|Binary files |GIT binary)", re.MULTILINE
+)
 _OPENING = re.compile(
     rb"^(?:diff --git |diff --c(?:c|ombined) |--- [^\n]*\n\+\+\+ |@@ -|\+\+\+ [^\n]*\n@@ -"
     rb"|GIT binary patch\r?\n|Binary files [^\n]* differ\r?$)",
@@ -55,7 +58,7 @@ _HUNK = re.compile(
 _INDEX = re.compile(rb"([0-9a-f]{4,64})\.\.([0-9a-f]{4,64})(?: ([0-7]+))?")
 _BINARY = re.compile(rb"(literal|delta) (\d{1,19})\n")
 _SURPLUS = re.compile(rb"(?:\r?\n)*([ +\-\\])")
-# What may follow a hunk although it starts with "-": a mail signature (some mailers strip its blank).
+# What may follow a hunk although it starts with "-": a mail signature, with its blank or without.
 _SIGNATURE = re.compile(rb"-- \r?(?:\n|\Z)|--\r?\n\d+\.\d")
 _EPOCH = re.compile(
     rb"[^\n]*\t(1969-12-31|1970-01-01) (\d\d):(\d\d):00(?:\.0+)? ([-+])(\d\d):?(\d\d)\r?"
@@ -71,8 +74,9 @@ _SPACE, _MINUS, _PLUS, _BACKSLASH, _LF, _CR = b" -+\\\n\r"
 class Hunk(NamedTuple):
     r"""One place of one file.
 
-    body: the rows as the patch has them, each ending in LF: ``" "`` context, ``"-"`` removed, ``"+"``
-        added, ``"\\"`` a mark that the row above has no newline. An empty row is an empty context line.
+    body: the rows as the patch has them, each ending in LF: ``" "`` context, ``"-"`` removed,
+        ``"+"`` added, ``"\\"`` a mark that the row above has no newline. An empty row is an empty
+        context line.
     old_start, new_start: 1-based; None in ``*** Begin Patch`` texts, which have no numbers.
     anchors: the ``@@ text`` lines before it, in order; the search begins after them.
     at_end: ``*** End of File`` stood after it: it ends where the file ends.
@@ -100,9 +104,10 @@ class Binary(NamedTuple):
 class FilePatch(NamedTuple):
     """What a patch does to one file.
 
-    old_path is None for an add, new_path for a delete. Modes are ints such as 0o100755, None where
-    the patch does not say (then: the file's own, or 0o100644 for an add). old_oid and new_oid are the hex of
-    the index line, possibly abbreviated, and only a hint. A type change is two of these: delete, add.
+    old_path is None for an add, new_path for a delete. Modes are ints such as 0o100755, None
+    where the patch does not say (then: the file's own, or 0o100644 for an add). old_oid and new_oid
+    are the hex of the index line, possibly abbreviated; only a binary delta is held to them. A
+    type change is two of these: a delete, then an add of the same path.
     """
 
     old_path: bytes | None
@@ -120,9 +125,10 @@ class FilePatch(NamedTuple):
 class Placed(NamedTuple):
     """Where a hunk went.
 
-    lines: the first and last line of the hunk, context included, in the *result*; 1-based; the last is one
-        below the first where nothing of the hunk is left.
-    offset: lines between the place the patch named and the place found, in the old file; 0 without numbers.
+    lines: the first and last line of the hunk, context included, in the *result*; 1-based; where
+        nothing of the hunk is left the last is the first less one.
+    offset: lines from the place the patch named to the place found, in the old file; 0 where the
+        patch has no numbers.
     matched: ``eol`` where the file's CRLF stood for the patch's LF (``*** Begin Patch`` only).
     """
 
@@ -139,9 +145,9 @@ class Patched(NamedTuple):
 def parse(diff: bytes) -> tuple[FilePatch, ...]:
     """Every file of a patch, in its order; prose and mail headers around the files are left out.
 
-    Takes time and memory linear in the text. Raises ``bad-patch`` with the line for any fault of shape
-    (an empty text and mere prose are ones), ``bad-path`` for a NUL in a name, ``unsupported`` for a
-    submodule, ``too-large`` for a binary declared above ``MAX_BINARY_BYTES``.
+    Takes time and memory linear in the text. Raises ``bad-patch`` with the line for any fault of
+    shape (an empty text and mere prose are ones), ``bad-path`` for a NUL in a name, ``unsupported``
+    for a submodule, ``too-large`` for a binary declared above ``MAX_BINARY_BYTES``.
     """
     text = diff.removeprefix(_BOM)
     start = _START.search(text)
@@ -158,11 +164,12 @@ def apply_file(patch: FilePatch, data: bytes) -> Patched:
     """The file after the patch. ``data`` is the content of ``old_path``, empty for an add.
 
     A hunk goes where its header says if it fits there to the byte; else to the one place after the
-    hunk before it where it fits; once a hunk was found elsewhere the numbers are no longer believed and each
-    must fit once. Without context a hunk stands by its number alone; without any after
-    the change it moves only to the file's end; one from line 1 with less context before than after stays
-    at the top. Raises ``no-match`` (data: hunk, line, expected, found, nearest), ``ambiguous`` (data:
-    hunk, lines), ``exists``, and ``bad-patch`` for a broken binary delta.
+    hunk before it where it fits; once a hunk was found elsewhere the numbers are no longer believed
+    and each later one must fit exactly once. Without context a hunk stands by its number alone;
+    without any after the change it moves only to the file's end; one from line 1 with less context
+    before than after stays at the top. A hunk without numbers must fit once below its anchors, or
+    stand right below the last of them. Raises ``no-match`` (data: hunk, line, expected, found,
+    nearest), ``ambiguous`` (data: hunk, lines), ``exists``, ``bad-patch`` for a broken delta.
     """
     if patch.change == "add" and data:
         raise SlipError("exists", f"{_said(patch)}: the patch adds it, but it exists")
@@ -185,8 +192,12 @@ def _fault(text: bytes, pos: int, what: str, code: str = "bad-patch") -> NoRetur
 
 def _shown(raw: bytes, limit: int = 80) -> str:
     """One line, quoted, with tabs, CR and bytes that are not UTF-8 visible."""
-    text = raw.decode("utf-8", "backslashreplace")
-    return repr(text if len(text) <= limit else text[:limit] + "…")
+    return repr(_readable(raw, limit))
+
+
+def _readable(raw: bytes, limit: int = MAX_SHOWN_CHARACTERS) -> str:
+    text = raw[: 4 * limit].decode("utf-8", "backslashreplace")
+    return text if len(text) <= limit else text[:limit] + "…"
 
 
 def _said(patch: FilePatch) -> str:
@@ -217,11 +228,13 @@ def _file_at(text: bytes, pos: int) -> tuple[FilePatch, int]:
         _fault(text, pos, "a +++ line without a --- line before it")
     if text.startswith(b"@@", pos):
         _fault(text, pos, "a hunk before any file header")
-    _fault(text, pos, "a binary file's content is not in this patch (make it with git diff --binary)")
+    _fault(
+        text, pos, "a binary file's content is not in this patch (make it with git diff --binary)"
+    )
 
 
 def _refuse_surplus(text: bytes, pos: int) -> None:
-    """Rows after a finished hunk belong to it in the author's mind; skipping them halves the change."""
+    """Rows after a finished hunk were meant as part of it; to skip them would halve the change."""
     surplus = _SURPLUS.match(text, pos)
     if surplus is None:
         return
@@ -243,7 +256,9 @@ def _plain_file(text: bytes, pos: int) -> tuple[FilePatch, int]:
     return _file_patch(change, name, name)._replace(hunks=hunks), end
 
 
-def _plain_change(text: bytes, pos: int, sides: re.Match[bytes], names: tuple[bytes, bytes]) -> Change:
+def _plain_change(
+    text: bytes, pos: int, sides: re.Match[bytes], names: tuple[bytes, bytes]
+) -> Change:
     if names == (_NOWHERE, _NOWHERE):
         _fault(text, pos, "both sides are /dev/null")
     # diff -N writes an absent file as one of the epoch, under its name
@@ -290,16 +305,14 @@ def _disagree(text: bytes, pos: int, names: Sequence[bytes]) -> bytes:
     """Refuses, except that a name leaving the repository comes out, so that it is called that."""
     for name in names:
         bare = re.sub(rb"\A[ab]/", b"", name)
-        parts = bare.lower().split(b"/")
-        if bare != b"dev/null" and name != _NOWHERE and (not parts[0] or {b"..", b".git"} & {*parts}):
+        leaves = bare.startswith(b"/") or {b"..", b".git"} & {*bare.lower().split(b"/")}
+        if leaves and name != _NOWHERE:
             return bare
     _fault(text, pos, f"the names disagree: {', '.join(map(_shown, dict.fromkeys(names)))}")
 
 
 def _file_patch(change: Change, old: bytes, new: bytes) -> FilePatch:
-    return FilePatch(
-        None if change == "add" else old, None if change == "delete" else new, change
-    )
+    return FilePatch(None if change == "add" else old, None if change == "delete" else new, change)
 
 
 # --- unified diffs: git's headers -------------------------------------------------------------
@@ -354,7 +367,7 @@ def _extended(text: bytes, pos: int) -> tuple[dict[bytes, bytes], int]:
             _fault(text, pos, f"a second {found[1].decode()!r} line for one file")
         fields[found[1]] = found[2].removesuffix(b"\r")
         pos = found.end()
-    if b"\n" not in text[pos : pos + MAX_HEADER_BYTES] and _EXTENDED.match(text[pos:] + b"\n"):
+    if text.find(b"\n", pos) < 0 and _EXTENDED.match(text[pos:] + b"\n"):
         _fault(text, pos, "the patch ends within a file header")
     return fields, pos
 
@@ -442,10 +455,18 @@ def _header_pair(text: bytes, header: _GitHeader) -> tuple[bytes, bytes] | None:
     if b'"' in names:
         return _quoted_pair(text, header)
     middle = len(names) // 2
-    for at in (middle, *(blank.start() for blank in re.finditer(b" ", names))):
-        pair = names[:at], names[at + 1 :]
-        if names[at : at + 1] == b" " and _common(*pair) is not None:
-            return pair
+    pair = names[:middle], names[middle + 1 :]
+    if names[middle : middle + 1] == b" " and _common(*pair) is not None:
+        return pair
+    return _pair_by_sides(names, *header.sides) if header.sides else None
+
+
+def _pair_by_sides(names: bytes, old: bytes, new: bytes) -> tuple[bytes, bytes] | None:
+    """Prefixes of unequal length: only the ---/+++ lines tell where the first name ends."""
+    if new != _NOWHERE and names.endswith(b" " + new):
+        return names[: -len(new) - 1], new
+    if old != _NOWHERE and names.startswith(old + b" "):
+        return old, names[len(old) + 1 :]
     return None
 
 
@@ -502,7 +523,9 @@ def _with_modes(text: bytes, header: _GitHeader, patch: FilePatch) -> FilePatch:
     fields = header.fields
     index = _INDEX.fullmatch(fields.get(b"index", b""))
     shared = index[3] if index else None
-    old = _mode(text, header.at, fields.get(b"old mode") or fields.get(b"deleted file mode") or shared)
+    old = _mode(
+        text, header.at, fields.get(b"old mode") or fields.get(b"deleted file mode") or shared
+    )
     new = _mode(text, header.at, fields.get(b"new mode") or fields.get(b"new file mode") or shared)
     if old and new and (old ^ new) & 0o170000:
         _fault(text, header.at, "a change of type must be a delete and an add")
@@ -546,9 +569,7 @@ def _bad_hunk_header(text: bytes, pos: int) -> NoReturn:
     _fault(text, pos, f"{what}: {_shown(row)}")
 
 
-def _hunk_numbers(
-    text: bytes, head: re.Match[bytes], change: Change
-) -> tuple[int, int, int, int]:
+def _hunk_numbers(text: bytes, head: re.Match[bytes], change: Change) -> tuple[int, int, int, int]:
     """Start and count of the old side, start and count of the new one."""
     old_start, new_start = int(head[1]), int(head[3])
     old, new = int(head[2] or 1), int(head[4] or 1)
@@ -583,7 +604,9 @@ def _body_end(text: bytes, pos: int, old: int, new: int) -> int:
             old -= 1
             new -= 1
         else:
-            _fault(text, pos, f"the hunk ends before the {said[0]} old and {said[1]} new lines it says")
+            _fault(
+                text, pos, f"the hunk ends before the {said[0]} old and {said[1]} new lines it says"
+            )
         if old < 0 or new < 0:
             _fault(text, pos, f"more lines than the {said[0]} old and {said[1]} new the hunk says")
         pos, before = end, kind
@@ -625,7 +648,7 @@ def _binary_rows(text: bytes, head: re.Match[bytes]) -> tuple[list[bytes], int]:
     end = text.find(b"\n\n", head.end())
     if end < 0:
         _fault(text, head.start(), "the patch ends within a binary")
-    from base64 import b85decode  # noqa: PLC0415  (few patches are binary)
+    from base64 import b85decode
 
     rows: list[bytes] = []
     at = head.end()
@@ -673,7 +696,9 @@ def _apply_binary(patch: FilePatch, binary: Binary, data: bytes) -> bytes:
     if binary.kind == "delta":
         result = _apply_delta(patch, data, binary.data)
     if patch.change == "delete" and result:
-        raise SlipError("no-match", f"{_said(patch)}: content is left of a file that is to be deleted")
+        raise SlipError(
+            "no-match", f"{_said(patch)}: content is left of a file that is to be deleted"
+        )
     return result
 
 
@@ -692,7 +717,9 @@ def _apply_delta(patch: FilePatch, base: bytes, delta: bytes) -> bytes:
     except (IndexError, ValueError) as error:
         raise SlipError("bad-patch", f"{_said(patch)}: a broken binary delta") from error
     if not _is_blob(result, patch.new_oid):
-        raise SlipError("no-match", f"{_said(patch)}: the binary patch makes other content than it says")
+        raise SlipError(
+            "no-match", f"{_said(patch)}: the binary patch makes other content than it says"
+        )
     return result
 
 
@@ -746,7 +773,7 @@ def _is_blob(data: bytes, oid: bytes | None) -> bool:
     """Whether data has this (abbreviated) object id; true where there is none to ask."""
     if oid is None:
         return True
-    import hashlib  # noqa: PLC0415  (only binary deltas need it)
+    import hashlib
 
     hasher = hashlib.sha256 if len(oid) > 40 else hashlib.sha1
     name = hasher(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
@@ -816,10 +843,10 @@ def _no_match(
         data={
             "hunk": number,
             "line": at + n + 1,
-            "expected": expected.decode("utf-8", "backslashreplace"),
-            "found": None if found is None else found.decode("utf-8", "backslashreplace"),
+            "expected": _readable(expected),
+            "found": None if found is None else _readable(found),
             "nearest": [
-                {"line": k + 1, "text": lines.rows[k].decode("utf-8", "backslashreplace")}
+                {"line": k + 1, "text": _readable(lines.rows[k])}
                 for k in range(max(0, at + n - 1), min(len(lines.rows), at + n + 2))
             ],
         },
@@ -833,7 +860,9 @@ def _best_place(lines: _Lines, block: list[bytes], near: int) -> int:
         for hit in lines.places(row)[:MANY_PLACES]:
             if hit >= n:
                 votes[hit - n] = votes.get(hit - n, 0) + 1
-    return max(votes, key=lambda at: (votes[at], -abs(at - near)), default=min(near, len(lines.rows)))
+    return max(
+        votes, key=lambda at: (votes[at], -abs(at - near)), default=min(near, len(lines.rows))
+    )
 
 
 # --- hunks with numbers -----------------------------------------------------------------------
@@ -882,7 +911,7 @@ def _sides_of(body: bytes) -> tuple[list[bytes], list[bytes]]:
 
 
 def _stated(hunk: Hunk) -> int:
-    """The index of the row it says it begins at; without old rows the header names the row before."""
+    """The index it says it begins at; without old rows the header names the row before."""
     start = hunk.old_start or 0
     return start - 1 if hunk.old_count else start
 
@@ -943,8 +972,9 @@ def _parse_v4a(text: bytes, pos: int) -> tuple[FilePatch, ...]:
     end = _V4A_END.search(text, begin)
     if end is None:
         _fault(text, len(text), "no '*** End Patch' (was the text cut off?)")
-    if _START.search(text, end.end()):
-        _fault(text, end.end(), "another patch after '*** End Patch'")
+    more = _START.search(text, end.end())
+    if more is not None:
+        _fault(text, more.start(), "another patch after '*** End Patch'")
     body = text[begin : end.start()]
     if text[pos:begin].endswith(b"\r\n"):  # the whole text came with CRLF: that is transport
         body = body.replace(b"\r\n", b"\n")
@@ -974,7 +1004,7 @@ def _v4a_files(rows: _Rows) -> Iterator[FilePatch]:
     for n, row in enumerate(rows.rows[: starts[0] if starts else None]):
         if row.strip():
             rows.fault(n, f"expected '*** Add|Update|Delete File: PATH', found {_shown(row)}")
-    for start, end in zip(starts, [*starts[1:], len(rows.rows)], strict=True):
+    for start, end in zip(starts, [*starts[1:], len(rows.rows)], strict=False):
         yield _v4a_file(rows.part(start, end))
 
 
@@ -1074,8 +1104,8 @@ def _v4a_hunk(
 class _Text(NamedTuple):
     """A file in the eyes of a format that knows lines but neither their endings nor a last one.
 
-    rows: as they stand, but the last one always ended; exact, loose and bare: the same rows to compare with,
-    without LF, without LF or CRLF, and without blanks at both ends.
+    rows: as they stand, but the last one always ended; exact, loose and bare: the same rows to
+    compare with, without LF, without LF or CRLF, and without blanks at both ends.
     """
 
     rows: list[bytes]
@@ -1149,19 +1179,27 @@ def _seek(
     if not block:
         return _seek_nothing(patch, number, text, start), "exact"
     loose = [row.removesuffix(b"\r") for row in block]
-    last = len(text.rows) - len(block)
-    low = max(start, last) if hunk.at_end else start
-    at = _unique(patch, number, text.exact.find(block, low))
+    low = max(start, len(text.rows) - len(block)) if hunk.at_end else start
+    at = _seek_in(patch, number, text.exact, block, low)
     if at is not None:
         return at, "exact"
-    at = _unique(patch, number, text.loose.find(loose, low))
+    at = _seek_in(patch, number, text.loose, loose, low)
     if at is not None:
         return at, "eol"
     _no_match(patch, number, text.exact, block, near=low)
 
 
+def _seek_in(
+    patch: FilePatch, number: int, lines: _Lines, block: list[bytes], low: int
+) -> int | None:
+    """Right below its anchor, which is as good as a context line; else where it occurs once."""
+    if patch.hunks[number - 1].anchors and lines.holds(block, low):
+        return low
+    return _unique(patch, number, lines.find(block, low))
+
+
 def _seek_nothing(patch: FilePatch, number: int, text: _Text, start: int) -> int:
-    """Where rows go that stand by no other row: the published readers disagree, so only the sure place."""
+    """Where rows go that stand by no other: published readers disagree, so only the sure place."""
     if patch.hunks[number - 1].at_end or start == len(text.rows):
         return len(text.rows)
     why = "it has only added lines; give a context line, or *** End of File"
@@ -1173,7 +1211,7 @@ def _seek_nothing(patch: FilePatch, number: int, text: _Text, start: int) -> int
 
 
 def _v4a_new(hunk: Hunk, text: _Text, at: int, matched: Literal["exact", "eol"]) -> list[bytes]:
-    """The rows it makes: the file's own for context, added ones with the ending of the row before."""
+    """The rows it makes: the file's own for context, added ones ending like the row before."""
     new: list[bytes] = []
     ending = _added_ending(text, at if hunk.old_count else at - 1, matched)
     for row in hunk.body.split(b"\n")[:-1]:

@@ -9,21 +9,23 @@ from __future__ import annotations
 from typing import Any
 
 from slipstream_git.errors import SlipError
-from slipstream_git.model import FILE, GITLINK, SYMLINK, File
+from slipstream_git.model import FILE, GITLINK, SYMLINK, File, Patch
 from slipstream_git.text import paths
+from slipstream_git.text.effects import Effect, blob_id
 from slipstream_git.text.overlay import Changes, Overlay
 from slipstream_git.text.patches import FilePatch, Patched, apply_file, parse
 
 
-def apply(diff: bytes, overlay: Overlay, oid: str | None) -> tuple[Changes, dict[str, Any]]:
+def patch(op: Patch, overlay: Overlay) -> Effect:
     """What a patch changes, and what it tells: lines, and the largest offset where there is one."""
-    patches = parse(diff)
+    oid = op.oid
+    patches = parse(op.diff)
     if oid is not None and len(patches) != 1:
         raise SlipError("bad-op", f"`oid` is for one file; this patch has {len(patches)}")
     application = _Application(overlay, oid)
-    for patch in patches:
-        application.take(patch)
-    return application.outcome()
+    for file in patches:
+        application.take(file)
+    return Effect(*application.outcome())
 
 
 class _Application:
@@ -96,14 +98,14 @@ class _Application:
         if file.mode == GITLINK:
             raise SlipError("unsupported", f"{paths.display(path)} is a submodule")
         if (file.mode == SYMLINK) != (patch.old_mode == SYMLINK) and patch.old_mode is not None:
-            raise SlipError("no-match", f"{paths.display(path)} is of another kind than the patch says")
+            raise SlipError(
+                "no-match", f"{paths.display(path)} is of another kind than the patch says"
+            )
         if file.mode == SYMLINK and patch.old_mode is None and patch.change == "modify":
             raise SlipError("unsupported", f"{paths.display(path)} is a symbolic link")
         self._check_read(path, file)
 
     def _check_read(self, path: bytes, file: File) -> None:
-        from slipstream_git.text.edits import blob_id
-
         if self._oid is not None and self._oid != blob_id(file.data):
             raise SlipError(
                 "stale",
@@ -114,7 +116,7 @@ class _Application:
     def _patched(self, patch: FilePatch, source: File) -> Patched:
         patched = apply_file(patch, source.data)
         for placed in patched.placed:
-            self._lines.append([placed.start, placed.end])
+            self._lines.append(list(placed.lines))
             if abs(placed.offset) > abs(self._offset):
                 self._offset = placed.offset
             if placed.matched != "exact":

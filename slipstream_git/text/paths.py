@@ -146,7 +146,7 @@ def _folded_name(component: bytes) -> str:
     text = component.decode("utf-8", "surrogateescape")
     if text.isascii():
         return text.lower()
-    import unicodedata  # noqa: PLC0415  (only for names beyond ASCII)
+    import unicodedata
 
     return unicodedata.normalize("NFKC", text.translate(_IGNORED)).casefold()
 
@@ -214,7 +214,7 @@ def collision_key(component: bytes) -> bytes:
         text = component.decode()
     except UnicodeDecodeError:
         return component.lower()
-    import unicodedata  # noqa: PLC0415  (only for names beyond ASCII)
+    import unicodedata
 
     folded = unicodedata.normalize("NFD", text).casefold()
     return unicodedata.normalize("NFC", folded).encode()

@@ -190,7 +190,7 @@ def _component(component: str) -> str:
 def _by_pathspec(pattern: str) -> str:
     if _ODD_BRACKET.search(pattern):
         raise _unreadable(pattern, "brackets may hold characters and ranges only, as in [a-z0-9_]")
-    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern  # noqa: PLC0415  (40 ms)
+    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
     try:
         regex, _ = GitIgnoreSpecPattern.pattern_to_regex(_as_line(pattern))

@@ -1,0 +1,1 @@
+"""What slip costs, measured: each module is a script that prints its own figures."""

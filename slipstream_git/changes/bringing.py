@@ -1,0 +1,122 @@
+"""Bringing worktrees along: the files and index entries of what lands, or of a flush.
+
+What may be written over is what somebody keeps: the version the branch had, the version that
+lands, and every version in the session's chain (what was captured). Anything else is the user's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+
+from slipstream_git.changes import capturing, sessions
+from slipstream_git.changes.sessions import Session
+from slipstream_git.gitdb import attributes
+from slipstream_git.gitdb.repository import Repository
+from slipstream_git.gitdb.worktrees import Placement, Worktree, Writer, manner_of
+from slipstream_git.model import GITLINK, SYMLINK, TREE, Entry
+from slipstream_git.workspace import Workspace
+
+Content = Callable[[bytes, Entry], bytes]
+
+
+def writers(
+    ws: Workspace,
+    session: Session,
+    placements: Sequence[Placement],
+    worktrees: Sequence[Worktree],
+    *,
+    tree: str,
+    token: str,
+    index: bool,
+    sync: bool,
+) -> list[Writer]:
+    """A writer for each worktree, looked at: nothing is in its way. Raises `dirty`, `locked`, …"""
+    git = ws.repository.git
+    found = [
+        Writer(
+            git,
+            worktree,
+            placements,
+            content=content_of(ws.repository, tree, [p.path for p in placements]),
+            acceptable=versions(ws, session),
+            token=token,
+            index=index,
+            manner=manner_of(git.at(worktree.root)),
+            sync=sync,
+        )
+        for worktree in worktrees
+    ]
+    for writer in found:
+        writer.preflight()
+    return found
+
+
+def content_of(repository: Repository, tree: str, paths: Sequence[bytes]) -> Content:
+    """What belongs in a worktree for an entry at one of ``paths``, line endings as git puts them."""
+    crlf = attributes.with_crlf(repository, attributes.of_paths(repository, tree, paths))
+
+    def content(path: bytes, entry: Entry) -> bytes:
+        if entry.mode == GITLINK:
+            return b""
+        if path in crlf and entry.mode != SYMLINK:
+            return attributes.smudged(repository, path, entry.oid)
+        return repository.objects.blob(entry.oid)
+
+    return content
+
+
+def versions(ws: Workspace, session: Session) -> Callable[[bytes], Collection[Entry | None]]:
+    """The versions of a path that the session keeps: every step's, and what it captured."""
+    trees = [step.tree for step in sessions.steps(ws, session)]
+    captured = capturing.captured(ws, session)
+
+    def acceptable(path: bytes) -> Collection[Entry | None]:
+        found: list[Entry | None] = list(captured.get(path, ()))
+        for tree in trees:
+            entry = ws.repository.trees.lookup(tree, path)
+            if entry is not None and entry.mode != TREE:
+                found.append(entry)
+        return list(dict.fromkeys(found))
+
+    return acceptable
+
+
+def placements_between(repository: Repository, old: str, new: str) -> list[Placement]:
+    """What to place to come from one tree to another."""
+    return [Placement(*difference) for difference in repository.trees.differences(old, new)]
+
+
+def place(found: Sequence[Writer]) -> None:
+    """Move every worktree's files; when one is surprised, those before it are taken back."""
+    done: list[Writer] = []
+    try:
+        for writer in found:
+            writer.place()
+            done.append(writer)
+    except BaseException:
+        roll_back(done)
+        raise
+
+
+def hold(found: Sequence[Writer]) -> None:
+    """Lock every index and write all aside, so that `place` only renames."""
+    done: list[Writer] = []
+    try:
+        for writer in found:
+            writer.hold()
+            done.append(writer)
+    except BaseException:
+        roll_back(done)
+        raise
+
+
+def roll_back(found: Sequence[Writer]) -> None:
+    """Take back what was held and placed."""
+    for writer in reversed(found):
+        writer.roll_back()
+
+
+def settle(found: Sequence[Writer]) -> None:
+    """Let go of what was set aside."""
+    for writer in found:
+        writer.settle()

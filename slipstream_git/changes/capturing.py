@@ -1,0 +1,164 @@
+"""Taking a person's uncommitted edits into a session, the worktree left as it is.
+
+The edits are merged onto the session like anybody else's change: base is what the worktree's HEAD
+has (or what was captured of the file before), theirs the file as `git add` would store it. The
+step's journal holds the captured blob ids: a file that still equals one of them is not in a
+landing's way, because the session has what it holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from slipstream_git.changes import chain, conflicts, sessions, staging
+from slipstream_git.changes.chain import Facts
+from slipstream_git.changes.sessions import Session, Wish
+from slipstream_git.changes.staging import Label
+from slipstream_git.codec import bytes_field, json_bytes
+from slipstream_git.errors import SlipError
+from slipstream_git.gitdb import commits, edited, merge
+from slipstream_git.gitdb.edited import Edit
+from slipstream_git.model import EMPTY_TREE, Entry
+from slipstream_git.results import Applied, Begun
+from slipstream_git.text import paths, scopes
+from slipstream_git.workspace import Workspace
+
+
+def begin(ws: Workspace, wish: Wish) -> Begun:
+    """Open a session that starts from the worktree's tracked edits."""
+    begun = sessions.begin(ws, wish)
+    session = sessions.load(ws, begun.session)
+    try:
+        capture(ws, session, (), Label("capture", "", wish.agent or ""), untracked=False)
+    except SlipError:
+        sessions.abort(ws, session)
+        raise
+    return begun._replace(commit=sessions.load(ws, begun.session).tip)
+
+
+def capture(
+    ws: Workspace, session: Session, wanted: Sequence[str], label: Label, *, untracked: bool
+) -> Applied:
+    """Capture edits of the current worktree as one step. Raises `conflict`, `path-denied`, …"""
+    if ws.repository.layout.root is None:
+        raise SlipError("unsupported", "there is no worktree here to capture")
+    _, head = ws.repository.head()
+    head_tree = commits.parse(head, ws.repository.objects.commit(head)).tree if head else EMPTY_TREE
+    named = [paths.from_text(path) for path in wanted]
+    found = edited.edits(ws.repository, head, named, untracked=untracked or bool(named))
+    _check_named(ws, head_tree, named, found)
+    for path, _ in found:
+        _check_path(ws, session, head_tree, path)
+    before = captured(ws, session)
+    base, theirs = _sides(ws, head_tree, found, before)
+    merged = merge.three_way(ws.repository, base, session.tree, theirs, ws.clock())
+    if merged.conflicts:
+        raise conflicts.error(
+            ws,
+            merged.conflicts,
+            "edits of this worktree conflict with the session's",
+            onto=session.onto,
+            onto_commit=None,
+            base=head,
+        )
+    return _step(ws, session, merged.tree, found, label)
+
+
+def _sides(
+    ws: Workspace,
+    head_tree: str,
+    found: Sequence[Edit],
+    before: Mapping[bytes, Sequence[Entry | None]],
+) -> tuple[str, str]:
+    """The trees to merge from and to: HEAD's, with what was captured before as the base."""
+    trees = ws.repository.trees
+    known = {path: before[path][-1] for path, _ in found if path in before}
+    usable = {
+        path: entry
+        for path, entry in known.items()
+        if entry is None or ws.repository.objects.find(entry.oid) is not None
+    }
+    theirs = trees.splice(head_tree, {path: entry for path, entry in found})
+    return trees.splice(head_tree, usable), theirs
+
+
+def _check_named(
+    ws: Workspace, head_tree: str, named: Sequence[bytes], found: Sequence[Edit]
+) -> None:
+    for path in named:
+        below = path.rstrip(b"/") + b"/"
+        if any(edit.path == path or edit.path.startswith(below) for edit in found):
+            continue
+        if (
+            path not in (b"", b".")
+            and ws.repository.trees.lookup(head_tree, path.rstrip(b"/")) is None
+        ):
+            raise SlipError(
+                "missing",
+                f"{paths.display(path)} is neither tracked nor a new file (or is ignored)",
+            )
+
+
+def _check_path(ws: Workspace, session: Session, head_tree: str, path: bytes) -> None:
+    if ws.repository.trees.lookup(head_tree, path) is None:
+        paths.check(path)
+    if not scopes.permitted(path, session.allow, session.deny):
+        raise SlipError(
+            "path-denied", f"{paths.display(path)} is outside what this session may touch"
+        )
+
+
+def _step(
+    ws: Workspace, session: Session, tree: str, found: Sequence[Edit], label: Label
+) -> Applied:
+    known = captured(ws, session)
+    news = [edit for edit in found if edit.entry not in known.get(edit.path, ())]
+    if tree == session.tree and not news:
+        ws.repository.objects.discard()
+        return _told(ws, session, session)
+    facts = Facts(
+        session=session.name,
+        step=session.step + 1,
+        kind=label.kind,
+        begin=session.begin,
+        group=chain.one_line(label.group),
+        agent=chain.one_line(label.agent),
+    )
+    journal = [_row(edit) for edit in found]
+    subject = ", ".join(paths.display(edit.path) for edit in found)
+    tip = chain.write_step(ws, tree, (session.tip,), facts, journal, subject)
+    if not staging.advance(ws, session, tip):
+        raise SlipError("ref-moved", f"session {session.name} moved meanwhile", hint="slip capture")
+    return _told(ws, session, session._replace(tip=tip, tree=tree, step=session.step + 1))
+
+
+def _told(ws: Workspace, before: Session, after: Session) -> Applied:
+    return Applied(
+        session=after.name,
+        step=after.step,
+        commit=after.tip,
+        tree=after.tree,
+        changes=staging.changes_between(ws.repository, before.tree, after.tree),
+        ops=[],
+        overlaps=staging.overlaps(ws, after),
+        unchanged=True if before.tip == after.tip else None,
+    )
+
+
+def _row(edit: Edit) -> dict[str, Any]:
+    name, text = bytes_field("path", edit.path)
+    entry = edit.entry
+    facts = {"oid": entry.oid, "mode": f"{entry.mode:o}"} if entry else {"oid": None}
+    return {"op": "capture", name: text, **facts}
+
+
+def captured(ws: Workspace, session: Session) -> dict[bytes, list[Entry | None]]:
+    """What the session captured of each path, oldest first."""
+    found: dict[bytes, list[Entry | None]] = {}
+    for step in sessions.steps(ws, session):
+        if step.facts.kind == "capture":
+            for row in chain.read_ops(step):
+                entry = Entry(int(row["mode"], 8), row["oid"]) if row["oid"] else None
+                found.setdefault(json_bytes(row, "path"), []).append(entry)
+    return found

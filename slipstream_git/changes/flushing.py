@@ -1,0 +1,59 @@
+"""A session's content in the worktree's files, with no commit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from slipstream_git.changes import bringing, recovery, sessions, staging
+from slipstream_git.changes.sessions import Session
+from slipstream_git.errors import SlipError
+from slipstream_git.gitdb import locks
+from slipstream_git.gitdb.trees import Trees
+from slipstream_git.gitdb.worktrees import Placement, Worktree
+from slipstream_git.results import Flushed
+from slipstream_git.workspace import Workspace
+
+
+def flush(ws: Workspace, session: Session, *, index: bool) -> Flushed:
+    """Bring the files of the caller's worktree to the session's content, all or nothing.
+
+    A path that any step touched is placed, so undo and flush again takes it back. Raises `dirty`
+    before anything moves.
+    """
+    layout = ws.repository.layout
+    if layout.root is None:
+        raise SlipError("unsupported", "there is no worktree here to flush to")
+    branch, head = ws.repository.head()
+    worktree = Worktree(layout.root, layout.git_dir, branch, head)
+    with locks.held(layout.slip_dir):
+        recovery.finish_all(ws)
+        placements = _placements(ws, session)
+        token = ws.token()
+        found = bringing.writers(
+            ws, session, placements, [worktree], tree=session.tree, token=token, index=index,
+            sync=True,
+        )  # fmt: skip
+        intent = recovery.intended(
+            ws, token=token, moves=(), placements=placements, places=[worktree], index=index
+        )
+        try:
+            bringing.place(found)
+            bringing.settle(found)
+        finally:
+            recovery.drop(intent)
+    changes = staging.changes_between(ws.repository, session.base_tree, session.tree)
+    return Flushed(session.name, session.tree, layout.root, changes)
+
+
+def _placements(ws: Workspace, session: Session) -> Sequence[Placement]:
+    """Every path that a step of the session touched, from its base to its tip."""
+    trees: Trees = ws.repository.trees
+    touched = {
+        difference.path
+        for step in sessions.steps(ws, session)
+        for difference in trees.differences(session.base_tree, step.tree)
+    }
+    before = {path: trees.leaf(session.base_tree, path) for path in touched}
+    return [
+        Placement(path, before[path], trees.leaf(session.tree, path)) for path in sorted(touched)
+    ]

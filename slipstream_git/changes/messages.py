@@ -1,0 +1,101 @@
+"""Commit messages and identities, made by git itself: cleanup, trailers, sign-off, idents."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from slipstream_git.errors import SlipError
+from slipstream_git.gitdb.repository import Repository
+
+
+class Message(NamedTuple):
+    """What the caller said of the commit to be."""
+
+    paragraphs: tuple[str, ...] = ()
+    file: bytes | None = None
+    author: str | None = None
+    date: str | None = None
+    trailers: tuple[str, ...] = ()
+    signoff: bool = False
+
+    @property
+    def given(self) -> bool:
+        return bool(self.paragraphs) or self.file is not None
+
+
+class Identity(NamedTuple):
+    """Raw author and committer lines of a commit."""
+
+    author: bytes
+    committer: bytes
+
+
+def text(repository: Repository, message: Message, identity: Identity) -> bytes:
+    """The commit's message, cleaned as ``git commit -m`` cleans it. Raises `usage` when empty."""
+    if message.file is not None and message.paragraphs:
+        raise SlipError("usage", "-m and -F exclude each other")
+    raw = message.file
+    if raw is None:
+        raw = "\n\n".join(message.paragraphs).encode("utf-8", "surrogateescape")
+    if b"\0" in raw:
+        raise SlipError("usage", "the commit message holds a NUL byte")
+    cleaned = repository.git.run("stripspace", stdin=raw).out
+    if not cleaned.strip():
+        raise SlipError("usage", "a commit needs a message", hint="slip commit -m MESSAGE")
+    return _with_trailers(repository, cleaned, message, identity)
+
+
+def _with_trailers(
+    repository: Repository, cleaned: bytes, message: Message, identity: Identity
+) -> bytes:
+    lines = [_trailer(trailer) for trailer in message.trailers]
+    if message.signoff:
+        who = identity.committer.rsplit(b" ", 2)[0].decode("utf-8", "surrogateescape")
+        lines.append(f"Signed-off-by: {who}")
+    if not lines:
+        return cleaned
+    options = [f"--trailer={line}" for line in lines]
+    return repository.git.run("interpret-trailers", *options, stdin=cleaned).out
+
+
+def _trailer(text: str) -> str:
+    key, equals, value = text.partition("=")
+    if not equals:
+        key, equals, value = text.partition(":")
+    if not equals or not key.strip() or "\n" in text:
+        raise SlipError("usage", f"--trailer takes KEY=VALUE, not {text!r}")
+    return f"{key.strip()}: {value.strip()}"
+
+
+def identity(repository: Repository, message: Message) -> Identity:
+    """Author and committer as git has them configured. Raises `git-failed` where it has none."""
+    env = {}
+    if message.author is not None:
+        env["GIT_AUTHOR_NAME"], env["GIT_AUTHOR_EMAIL"] = _author(message.author)
+    if message.date is not None:
+        env["GIT_AUTHOR_DATE"] = message.date
+    return Identity(
+        _ident(repository, "GIT_AUTHOR_IDENT", env), _ident(repository, "GIT_COMMITTER_IDENT", {})
+    )
+
+
+def _author(text: str) -> tuple[str, str]:
+    name, bracket, rest = text.partition("<")
+    email, closing, after = rest.partition(">")
+    if not (bracket and closing and name.strip()) or after.strip() or "\n" in text:
+        raise SlipError("usage", f"--author takes `Name <email>`, not {text!r}")
+    return name.strip(), email.strip()
+
+
+def _ident(repository: Repository, name: str, env: dict[str, str]) -> bytes:
+    done = repository.git.run("var", name, env=env, accept=(0, 128))
+    if done.status == 0:
+        return done.out.rstrip(b"\n")
+    said = done.said
+    if "date" in said:
+        raise SlipError("usage", f"git does not read this date: {said}")
+    raise SlipError(
+        "git-failed",
+        "git does not know who you are (user.name and user.email)",
+        hint='git config --global user.email "you@example.com"',
+    )

@@ -1,0 +1,27 @@
+"""Where a landed commit came from: one JSON line in `refs/notes/slip/landed`."""
+
+from __future__ import annotations
+
+import json
+
+from slipstream_git.changes.sessions import Session
+from slipstream_git.gitdb import notes
+from slipstream_git.gitdb.refs import RefMove
+from slipstream_git.workspace import Workspace
+
+REF = "refs/notes/slip/landed"
+
+
+def noting(ws: Workspace, session: Session, commit: str, *, checked: bool) -> RefMove:
+    """Note in the overlay which session, base and chain ``commit`` came from; the ref's move."""
+    facts = {
+        "session": session.name,
+        "base": session.base,
+        "tip": session.tip,
+        "agent": session.agent or None,
+        "title": session.title or None,
+        "checked": checked,
+    }
+    kept = {key: value for key, value in facts.items() if value is not None}
+    line = json.dumps(kept, ensure_ascii=False, separators=(",", ":")).encode()
+    return notes.adding(ws.repository, REF, commit, line, ws.signature())

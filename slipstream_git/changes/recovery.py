@@ -1,0 +1,196 @@
+"""What a landing or flush that died half way left, brought to the old state or the new one.
+
+The branch decides: when it holds the landed commit, the rest is finished; when it does not, files
+and index are taken back. What a person has changed since is left alone, and told. Called under the
+landing lock, so an intent that is there belongs to nobody alive.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from slipstream_git.changes import bringing
+from slipstream_git.errors import SlipError
+from slipstream_git.gitdb import commits, locks, worktrees
+from slipstream_git.gitdb.refs import RefMove
+from slipstream_git.gitdb.repository import Repository
+from slipstream_git.gitdb.worktrees import Intent, Place, Placement, Trouble, Worktree
+from slipstream_git.model import EMPTY_TREE
+from slipstream_git.results import Recovered
+from slipstream_git.text import paths
+from slipstream_git.workspace import Workspace
+
+PATIENCE_S = 1.0
+
+
+def recover(ws: Workspace) -> Recovered:
+    """Finish or take back every landing that died, and say what became of each."""
+    with locks.held(ws.repository.layout.slip_dir):
+        return Recovered(finish_all(ws))
+
+
+def recover_if_idle(ws: Workspace) -> None:
+    """The same before another command, unless a living landing holds the lock."""
+    with suppress(SlipError), locks.held(ws.repository.layout.slip_dir, patience_s=0.0):
+        finish_all(ws)
+
+
+def finish_all(ws: Workspace) -> list[dict[str, Any]]:
+    """Bring every intent to its end. The caller holds the landing lock."""
+    common_dir = ws.repository.layout.common_dir
+    return [_finish(ws, intent) for intent in worktrees.pending_intents(common_dir)]
+
+
+def _finish(ws: Workspace, intent: Intent) -> dict[str, Any]:
+    repository = ws.repository
+    _clear_ref_locks(repository, intent)
+    landed = _has_landed(repository, intent)
+    if landed:
+        _finish_refs(repository, intent)
+    troubles: list[Trouble] = []
+    for place in intent.worktrees:
+        troubles += _bring(ws, intent, place, forward=landed)
+    worktrees.drop_intent(worktrees.intent_path(repository.layout.common_dir, intent.id))
+    return {
+        "branch": intent.branch,
+        "commit": intent.new_commit,
+        "outcome": "landed" if landed else "undone",
+        "left": [{"path": paths.display(t.path), "why": t.why} for t in troubles],
+    }
+
+
+def _has_landed(repository: Repository, intent: Intent) -> bool:
+    """Whether the branch holds the landed commit (or stands on it)."""
+    if intent.branch is None or intent.new_commit is None:
+        return False
+    now = repository.store.ref(intent.branch)
+    if now is None or now == intent.old_head:
+        return False
+    if now == intent.new_commit:
+        return True
+    done = repository.git.run(
+        "merge-base", "--is-ancestor", intent.new_commit, now, accept=(0, 1, 128)
+    )
+    return done.status == 0
+
+
+def _finish_refs(repository: Repository, intent: Intent) -> None:
+    """Move the refs that should have gone with the branch and are as they were before."""
+    for move in intent.sessions:
+        if repository.store.ref(move.ref) == move.old:
+            repository.store.move([RefMove(*move)], "slip: recover")
+
+
+def _bring(ws: Workspace, intent: Intent, place: Place, *, forward: bool) -> Sequence[Trouble]:
+    if not os.path.isdir(place.root):
+        return ()
+    repository = ws.repository
+    worktree = Worktree(place.root, place.git_dir, intent.branch, intent.old_head or EMPTY_TREE)
+    tree = _index_tree(repository, intent)
+    named = [placement.path for placement in intent.placements]
+    move = worktrees.finish if forward else worktrees.retreat
+    return move(
+        repository.git,
+        worktree,
+        intent.placements,
+        content=bringing.content_of(repository, tree, named),
+        token=intent.id,
+        index=intent.with_index,
+        manner=worktrees.manner_of(repository.git.at(place.root)),
+    )
+
+
+def _index_tree(repository: Repository, intent: Intent) -> str:
+    """The tree whose attributes say how files stand in the worktree."""
+    for oid in (intent.new_commit, intent.old_head):
+        if oid is not None and repository.objects.find(oid) is not None:
+            return commits.parse(oid, repository.objects.commit(oid)).tree
+    return EMPTY_TREE
+
+
+def drop(intent: str) -> None:
+    """Forget an intent whose landing has come to its end."""
+    worktrees.drop_intent(intent)
+
+
+# Locks that a killed `update-ref` left -----------------------------------------------------------
+
+
+def _clear_ref_locks(repository: Repository, intent: Intent) -> None:
+    """Remove ref locks of the dead landing: those that hold ids which it alone was to write."""
+    moves = [RefMove(*move) for move in intent.sessions]
+    if intent.branch and intent.new_commit:
+        moves.append(RefMove(intent.branch, intent.old_head, intent.new_commit))
+    for move in moves:
+        _clear_lock(
+            os.path.join(repository.layout.common_dir, f"{move.name}.lock"), move.new, intent
+        )
+    for name in ("packed-refs.lock", "HEAD.lock"):
+        _clear_lock(os.path.join(repository.layout.common_dir, name), None, intent)
+
+
+def _clear_lock(path: str, new: str | None, intent: Intent) -> None:
+    seen = _content(path)
+    if seen is None:
+        return
+    ours = new is not None and seen[1].strip() == new.encode()
+    # A lock that says nothing yet (or packed-refs', which says everything) may be a living git's:
+    # it is taken for the dead landing's when it is as old as that and does not move for a second.
+    if not ours and (seen[0] < intent.at_s - 1 or not _still(path, seen)):
+        return
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+
+
+def _content(path: str) -> tuple[float, bytes] | None:
+    try:
+        with open(path, "rb") as stream:
+            return os.fstat(stream.fileno()).st_mtime, stream.read(64)
+    except FileNotFoundError:
+        return None
+
+
+def _still(path: str, seen: tuple[float, bytes]) -> bool:
+    time.sleep(PATIENCE_S)
+    return _content(path) == seen
+
+
+# Intents -----------------------------------------------------------------------------------------
+
+
+def intended(
+    ws: Workspace,
+    *,
+    token: str,
+    moves: Sequence[RefMove],
+    placements: Sequence[Placement],
+    places: Sequence[Worktree],
+    index: bool,
+) -> str:
+    """Write down what is about to be done, durable when this returns; the intent's path.
+
+    moves: the branch's first, then those that go with it; empty for a flush.
+    """
+    branch = moves[0] if moves else None
+    intent = Intent(
+        id=token,
+        pid=os.getpid(),
+        at_s=ws.clock(),
+        worktrees=tuple(Place(place.root, place.git_dir) for place in places),
+        placements=tuple(placements),
+        branch=branch.name if branch else None,
+        old_head=branch.old if branch else None,
+        new_commit=branch.new if branch else None,
+        sessions=tuple(worktrees.SessionMove(*move) for move in moves[1:]),
+        with_index=index,
+    )
+    try:
+        return worktrees.write_intent(ws.repository.layout.common_dir, intent)
+    except OSError as fault:
+        raise SlipError("git-failed", f"the intent cannot be written: {fault.strerror}") from None

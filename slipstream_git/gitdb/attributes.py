@@ -1,0 +1,97 @@
+"""gitattributes of the tree that lands, asked of git: which files are not their own blobs.
+
+git 2.39 cannot read attributes from a tree, so the `.gitattributes` files above the paths in
+question go into an index of their own, and `git check-attr --cached` reads that.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Collection, Iterable, Mapping
+
+from slipstream_git.gitdb import quarantine
+from slipstream_git.gitdb.repository import Repository
+
+ASKED = ("filter", "ident", "working-tree-encoding", "text", "eol", "crlf")
+UNSET = ("unspecified", "unset")
+
+Attributes = Mapping[bytes, Mapping[str, str]]
+
+
+def of_paths(repository: Repository, tree: str, paths: Collection[bytes]) -> Attributes:
+    """The attributes of ``paths`` as ``tree`` gives them: values by name, by path."""
+    if not paths:
+        return {}
+    with quarantine.opened(repository) as room, tempfile.TemporaryDirectory() as directory:
+        env = {**room.env, "GIT_INDEX_FILE": os.path.join(directory, "index")}
+        lines = b"".join(_index_lines(repository, tree, paths))
+        if lines:
+            repository.git.run("update-index", "-z", "--index-info", stdin=lines, env=env)
+        out = repository.git.run(
+            "check-attr", "--cached", "--stdin", "-z", *ASKED,
+            stdin=b"".join(path + b"\0" for path in paths), env=env,
+        ).out  # fmt: skip
+    fields = out.split(b"\0")
+    found: dict[bytes, dict[str, str]] = {path: {} for path in paths}
+    for path, name, value in zip(*[iter(fields)] * 3, strict=False):
+        found[path][name.decode()] = value.decode("utf-8", "replace")
+    return found
+
+
+def _index_lines(repository: Repository, tree: str, paths: Iterable[bytes]) -> Iterable[bytes]:
+    for path in sorted(_attribute_files(paths)):
+        entry = repository.trees.lookup(tree, path)
+        if entry is not None:
+            yield b"%o %s\t%s\0" % (entry.mode, entry.oid.encode(), path)
+
+
+def _attribute_files(paths: Iterable[bytes]) -> set[bytes]:
+    found = {b".gitattributes"}
+    for path in paths:
+        parts = path.split(b"/")
+        for depth in range(1, len(parts)):
+            found.add(b"/".join([*parts[:depth], b".gitattributes"]))
+    return found
+
+
+def filtered(repository: Repository, attributes: Attributes) -> dict[bytes, str]:
+    """Paths whose content a filter, an encoding or ident would change, and which it is."""
+    found = {}
+    for path, values in attributes.items():
+        name = values.get("filter", "unspecified")
+        if name not in UNSET and repository.config.below(f"filter.{name}"):
+            found[path] = f"filter={name}"
+        elif values.get("working-tree-encoding", "unspecified") not in UNSET:
+            found[path] = f"working-tree-encoding={values['working-tree-encoding']}"
+        elif values.get("ident") == "set":
+            found[path] = "ident"
+    return found
+
+
+def with_crlf(repository: Repository, attributes: Attributes) -> set[bytes]:
+    """Paths whose files may get CRLF endings in the worktree though their blobs have LF."""
+    config = repository.config
+    automatic = (config.get("core.autocrlf") or "").lower() == "true"
+    by_default = automatic or (config.get("core.eol") or "").lower() == "crlf"
+    return {
+        path for path, values in attributes.items() if _may_have_crlf(values, automatic, by_default)
+    }
+
+
+def _may_have_crlf(values: Mapping[str, str], automatic: bool, by_default: bool) -> bool:  # noqa: FBT001
+    text = values.get("text", "unspecified")
+    legacy = values.get("crlf", "unspecified")
+    if text == "unset" or (text == "unspecified" and legacy == "unset"):
+        return False
+    if values.get("eol") in ("crlf", "lf"):
+        return values["eol"] == "crlf"
+    declared = text in ("set", "auto") or legacy in ("set", "input")
+    return by_default if declared else automatic
+
+
+def smudged(repository: Repository, path: bytes, oid: str) -> bytes:
+    """The bytes that git would check out for a blob at a path."""
+    with quarantine.opened(repository) as room:
+        option = b"--path=" + path
+        return repository.git.run("cat-file", "--filters", option, oid, env=room.env).out

@@ -1,0 +1,48 @@
+"""One landing at a time in a repository: flock on `$GIT_COMMON_DIR/slip/lock`.
+
+The kernel gives the lock back when its holder dies, so nobody ever removes it by hand. It is held
+for recover, merge, publish and compare-and-swap; git itself does not know it, and is kept out by
+the compare-and-swap alone.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from slipstream_git.errors import SlipError
+
+PATIENCE_S = 60.0
+POLL_S = 0.02
+
+
+@contextmanager
+def held(slip_dir: str, *, patience_s: float = PATIENCE_S) -> Iterator[None]:
+    """Hold the repository's landing lock. Raises `locked` after ``patience_s`` of waiting."""
+    path = os.path.join(slip_dir, "lock")
+    try:
+        os.makedirs(slip_dir, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as fault:
+        raise SlipError("git-failed", f"{path} cannot be written: {fault.strerror}") from None
+    try:
+        _wait(handle, path, patience_s)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _wait(handle: int, path: str, patience_s: float) -> None:
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise SlipError("locked", f"another landing holds {path}") from None
+            time.sleep(POLL_S)
+        else:
+            return

@@ -1,0 +1,55 @@
+"""Notes as git keeps them: a tree of blobs named by the id of what they speak of.
+
+Written with one level of fan-out (``ab/cdef…``), which git reads like any other. A line is
+added to what is there; the ref is moved by whoever adds, in the same transaction as the rest.
+"""
+
+from __future__ import annotations
+
+from slipstream_git.gitdb import commits
+from slipstream_git.gitdb.refs import RefMove
+from slipstream_git.gitdb.repository import Repository
+from slipstream_git.model import EMPTY_TREE, FILE, TREE, Entry
+
+
+def find(repository: Repository, ref: str, target: str) -> bytes:
+    """The note on ``target``, empty where there is none."""
+    tip = repository.store.ref(ref)
+    if tip is None:
+        return b""
+    tree = commits.parse(tip, repository.objects.commit(tip)).tree
+    path = _path(repository, tree, target)
+    entry = repository.trees.lookup(tree, path) if path else None
+    return repository.objects.blob(entry.oid) if entry else b""
+
+
+def adding(repository: Repository, ref: str, target: str, line: bytes, signature: bytes) -> RefMove:
+    """Add one line to the note on ``target`` in the overlay; the move that makes it true."""
+    tip = repository.store.ref(ref)
+    tree = commits.parse(tip, repository.objects.commit(tip)).tree if tip else EMPTY_TREE
+    path = _path(repository, tree, target) or _fanned(target)
+    entry = repository.trees.lookup(tree, path)
+    before = repository.objects.blob(entry.oid) if entry else b""
+    blob = repository.objects.write("blob", before + line + b"\n")
+    tree = repository.trees.splice(tree, {path: Entry(FILE, blob)})
+    parents = (tip,) if tip else ()
+    data = commits.encode(tree, parents, signature, signature, b"Notes added by slip\n")
+    return RefMove(ref, tip, repository.objects.write("commit", data))
+
+
+def _fanned(target: str) -> bytes:
+    return f"{target[:2]}/{target[2:]}".encode()
+
+
+def _path(repository: Repository, tree: str, target: str) -> bytes | None:
+    """Where the note is now, whatever fan-out git has given the tree."""
+    prefix, rest = b"", target.encode()
+    while rest:
+        entries = repository.trees.entries(tree)
+        if rest in entries and entries[rest].mode != TREE:
+            return prefix + rest
+        below = entries.get(rest[:2])
+        if below is None or below.mode != TREE:
+            return None
+        prefix, rest, tree = prefix + rest[:2] + b"/", rest[2:], below.oid
+    return None

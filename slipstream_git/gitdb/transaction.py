@@ -1,0 +1,96 @@
+"""A ref transaction held open: prepared (locked and checked), then committed or aborted.
+
+Landing needs the moment between the two. If the ref moved first and the process died before
+the worktree's files followed, a person's next ``git commit -a`` would revert what landed; so the
+files are brought along while the ref is locked, and then it moves. A child that loses its parent
+gives its locks back.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+from slipstream_git.errors import SlipError
+from slipstream_git.gitdb.packs import sync_directory
+from slipstream_git.gitdb.process import Git, pipes
+from slipstream_git.gitdb.refs import RefMove, translate_refusal, update_ref_input
+
+
+class Prepared:
+    """A prepared transaction; `commit` makes it true."""
+
+    def __init__(self, git: Git, moves: Sequence[RefMove], reason: str) -> None:
+        self._moves = moves
+        # By default git does not sync refs: an acknowledged landing could be gone after a power cut.
+        self._child = git.start(
+            "-c",
+            "core.fsync=committed",
+            "update-ref",
+            "-m",
+            reason,
+            "--stdin",
+            "-z",
+            hear_errors=True,
+        )
+        self._committed = False
+        self._say(b"start\0" + update_ref_input(moves) + b"prepare\0", ("start", "prepare"))
+
+    def commit(self) -> None:
+        """Move the refs. Raises `git-failed` when git could not."""
+        self._say(b"commit\0", ("commit",))
+        self._committed = True
+
+    def close(self) -> None:
+        """Give the locks back, unless the transaction was committed."""
+        stdin, stdout = pipes(self._child)
+        if not self._committed:
+            with suppress(OSError):
+                stdin.write(b"abort\0")
+                stdin.flush()
+        for pipe in (stdin, stdout, self._child.stderr):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
+        self._child.wait()
+
+    def _say(self, text: bytes, expected: Sequence[str]) -> None:
+        stdin, stdout = pipes(self._child)
+        try:
+            stdin.write(text)
+            stdin.flush()
+            for word in expected:
+                if stdout.readline().strip() != f"{word}: ok".encode():
+                    raise self._refusal()
+        except OSError:
+            raise self._refusal() from None
+
+    def _refusal(self) -> SlipError:
+        _, stdout = pipes(self._child)
+        with suppress(OSError):
+            pipes(self._child)[0].close()
+        err = self._child.stderr.read() if self._child.stderr else b""
+        stdout.read()
+        said = " ".join(err.decode("utf-8", "replace").split())
+        return translate_refusal(said, self._moves)
+
+
+@contextmanager
+def prepared(git: Git, moves: Sequence[RefMove], reason: str) -> Iterator[Prepared]:
+    """Lock and check ``moves``; aborted on exit unless committed inside. Raises `ref-moved`."""
+    transaction: Prepared | None = None
+    try:
+        transaction = Prepared(git, moves, reason)
+        yield transaction
+    finally:
+        if transaction is not None:
+            transaction.close()
+
+
+def sync(common_dir: str, moves: Sequence[RefMove]) -> None:
+    """Make moved refs survive a power cut; git syncs the files, and leaves their directories."""
+    for move in moves:
+        path = os.path.join(common_dir, move.name)
+        with suppress(FileNotFoundError, NotADirectoryError):
+            sync_directory(os.path.dirname(path))

@@ -1,0 +1,1 @@
+"""The tests, against real git; the language they speak is `tests.lab`."""

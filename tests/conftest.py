@@ -1,0 +1,182 @@
+"""The seal around every test, and the repositories that a test can ask for by name.
+
+Two gits are sealed: the binary reads its environment, libgit2 its own search paths, which it fixes
+when it is loaded. pygit2 is sealed once it has been imported, and never imported for the sake of
+it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from tests.lab import Ground, Lab, make_template
+
+GITCONFIG = """\
+[user]
+\tname = Ada Test
+\temail = ada@example.com
+[init]
+\tdefaultBranch = main
+[protocol "file"]
+\tallow = always
+[gc]
+\tauto = 0
+[maintenance]
+\tauto = false
+"""
+DATE = "1767323045 +0000"  # 2026-01-02 03:04:05
+
+# A slow machine is no fault of the code; examples that failed are printed, not kept on disk.
+hypothesis.settings.register_profile("house", deadline=None, database=None, print_blob=True)
+hypothesis.settings.load_profile("house")
+
+
+def seal(patch: pytest.MonkeyPatch, home: Path) -> None:
+    """Make the environment the same on every machine, with `home` as the user's own."""
+    for name in list(os.environ):
+        if name.startswith(("GIT_", "SLIP_", "XDG_", "SSH_", "GPG_", "LC_", "EMAIL")):
+            patch.delenv(name)
+    config = home / ".gitconfig"
+    config.write_text(GITCONFIG)
+    values = {
+        "HOME": str(home),
+        "XDG_CONFIG_HOME": str(home / ".config"),
+        "XDG_CACHE_HOME": str(home / ".cache"),
+        "XDG_DATA_HOME": str(home / ".local/share"),
+        "XDG_STATE_HOME": str(home / ".local/state"),
+        "XDG_RUNTIME_DIR": str(home / ".run"),
+        "GIT_CONFIG_GLOBAL": str(config),
+        "GIT_CONFIG_SYSTEM": os.devnull,
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_ATTR_NOSYSTEM": "1",
+        "GIT_AUTHOR_DATE": DATE,
+        "GIT_COMMITTER_DATE": DATE,
+        "GIT_TERMINAL_PROMPT": "0",
+        "TZ": "UTC",
+        "LC_ALL": "C.UTF-8",
+        "LANG": "C.UTF-8",
+        "EDITOR": "false",
+        "VISUAL": "false",
+        "GIT_EDITOR": "false",
+        "PAGER": "cat",
+        "GIT_PAGER": "cat",
+        "TERM": "dumb",
+        "COLUMNS": "100",
+        "NO_COLOR": "1",
+    }
+    for name, value in values.items():
+        patch.setenv(name, value)
+    (home / ".run").mkdir(mode=0o700)
+    seal_pygit2(home)
+
+
+def seal_pygit2(home: Path) -> None:
+    pygit2 = sys.modules.get("pygit2")
+    if pygit2 is None:
+        return
+    paths = pygit2.settings.search_path
+    level = pygit2.enums.ConfigLevel
+    paths[level.GLOBAL] = str(home)
+    paths[level.XDG] = str(home / ".config" / "git")
+    paths[level.SYSTEM] = ""
+    paths[level.PROGRAMDATA] = ""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sealed_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The seal for what session fixtures do."""
+    with pytest.MonkeyPatch.context() as patch:
+        seal(patch, tmp_path_factory.mktemp("home"))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def home(
+    sealed_session: None, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
+    """A new HOME for every test, with a `.gitconfig` in it, and nothing kept of the last one."""
+    place = tmp_path_factory.mktemp("home")
+    seal(monkeypatch, place)
+    yield place
+    shutil.rmtree(place, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def template(sealed_session: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("template") / "repo"
+    make_template(place)
+    return place
+
+
+@pytest.fixture
+def ground(tmp_path: Path, template: Path) -> Iterator[Ground]:
+    """Makes repositories; each is put through `git fsck --strict` when the test ends."""
+    made = Ground(tmp_path, template)
+    yield made
+    made.check()
+
+
+@pytest.fixture
+def repo(ground: Ground) -> Lab:
+    """One commit on `main` with README.md and src/app.py."""
+    return ground.repository()
+
+
+@pytest.fixture
+def bare_repo(ground: Ground) -> Lab:
+    return ground.bare()
+
+
+@pytest.fixture
+def linked_repo(ground: Ground, repo: Lab) -> Lab:
+    """A linked worktree of `repo`, on the branch `side`."""
+    return ground.linked(repo)
+
+
+@pytest.fixture
+def unborn_repo(ground: Ground) -> Lab:
+    return ground.unborn()
+
+
+@pytest.fixture
+def detached_repo(ground: Ground) -> Lab:
+    return ground.detached()
+
+
+@pytest.fixture
+def submodule_repo(ground: Ground) -> Lab:
+    """Holds a submodule at `lib`."""
+    return ground.holding_submodule()
+
+
+class NoExcuses:
+    """In CI, where everything is installed, a skipped `real_part` test fails the run."""
+
+    def __init__(self) -> None:
+        self.skipped: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.skipped and "real_part" in report.keywords:
+            self.skipped.append(report.nodeid)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self.skipped and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self.skipped:
+            terminalreporter.section("real_part tests skipped, which CI does not allow")
+            for nodeid in sorted(self.skipped):
+                terminalreporter.line(nodeid)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if os.environ.get("CI") == "true" and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(NoExcuses())
