@@ -12,7 +12,7 @@ def main() -> None:
 
         print(f"slip {__version__}")
         return
-    from slipstream_git.faces.cli import run
+    from slipstream_git.faces.command import run
 
     sys.exit(run(sys.argv[1:]))
 

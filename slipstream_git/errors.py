@@ -70,3 +70,7 @@ class SlipError(Exception):
     @property
     def exit_status(self) -> int:
         return EXIT_STATUS[self.code]
+
+    def as_json(self) -> dict[str, object]:
+        """The `error` object of the contract."""
+        return {"code": self.code, "message": self.message, "hint": self.hint, "data": self.data}

@@ -201,12 +201,21 @@ class MergedTree(NamedTuple):
     engine: str
 
 
-class Demonstrated(NamedTuple):
-    """What the demo told, and where its repository is."""
+class DemoStep(NamedTuple):
+    """One command of the demo, and what it answered: a result or an error."""
 
-    story: str
+    said: str
+    command: str
+    operation: str
+    value: Any
+    error: Any = None
+
+
+class Demonstrated(NamedTuple):
+    """The demo's repository, and its story."""
+
     repository: str
-    exit_status: int = 0
+    steps: list[DemoStep]
 
 
 def status_letter(old: Entry | None, new: Entry | None) -> str:

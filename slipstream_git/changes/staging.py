@@ -57,8 +57,9 @@ def apply(
     for _ in range(TRIES):
         staged = stage(ws, session, ops, label)
         if dry_run:
+            shown = told(ws, staged, dry_run=True)
             ws.repository.objects.discard()
-            return told(ws, staged, dry_run=True)
+            return shown
         if staged.session.tip == session.tip or advance(ws, session, staged.session.tip):
             return told(ws, staged)
         session = sessions.load(ws, session.name)

@@ -15,7 +15,7 @@ from slipstream_git.results import Change
 from slipstream_git.text.paths import escape_for_terminal
 
 SHORT = 10
-BOLD, GREEN, RED, YELLOW, DIM = "1", "32", "31", "33", "2"
+BOLD, RED, GREEN, YELLOW, CYAN = "1", "31", "32", "33", "36"
 
 
 def render(operation: str, value: Any, *, color: bool) -> str:
@@ -42,7 +42,7 @@ def _colored(text: str) -> str:
 
 
 def _colored_line(line: str) -> str:
-    code = {"+": GREEN, "-": RED, "@": "36"}.get(line[:1])
+    code = {"+": GREEN, "-": RED, "@": CYAN, "#": YELLOW, "$": BOLD}.get(line[:1])
     if line.startswith(("diff ", "index ", "+++", "---")):
         code = BOLD
     return f"\x1b[{code}m{line}\x1b[0m" if code else line
@@ -255,7 +255,19 @@ def _merged_tree(value: results.MergedTree) -> Iterable[str]:
 
 
 def _demonstrated(value: results.Demonstrated) -> Iterable[str]:
-    yield value.story
+    for step in value.steps:
+        if step.said:
+            yield f"\n# {step.said}"
+        yield f"$ {step.command}"
+        if step.error is not None:
+            yield render_error(SlipError(**step.error))
+        elif step.operation == "git":
+            yield str(step.value).rstrip()
+        elif step.operation != "begin":
+            yield from _RENDERERS[type(step.value)](step.value)
+        else:
+            yield step.value.session
+    yield f"\nThe repository is at {value.repository}; look around with git."
 
 
 _RENDERERS: Mapping[type, Callable[[Any], Iterable[str]]] = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.process import Git
@@ -17,6 +16,8 @@ def merge(git: Git, base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
         return theirs
     if base == theirs or ours == theirs:
         return ours
+    import tempfile  # 8 ms, and such merges are rare
+
     with tempfile.TemporaryDirectory(prefix="slip-merge-") as directory:
         names = []
         for name, data in (("ours", ours), ("base", base), ("theirs", theirs)):

@@ -72,7 +72,8 @@ SHARED: Mapping[str, str] = {
     "merge": ": land as a merge commit whose second parent is the session's chain",
     "dry_run": ": show what would happen; change nothing",
 }
-TAKES_BYTES = ("file", "stdin")
+# What a handler is given first: a repository to work in, or only the caller's environment.
+CONTEXTS = ("ws", "env")
 
 FileOrStdin = bytes
 Stdin = bytes
@@ -94,9 +95,17 @@ class Parameter(NamedTuple):
     def option(self) -> str:
         return "--" + self.name.replace("_", "-")
 
+    @property
+    def negative(self) -> str:
+        """The spelling that turns a switch off."""
+        return "--no-" + self.name.replace("_", "-")
+
 
 class Operation(NamedTuple):
-    """One row of the table. ``handler(ws, **parameters)`` returns a result tuple."""
+    """One row of the table. ``handler(ws, **parameters)`` returns a result tuple.
+
+    Without ``needs_repository`` the first argument is the caller's environment instead.
+    """
 
     name: str
     summary: str
@@ -141,9 +150,9 @@ def _row(name: str, handler: Callable[..., Any]) -> Operation:
     parameters = tuple(
         _parameter(handler, parameter, helps)
         for parameter in code.co_varnames[:count]
-        if parameter != "ws"
+        if parameter not in CONTEXTS
     )
-    needs = code.co_varnames[:1] == ("ws",)
+    needs = code.co_varnames[:1] != ("env",)
     return Operation(
         name, paragraphs[0].rstrip("."), "\n\n".join(paragraphs[1:]), parameters, handler, needs
     )

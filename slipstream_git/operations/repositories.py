@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from slipstream_git.operations.registry import operation
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from slipstream_git import results
     from slipstream_git.workspace import Workspace
 
@@ -33,11 +35,8 @@ def recover(ws: Workspace) -> results.Recovered:
 
 
 @operation
-def demo(*, plain: bool = False) -> results.Demonstrated:
-    """Build a small repository and show three sessions: a landing, a merge and a conflict.
-
-    plain: no colours
-    """
+def demo(env: Mapping[str, str]) -> results.Demonstrated:
+    """Build a small repository and show three sessions: a landing, a merge and a conflict."""
     from slipstream_git.changes import demonstration
 
-    return demonstration.run(plain=plain)
+    return demonstration.run(env)

@@ -1,0 +1,197 @@
+"""One command from its words to its exit status, whoever parsed the words.
+
+Plain words are read by `argv`; help, completion, faults and everything unusual go to click, whose
+import costs more than a small edit. Whatever goes wrong is one line on stderr, a hint, and an exit
+status; with `--json`, stdout holds exactly one JSON object, also for usage errors. A fault of
+ours writes a report and exits 70.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from slipstream_git import codec
+from slipstream_git.errors import INTERRUPTED, SlipError
+from slipstream_git.operations import calling
+from slipstream_git.operations.registry import Operation, Parameter
+
+
+class Call(NamedTuple):
+    """A command as it was parsed: the values by parameter name, None where not given."""
+
+    operation: Operation
+    directory: str
+    values: Mapping[str, Any]
+
+
+class Settings(NamedTuple):
+    """How to answer."""
+
+    json: bool
+    color: bool
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line ``arguments``; the exit status. Prints; never raises."""
+    settings = _settings(arguments)
+    try:
+        call = _parsed(arguments)
+        if call is not None:
+            _print_reply(settings, call.operation, _answer(call))
+    except BaseException as fault:  # noqa: BLE001  (the one place where everything ends)
+        return _failed(settings, fault)
+    return 0
+
+
+def _settings(arguments: Sequence[str]) -> Settings:
+    """How to answer; also known when the rest cannot be parsed."""
+    words = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    plain = "--no-color" in words or "NO_COLOR" in os.environ
+    return Settings("--json" in words, not plain and sys.stdout is not None and sys.stdout.isatty())
+
+
+def _parsed(arguments: Sequence[str]) -> Call | None:
+    """The call; None when click has answered already (help, version, completion)."""
+    if "_SLIP_COMPLETE" not in os.environ:
+        from slipstream_git.faces import argv
+
+        found = argv.parse(arguments)
+        if found is not None:
+            return found
+    from slipstream_git.faces import cli
+
+    return cli.parse(arguments)
+
+
+def _answer(call: Call) -> Any:
+    row = call.operation
+    values = _filled(row, call.values)
+    if not row.needs_repository:
+        return row.handler(os.environ, **values)
+    from slipstream_git.workspace import open_workspace
+
+    in_process = os.environ.get("SLIP_STORE") == "libgit2"
+    workspace = open_workspace(call.directory, os.environ, in_process=in_process)
+    with workspace.repository:
+        return calling.call(row, workspace, values)
+
+
+# Parameters ----------------------------------------------------------------------------------------
+
+
+def _filled(row: Operation, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as the handler takes them: files read, what was not given at its default."""
+    filled: dict[str, Any] = {}
+    for parameter in row.parameters:
+        value = values.get(parameter.name)
+        kind = parameter.kind.value
+        if kind == "stdin" or (kind == "file" and _wants_stdin(parameter, value)):
+            filled[parameter.name] = _standard_input(row)
+        elif kind == "file":
+            filled[parameter.name] = None if value is None else _file(value)
+        elif value is None and parameter.default is not ...:
+            filled[parameter.name] = parameter.default
+        else:
+            filled[parameter.name] = value
+    return filled
+
+
+def _wants_stdin(parameter: Parameter, value: str | None) -> bool:
+    return value == "-" or (value is None and parameter.positional)
+
+
+def _standard_input(row: Operation) -> bytes:
+    if sys.stdin is None or sys.stdin.closed:
+        return b""
+    if sys.stdin.isatty():
+        raise SlipError(
+            "usage",
+            f"slip {row.name} reads standard input, which is a terminal",
+            hint=f"slip {row.name} --help",
+        )
+    return sys.stdin.buffer.read()
+
+
+def _file(name: str) -> bytes:
+    """A file's bytes; text that is itself JSON stands for itself."""
+    if name[:1] in ("[", "{"):
+        return name.encode("utf-8", "surrogateescape")
+    try:
+        with open(name, "rb") as stream:
+            return stream.read()
+    except OSError as fault:
+        raise SlipError("usage", f"{name}: {fault.strerror}") from None
+
+
+# Answers -------------------------------------------------------------------------------------------
+
+
+def _print_reply(settings: Settings, row: Operation, value: Any) -> None:
+    if settings.json:
+        text = codec.dumps({"ok": True, **codec.to_json(value)})
+    else:
+        from slipstream_git.faces import text as rendering
+
+        text = rendering.render(row.name, value, color=settings.color)
+    if text:
+        _write(sys.stdout, text)
+
+
+def _write(stream: Any, text: str) -> None:
+    if stream is None:
+        return
+    ending = "" if text.endswith("\n") else "\n"
+    stream.buffer.write((text + ending).encode("utf-8", "backslashreplace"))
+    stream.buffer.flush()
+
+
+def _failed(settings: Settings, fault: BaseException) -> int:
+    if isinstance(fault, BrokenPipeError):
+        # Whoever read us has gone; a second complaint at exit would be a traceback.
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return INTERRUPTED
+    error = _translated(fault)
+    with suppress(OSError, ValueError):
+        _print_error(settings, error)
+    return error.exit_status
+
+
+def _translated(fault: BaseException) -> SlipError:
+    if isinstance(fault, SlipError):
+        return fault
+    if isinstance(fault, KeyboardInterrupt):
+        return SlipError("interrupted", "interrupted; what was not acknowledged did not happen")
+    if isinstance(fault, OSError):
+        where = f"{fault.filename}: " if fault.filename else ""
+        return SlipError("git-failed", f"{where}{fault.strerror or fault}")
+    if isinstance(fault, MemoryError):
+        return SlipError("too-large", "not enough memory for this")
+    return SlipError("bug", _report(fault))
+
+
+def _report(fault: BaseException) -> str:
+    """Write a fault of ours to a file; the line that says so."""
+    import tempfile
+    import traceback
+
+    from slipstream_git import __version__
+
+    lines = [f"slip {__version__}, Python {sys.version}", *traceback.format_exception(fault)]
+    handle, path = tempfile.mkstemp(prefix="slip-bug-", suffix=".txt")
+    with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as stream:
+        stream.write("\n".join(lines))
+    return f"a fault of slip itself ({type(fault).__name__}); the report is in {path}"
+
+
+def _print_error(settings: Settings, error: SlipError) -> None:
+    if settings.json:
+        _write(sys.stdout, codec.dumps({"ok": False, "error": error.as_json()}))
+        return
+    from slipstream_git.faces import text as rendering
+
+    _write(sys.stderr, rendering.render_error(error))
