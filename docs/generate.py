@@ -15,6 +15,8 @@ from pathlib import Path
 
 from explanations import EXPLANATIONS
 
+from reference import cli_page, protocol_page
+
 from slipstream_git import errors
 
 HERE = Path(__file__).parent
@@ -54,7 +56,9 @@ def errors_page() -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
+    "cli.md": cli_page,
     "errors.md": errors_page,
+    "protocol.md": protocol_page,
 }
 
 

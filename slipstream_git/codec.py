@@ -345,6 +345,16 @@ def _kind(value: object) -> str:
     return names.get(type(value), type(value).__name__)
 
 
+def describe_ops() -> list[str]:
+    """One line for each op: its name and fields, those that may be left out in brackets."""
+    lines = []
+    for name, kind in OPS.items():
+        spec: Any = kind
+        fields = [f"[{f}]" if f in spec._field_defaults else f for f in spec._fields]
+        lines.append(f"{name}: {', '.join(fields)}")
+    return lines
+
+
 def encode_op(op: Op) -> dict[str, Any]:
     """The op as a JSON object that `decode_ops` reads back as the same op."""
     out: dict[str, Any] = {"op": OP_NAMES[type(op)]}

@@ -11,12 +11,29 @@ from typing import Any, cast
 
 import click
 
-from slipstream_git import __version__
+from slipstream_git import __version__, codec
 from slipstream_git.errors import SlipError
 from slipstream_git.faces.command import Call
 from slipstream_git.operations import registry
 from slipstream_git.operations.registry import Operation, Parameter
 
+# \b keeps click from filling the lines that follow, up to the next empty one.
+BATCH_HELP = """\b
+A batch, for instance:
+[{{"op": "str_replace", "path": "a.py", "old": "x = 1", "new": "x = 2"}},
+ {{"op": "write", "path": "docs/new.md", "content": "Hello.\\n"}}]
+
+\b
+Ops and their fields, those in brackets optional:
+{ops}
+
+\b
+count: how often `old` must occur ("all": any number), else nothing is changed.
+oid: the blob id that `slip read` printed; another one there now is refused as stale.
+create: "ok", "only" (it must be new) or "never" (it must exist). mode: "100644" or "100755".
+insert takes one of after_line (0: at the top), before, after (text on a unique line).
+Any text field NAME may be given as NAME_b64, in base64.
+"""
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -107,11 +124,13 @@ class _Table(click.Group):
 
 def _command(row: Operation) -> click.Command:
     parameters = [_click_parameter(parameter) for parameter in row.parameters]
+    takes_ops = any(parameter.name == "ops" for parameter in row.parameters)
     return click.Command(
         row.name,
         callback=_caller(row),
         params=[*filter(None, parameters), *_global_options()],
         help="\n\n".join(filter(None, (row.summary + ".", row.description))),
+        epilog=BATCH_HELP.format(ops="\n".join(codec.describe_ops())) if takes_ops else None,
         short_help=row.summary,
         context_settings=CONTEXT,
     )

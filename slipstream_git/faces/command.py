@@ -77,7 +77,16 @@ def _answer(call: Call) -> Any:
     in_process = os.environ.get("SLIP_STORE") == "libgit2"
     workspace = open_workspace(call.directory, os.environ, in_process=in_process)
     with workspace.repository:
+        if _wants_editor(row, values):
+            from slipstream_git.faces import editor
+
+            values["message_file"] = editor.message(workspace, values["session"])
         return calling.call(row, workspace, values)
+
+
+def _wants_editor(row: Operation, values: Mapping[str, Any]) -> bool:
+    given = values.get("message") or values.get("message_file") is not None
+    return row.name == "commit" and not given and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 # Parameters ----------------------------------------------------------------------------------------

@@ -112,6 +112,14 @@ class Git:
             raise SlipError("git-failed", f"git {verb}: {why}")
         return output
 
+    def edit(self, path: str) -> None:
+        """Let the person edit a file in the editor that git would start. Raises `git-failed`."""
+        editor = self.run("var", "GIT_EDITOR").out.decode().strip()
+        # As git does it: the setting is a shell command, and the file its last argument.
+        command = ["sh", "-c", f'{editor} "$@"', editor, path]
+        if subprocess.run(command, env=self._env, check=False).returncode:
+            raise SlipError("git-failed", f"the editor {editor} failed; nothing was committed")
+
     def start(
         self,
         *arguments: str | bytes,

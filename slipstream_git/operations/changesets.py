@@ -47,7 +47,7 @@ def begin(
 @operation
 def apply(
     ws: Workspace,
-    file: FileOrStdin | None = None,
+    ops: FileOrStdin | None = None,
     *,
     session: str | None = None,
     format: str = "auto",  # noqa: A002  (the option's name in the contract)
@@ -58,20 +58,18 @@ def apply(
     """Stage a batch of edits: all of it or none of it.
 
     The batch is a JSON list of ops, JSON lines, a unified diff, a `*** Begin Patch` text, or
-    SEARCH/REPLACE blocks. For instance
-    [{"op": "str_replace", "path": "a.py", "old": "x = 1", "new": "x = 2"}].
-    Ops: str_replace, sub, write, insert, replace_lines, delete, move, copy, chmod, symlink, patch,
-    read; `slip apply --format help` lists their fields.
+    SEARCH/REPLACE blocks; which one is seen from its content. Every op sees what the ops before it
+    made.
 
-    file (FILE): the batch, or - for standard input (the default)
+    ops (FILE): the batch, or - for standard input (the default)
     format (FORMAT): auto, json, jsonl, diff, v4a or blocks
     """
     from slipstream_git.changes import sessions, staging
     from slipstream_git.text import batches
 
-    ops = batches.decode(file or b"", format)
+    batch = batches.decode(ops or b"", format)
     label = staging.Label("apply", group or "", agent or "")
-    return staging.apply(ws, sessions.choose(ws, session), ops, label, dry_run=dry_run)
+    return staging.apply(ws, sessions.choose(ws, session), batch, label, dry_run=dry_run)
 
 
 @operation
@@ -386,7 +384,7 @@ def exec_(
     With neither -m nor --flush the diff is shown and nothing is kept. A batch that fails leaves
     nothing; a landing that is refused leaves the session open and names it.
 
-    ops (FILE): the batch, or - for standard input
+    ops (FILE): the batch (see `slip apply --help`), - for standard input, or the JSON itself
     format (FORMAT): auto, json, jsonl, diff, v4a or blocks
     read (PATH[:A-B]): lines to read before the batch
     files (PATH[:A-B]): the same as --read

@@ -1,0 +1,37 @@
+"""The commit message of a person at a terminal who gave none: their editor, with the diffstat."""
+
+from __future__ import annotations
+
+import os
+
+from slipstream_git.errors import SlipError
+from slipstream_git.faces import text
+from slipstream_git.operations import calling, registry
+from slipstream_git.workspace import Workspace
+
+EXPLANATION = """
+# The message of the commit that session {session} becomes.
+# Lines that begin with # are left out, and an empty message commits nothing.
+#
+"""
+
+
+def message(ws: Workspace, session: str | None) -> bytes:
+    """What the person wrote, comment lines included. Raises `usage` when it is empty."""
+    diff = registry.find("diff")
+    if diff is None:
+        raise ValueError("the table has no diff")
+    found = calling.call(diff, ws, {"session": session, "stat": True})
+    template = EXPLANATION.format(session=found.session)
+    template += "".join(f"# {line}\n" for line in text.render("diff", found, color=False).split("\n"))
+    path = os.path.join(ws.repository.layout.git_dir, "SLIP_EDITMSG")
+    with open(path, "w", encoding="utf-8", errors="backslashreplace") as stream:
+        stream.write(template)
+    ws.repository.git.edit(path)
+    with open(path, "rb") as written:
+        content = written.read()
+    os.unlink(path)
+    kept = ws.repository.git.run("stripspace", "--strip-comments", stdin=content).out
+    if not kept.strip():
+        raise SlipError("usage", "the message is empty; nothing was committed")
+    return kept
