@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, get_type_hints
 
-from slipstream_git import codec, model, results
+from slipstream_git import codec, model, outcomes, results
 from slipstream_git.operations import registry
 from slipstream_git.operations.registry import Operation, Parameter
 
@@ -124,14 +124,15 @@ def _method(row: Operation) -> str:
         f"`{p.name}{'' if p.default is ... and not p.kind.optional else '?'}`"
         for p in row.parameters
     )
-    reply = str(row.handler.__annotations__["return"]).removeprefix("results.")
+    reply = str(row.handler.__annotations__["return"]).rpartition(".")[2]
     return f"| `{row.name}` | {fields} | [{reply}](#{reply.lower()}) |"
 
 
 def _shapes() -> Iterator[tuple[str, Any]]:
-    for name, shape in vars(results).items():
-        if hasattr(shape, "_fields") and shape.__module__ == results.__name__:
-            yield name, shape
+    for module in (results, outcomes):
+        for name, shape in vars(module).items():
+            if hasattr(shape, "_fields") and shape.__module__ == module.__name__:
+                yield name, shape
 
 
 def _fields(shape: Any) -> Iterator[tuple[str, str]]:
@@ -143,6 +144,7 @@ def _fields(shape: Any) -> Iterator[tuple[str, str]]:
 
 def _kind(hint: Any, *, optional: bool) -> str:
     text = hint.__name__ if isinstance(hint, type) and not hasattr(hint, "__args__") else str(hint)
-    text = text.replace("slipstream_git.results.", "").replace("typing.", "")
+    text = text.replace("slipstream_git.results.", "").replace("slipstream_git.outcomes.", "")
+    text = text.replace("typing.", "")
     text = text.replace("list[", "list of ").replace("]", "").replace("Any", "object")
     return text.removesuffix(" | None") if optional else text.replace("None", "null")

@@ -9,7 +9,8 @@ Bytes travel as text under their own name where they are UTF-8, and as base64 un
 from __future__ import annotations
 
 import json
-from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, cast
 
@@ -211,8 +212,8 @@ def _text(name: str, value: object) -> bytes:
 def _base64(key: str, value: object) -> bytes:
     try:
         if isinstance(value, str):
-            return b64decode(value, validate=True)
-    except ValueError:
+            return a2b_base64(value, strict_mode=True)
+    except (Base64Error, ValueError):
         pass
     raise _Wrong(f".{key}", f"`{key}` is not base64")
 
@@ -376,12 +377,12 @@ def bytes_field(name: str, value: bytes) -> tuple[str, str]:
     try:
         return name, value.decode()
     except UnicodeDecodeError:
-        return f"{name}_b64", b64encode(value).decode()
+        return f"{name}_b64", b2a_base64(value, newline=False).decode()
 
 
 def json_bytes(row: Mapping[str, Any], name: str) -> bytes:
     """A bytes field of a row that `bytes_field` wrote."""
-    return b64decode(row[f"{name}_b64"]) if f"{name}_b64" in row else str(row[name]).encode()
+    return a2b_base64(row[f"{name}_b64"]) if f"{name}_b64" in row else str(row[name]).encode()
 
 
 def to_json(value: object) -> Any:

@@ -6,7 +6,7 @@ A field with the default None is left out of the JSON when it is None.
 
 from __future__ import annotations
 
-from base64 import b64encode
+from binascii import b2a_base64
 from typing import Any, NamedTuple
 
 from slipstream_git.model import Entry
@@ -57,18 +57,6 @@ class Applied(NamedTuple):
     files: int | None = None
 
 
-class Stepped(NamedTuple):
-    """What undo and redo answer."""
-
-    session: str
-    step: int
-    commit: str
-    tree: str
-    undone: int | None = None
-    redone: int | None = None
-    changes: list[Change] | None = None
-
-
 class Status(NamedTuple):
     session: str
     base: str | None
@@ -86,40 +74,6 @@ class Status(NamedTuple):
 
 class Listed(NamedTuple):
     sessions: list[Status]
-
-
-class LogStep(NamedTuple):
-    step: int
-    commit: str
-    op: str
-    time: int
-    undone: bool
-    paths: list[str]
-    group: str | None = None
-    agent: str | None = None
-
-
-class Logged(NamedTuple):
-    session: str
-    steps: list[LogStep]
-
-
-class Shown(NamedTuple):
-    session: str
-    step: int
-    commit: str
-    op: str
-    ops: list[Any]
-    changes: list[Change]
-    diff: str
-
-
-class Diffed(NamedTuple):
-    session: str
-    base: str | None
-    tree: str
-    changes: list[Change]
-    diff: str | None = None
 
 
 class FileRead(NamedTuple):
@@ -141,83 +95,6 @@ class WasRead(NamedTuple):
     rev: str | None = None
 
 
-class Closed(NamedTuple):
-    session: str
-    ref: str
-    commit: str
-
-
-class Checkout(NamedTuple):
-    """What became of one worktree that has the branch checked out."""
-
-    worktree: str
-    updated: bool
-
-
-class Landed(NamedTuple):
-    session: str
-    committed: bool
-    reason: str | None = None
-    already: bool | None = None
-    commit: str | None = None
-    commits: list[str] | None = None
-    branch: str | None = None
-    old_head: str | None = None
-    tree: str | None = None
-    merged: bool | None = None
-    engine: str | None = None
-    changes: list[Change] | None = None
-    checkout: str | None = None
-    behind_worktrees: list[str] | None = None
-    gates: list[Any] | None = None
-    hooks: list[Any] | None = None
-    dry_run: bool | None = None
-    message: str | None = None
-
-
-class Flushed(NamedTuple):
-    session: str
-    tree: str
-    worktree: str
-    changes: list[Change]
-
-
-class Recovered(NamedTuple):
-    """What a landing that died half way was brought to: ``landed``, ``undone`` or ``cleared``."""
-
-    intents: list[Any]
-
-
-class Executed(NamedTuple):
-    reads: list[FileRead]
-    apply: Applied | None
-    commit: Landed | None
-    flush: Flushed | None = None
-
-
-class MergedTree(NamedTuple):
-    clean: bool
-    tree: str
-    engine: str
-
-
-class DemoStep(NamedTuple):
-    """One command of the demo, and what it answered: a result or an error."""
-
-    said: str
-    command: str
-    operation: str
-    value: Any
-    error: Any = None
-
-
-class Demonstrated(NamedTuple):
-    """The demo's repository, and its story."""
-
-    repository: str
-    steps: list[DemoStep]
-
-
 def status_letter(old: Entry | None, new: Entry | None) -> str:
     """A, D, T (type change) or M, as ``git diff --name-status`` prints them."""
     if old is None:
@@ -229,4 +106,4 @@ def status_letter(old: Entry | None, new: Entry | None) -> str:
 
 def path_b64(path: bytes, shown: str) -> str | None:
     """The bytes of a path that its text does not give."""
-    return None if shown.encode("utf-8", "surrogatepass") == path else b64encode(path).decode()
+    return None if shown.encode("utf-8", "surrogatepass") == path else b2a_base64(path, newline=False).decode()

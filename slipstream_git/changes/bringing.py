@@ -52,7 +52,7 @@ def writers(
 
 
 def content_of(repository: Repository, tree: str, paths: Sequence[bytes]) -> Content:
-    """What belongs in a worktree for an entry at one of ``paths``, line endings as git puts them."""
+    """What belongs in a worktree for an entry at one of ``paths``, with git's line endings."""
     crlf = attributes.with_crlf(repository, attributes.of_paths(repository, tree, paths))
 
     def content(path: bytes, entry: Entry) -> bytes:

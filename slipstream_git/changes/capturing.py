@@ -79,7 +79,7 @@ def _sides(
         for path, entry in known.items()
         if entry is None or ws.repository.objects.find(entry.oid) is not None
     }
-    theirs = trees.splice(head_tree, {path: entry for path, entry in found})
+    theirs = trees.splice(head_tree, dict(found))
     return trees.splice(head_tree, usable), theirs
 
 

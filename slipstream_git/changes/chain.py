@@ -25,7 +25,8 @@ from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.model import Op, Write
-from slipstream_git.text.effects import blob_id, named
+from slipstream_git.text.effects import named
+from slipstream_git.text.objectid import blob_id
 from slipstream_git.workspace import Workspace
 
 FORMAT = "1"

@@ -15,7 +15,7 @@ from slipstream_git.codec import dumps, encode_op
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.process import Git
 from slipstream_git.model import Op, StrReplace, Write
-from slipstream_git.results import Demonstrated, DemoStep
+from slipstream_git.outcomes import Demonstrated, DemoStep
 from slipstream_git.workspace import Workspace, open_workspace
 
 GREET = '''"""Greetings."""
@@ -28,10 +28,10 @@ def greet(name):
 def part(name):
     return "Bye, " + name
 '''
-MAIN = '''from greet import greet
+MAIN = """from greet import greet
 
 print(greet("world"))
-'''
+"""
 # The demo shows slip, not the person's own hooks, keys and line endings.
 PLAIN_SETTINGS = (
     ("commit.gpgSign", "false"), ("core.hooksPath", os.devnull), ("core.autocrlf", "false"),
@@ -140,4 +140,3 @@ class _Teller:
             self.steps.append(DemoStep(said, command, operation, None, fault.as_json()))
         else:
             self.steps.append(DemoStep(said, command, operation, value))
-

@@ -9,7 +9,8 @@ from slipstream_git.changes.landing import Options
 from slipstream_git.changes.sessions import Session, Wish
 from slipstream_git.changes.staging import Label, Staged
 from slipstream_git.errors import SlipError
-from slipstream_git.results import Executed, FileRead, Flushed, Landed
+from slipstream_git.outcomes import Executed, Flushed, Landed
+from slipstream_git.results import FileRead
 from slipstream_git.text import batches, paths
 from slipstream_git.workspace import Workspace
 

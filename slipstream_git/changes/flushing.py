@@ -10,7 +10,7 @@ from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import locks
 from slipstream_git.gitdb.trees import Trees
 from slipstream_git.gitdb.worktrees import Placement, Worktree
-from slipstream_git.results import Flushed
+from slipstream_git.outcomes import Flushed
 from slipstream_git.workspace import Workspace
 
 

@@ -13,18 +13,8 @@ from slipstream_git.changes.chain import Facts, Step
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, merge, quarantine
-from slipstream_git.results import (
-    Diffed,
-    FileRead,
-    Listed,
-    Logged,
-    LogStep,
-    Shown,
-    Status,
-    Stepped,
-    WasRead,
-    path_b64,
-)
+from slipstream_git.outcomes import Diffed, Logged, LogStep, Shown, Stepped
+from slipstream_git.results import FileRead, Listed, Status, WasRead, path_b64
 from slipstream_git.text import fileops, paths
 from slipstream_git.workspace import Workspace
 

@@ -9,7 +9,7 @@ when they are. Killed at any point, recovery finds the intent and finishes or ta
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import suppress
 from typing import NamedTuple
 
 from slipstream_git.changes import (
@@ -28,9 +28,9 @@ from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import attributes, commits, locks, merge, transaction
 from slipstream_git.gitdb.refs import RefMove
-from slipstream_git.gitdb.worktrees import Worktree, list_worktrees
+from slipstream_git.gitdb.worktrees import Worktree, Writer, list_worktrees
 from slipstream_git.model import EMPTY_TREE
-from slipstream_git.results import Landed
+from slipstream_git.outcomes import Landed
 from slipstream_git.workspace import Workspace
 
 TRIES = 16
@@ -79,7 +79,7 @@ def check(ws: Workspace, options: Options) -> None:
 
 
 def commit(ws: Workspace, session: Session, options: Options) -> Landed:
-    """Land a session. Raises `conflict`, `dirty`, `ref-moved`, `unsupported`, …; then nothing moved."""
+    """Land a session. Raises `conflict`, `dirty`, `ref-moved`, …; then nothing has moved."""
     check(ws, options)
     with locks.held(ws.repository.layout.slip_dir):
         recovery.finish_all(ws)
@@ -228,24 +228,37 @@ def _publish(ws: Workspace, plan: Plan, options: Options) -> Sequence[Worktree]:
         ws, plan.session, placements, brought, tree=plan.tree, token=token, index=True, sync=sync
     )
     _adopt(ws, plan)
-    with ExitStack() as stack:
-        kept = repository.objects.publish(sync=sync)
-        stack.callback(kept.release)
+    kept = repository.objects.publish(sync=sync)
+    try:
         intent = recovery.intended(
             ws, token=token, moves=plan.moves, placements=placements, places=brought, index=True
         )
-        stack.callback(recovery.drop, intent)
-        bringing.hold(writers)
-        stack.callback(bringing.roll_back, writers)
-        refs = stack.enter_context(
-            transaction.prepared(repository.git, plan.moves, _reflog_line(plan))
-        )
-        bringing.place(writers)
-        refs.commit()
-        bringing.settle(writers)
+        try:
+            _move(ws, plan, writers)
+        except BaseException:
+            if not recovery.landed_after_all(ws, plan.moves):
+                bringing.roll_back(writers)
+                recovery.drop(intent)
+                raise
+        # It has landed. What cannot be tidied up now stays in the intent, for the next slip to do.
+        with suppress(SlipError, OSError):
+            bringing.settle(writers)
+            recovery.finish_refs(repository, plan.moves)
+            recovery.drop(intent)
         if sync:
             transaction.sync(repository.layout.common_dir, plan.moves)
+    finally:
+        kept.release()
     return worktrees
+
+
+def _move(ws: Workspace, plan: Plan, writers: Sequence[Writer]) -> None:
+    """The visible effects: refs locked, files and index moved, refs moved."""
+    bringing.hold(writers)
+    refs = transaction.prepared(ws.repository.git, plan.moves, _reflog_line(plan))
+    with refs as prepared:
+        bringing.place(writers)
+        prepared.commit()
 
 
 def _reflog_line(plan: Plan) -> str:

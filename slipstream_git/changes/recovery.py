@@ -20,7 +20,7 @@ from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.gitdb.worktrees import Intent, Place, Placement, Trouble, Worktree
 from slipstream_git.model import EMPTY_TREE
-from slipstream_git.results import Recovered
+from slipstream_git.outcomes import Recovered
 from slipstream_git.text import paths
 from slipstream_git.workspace import Workspace
 
@@ -47,10 +47,11 @@ def finish_all(ws: Workspace) -> list[dict[str, Any]]:
 
 def _finish(ws: Workspace, intent: Intent) -> dict[str, Any]:
     repository = ws.repository
-    _clear_ref_locks(repository, intent)
-    landed = _has_landed(repository, intent)
+    moves = _moves(intent)
+    clear_ref_locks(repository, moves, since_s=intent.at_s)
+    landed = bool(moves) and has_landed(repository, moves[0])
     if landed:
-        _finish_refs(repository, intent)
+        finish_refs(repository, moves)
     troubles: list[Trouble] = []
     for place in intent.worktrees:
         troubles += _bring(ws, intent, place, forward=landed)
@@ -63,26 +64,46 @@ def _finish(ws: Workspace, intent: Intent) -> dict[str, Any]:
     }
 
 
-def _has_landed(repository: Repository, intent: Intent) -> bool:
-    """Whether the branch holds the landed commit (or stands on it)."""
+def landed_after_all(ws: Workspace, moves: Sequence[RefMove]) -> bool:
+    """After a failure among the visible effects, in the landing's own process: did it land?
+
+    git moves the refs of a transaction one by one, so its death (or a full disk) can leave the
+    branch moved and the rest not: then the rest is moved here. The locks of a dead child are cleared
+    either way.
+    """
+    repository = ws.repository
+    clear_ref_locks(repository, moves, since_s=ws.clock() - PATIENCE_S)
+    if not has_landed(repository, moves[0]):
+        return False
+    with suppress(SlipError):
+        finish_refs(repository, moves)
+    return True
+
+
+def _moves(intent: Intent) -> list[RefMove]:
+    """Every ref move of an intent, the branch's first; none for a flush."""
     if intent.branch is None or intent.new_commit is None:
+        return []
+    branch = RefMove(intent.branch, intent.old_head, intent.new_commit)
+    return [branch, *(RefMove(*move) for move in intent.sessions)]
+
+
+def has_landed(repository: Repository, branch: RefMove) -> bool:
+    """Whether the branch holds the commit that was to land, or stands on it."""
+    now = repository.store.ref(branch.name)
+    if now is None or now == branch.old or branch.new is None:
         return False
-    now = repository.store.ref(intent.branch)
-    if now is None or now == intent.old_head:
-        return False
-    if now == intent.new_commit:
+    if now == branch.new:
         return True
-    done = repository.git.run(
-        "merge-base", "--is-ancestor", intent.new_commit, now, accept=(0, 1, 128)
-    )
+    done = repository.git.run("merge-base", "--is-ancestor", branch.new, now, accept=(0, 1, 128))
     return done.status == 0
 
 
-def _finish_refs(repository: Repository, intent: Intent) -> None:
+def finish_refs(repository: Repository, moves: Sequence[RefMove]) -> None:
     """Move the refs that should have gone with the branch and are as they were before."""
-    for move in intent.sessions:
-        if repository.store.ref(move.ref) == move.old:
-            repository.store.move([RefMove(*move)], "slip: recover")
+    for move in moves[1:]:
+        if repository.store.ref(move.name) == move.old:
+            repository.store.move([move], "slip: recover")
 
 
 def _bring(ws: Workspace, intent: Intent, place: Place, *, forward: bool) -> Sequence[Trouble]:
@@ -120,32 +141,29 @@ def drop(intent: str) -> None:
 # Locks that a killed `update-ref` left -----------------------------------------------------------
 
 
-def _clear_ref_locks(repository: Repository, intent: Intent) -> None:
-    """Remove ref locks of the dead landing: those that hold ids which it alone was to write."""
-    moves = [RefMove(*move) for move in intent.sessions]
-    if intent.branch and intent.new_commit:
-        moves.append(RefMove(intent.branch, intent.old_head, intent.new_commit))
+def clear_ref_locks(repository: Repository, moves: Sequence[RefMove], *, since_s: float) -> None:
+    """Remove the ref locks that an `update-ref` for ``moves`` left when it was killed.
+
+    since_s: when that landing began; older locks are somebody else's.
+    """
+    common_dir = repository.layout.common_dir
     for move in moves:
-        _clear_lock(
-            os.path.join(repository.layout.common_dir, f"{move.name}.lock"), move.new, intent
-        )
-    for name in ("packed-refs.lock", "HEAD.lock"):
-        _clear_lock(os.path.join(repository.layout.common_dir, name), None, intent)
+        _clear_lock(os.path.join(common_dir, f"{move.name}.lock"), move.new, since_s)
+    for name in ("packed-refs.lock", "packed-refs.new", "HEAD.lock"):
+        _clear_lock(os.path.join(common_dir, name), None, since_s)
 
 
-def _clear_lock(path: str, new: str | None, intent: Intent) -> None:
+def _clear_lock(path: str, new: str | None, since_s: float) -> None:
     seen = _content(path)
     if seen is None:
         return
     ours = new is not None and seen[1].strip() == new.encode()
-    # A lock that says nothing yet (or packed-refs', which says everything) may be a living git's:
-    # it is taken for the dead landing's when it is as old as that and does not move for a second.
-    if not ours and (seen[0] < intent.at_s - 1 or not _still(path, seen)):
+    # A lock that says nothing (or packed-refs', which says everything) may be a living git's: it is
+    # taken for the dead landing's when it is as young as that and does not move for a second.
+    if not ours and (seen[0] < since_s - 1 or not _still(path, seen)):
         return
-    try:
+    with suppress(FileNotFoundError):
         os.unlink(path)
-    except FileNotFoundError:
-        return
 
 
 def _content(path: str) -> tuple[float, bytes] | None:

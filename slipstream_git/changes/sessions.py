@@ -16,7 +16,8 @@ from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.model import EMPTY_TREE
-from slipstream_git.results import Begun, Closed
+from slipstream_git.outcomes import Closed
+from slipstream_git.results import Begun
 from slipstream_git.text import paths
 from slipstream_git.workspace import Workspace
 

@@ -21,8 +21,9 @@ from slipstream_git.gitdb.repository import Repository
 from slipstream_git.gitdb.trees import Difference
 from slipstream_git.model import EXECUTABLE, FILE, TREE, Entry, File, Op
 from slipstream_git.results import Applied, Change, Overlap, path_b64, status_letter
-from slipstream_git.text import edits, effects, linediff, paths, scopes
+from slipstream_git.text import edits, linediff, paths, scopes
 from slipstream_git.text.edits import Outcome
+from slipstream_git.text.objectid import blob_id
 from slipstream_git.text.overlay import Overlay
 from slipstream_git.workspace import Workspace
 
@@ -101,7 +102,7 @@ def _entries(
     changes: dict[bytes, Entry | None] = {}
     for path, file in outcome.files.items():
         old = repository.trees.lookup(session.tree, path)
-        new = None if file is None else Entry(file.mode, effects.blob_id(file.data))
+        new = None if file is None else Entry(file.mode, blob_id(file.data))
         if new == old or (new is None and (old is None or old.mode == TREE)):
             continue
         if file is not None and (old is None or old.oid != Entry(*new or (0, "")).oid):

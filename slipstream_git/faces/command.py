@@ -42,6 +42,8 @@ def run(arguments: Sequence[str]) -> int:
         call = _parsed(arguments)
         if call is not None:
             _print_reply(settings, call.operation, _answer(call))
+    except SystemExit as answered:  # click's shell completion ends so
+        return answered.code if isinstance(answered.code, int) else 0
     except BaseException as fault:  # noqa: BLE001  (the one place where everything ends)
         return _failed(settings, fault)
     return 0

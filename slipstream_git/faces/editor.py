@@ -23,7 +23,9 @@ def message(ws: Workspace, session: str | None) -> bytes:
         raise ValueError("the table has no diff")
     found = calling.call(diff, ws, {"session": session, "stat": True})
     template = EXPLANATION.format(session=found.session)
-    template += "".join(f"# {line}\n" for line in text.render("diff", found, color=False).split("\n"))
+    template += "".join(
+        f"# {line}\n" for line in text.render("diff", found, color=False).split("\n")
+    )
     path = os.path.join(ws.repository.layout.git_dir, "SLIP_EDITMSG")
     with open(path, "w", encoding="utf-8", errors="backslashreplace") as stream:
         stream.write(template)

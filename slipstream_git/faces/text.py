@@ -7,12 +7,14 @@ One renderer a result type, in `_RENDERERS`; whatever comes from a repository go
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from slipstream_git import results
 from slipstream_git.errors import SlipError
-from slipstream_git.results import Change
 from slipstream_git.text.paths import escape_for_terminal
+
+if TYPE_CHECKING:  # the renderers are found by the name of a shape: none is built to print another
+    from slipstream_git import outcomes, results
+    from slipstream_git.results import Change
 
 SHORT = 10
 BOLD, RED, GREEN, YELLOW, CYAN = "1", "31", "32", "33", "36"
@@ -22,7 +24,7 @@ def render(operation: str, value: Any, *, color: bool) -> str:
     """The text of a result; every line of it fit for a terminal."""
     if operation == "begin":
         return str(value.session)
-    renderer = _RENDERERS[type(value)]
+    renderer = _RENDERERS[type(value).__name__]
     text = escape_for_terminal("\n".join(renderer(value)))
     return _colored(text) if color else text
 
@@ -171,7 +173,7 @@ def _listed(value: results.Listed) -> Iterable[str]:
         yield "no session"
 
 
-def _logged(value: results.Logged) -> Iterable[str]:
+def _logged(value: outcomes.Logged) -> Iterable[str]:
     for step in value.steps:
         undone = " (undone)" if step.undone else ""
         group = f" [{step.group}]" if step.group else ""
@@ -182,20 +184,20 @@ def _logged(value: results.Logged) -> Iterable[str]:
         yield f"{value.session}: no steps"
 
 
-def _shown(value: results.Shown) -> Iterable[str]:
+def _shown(value: outcomes.Shown) -> Iterable[str]:
     yield f"{value.session} step {value.step} {value.commit} {value.op}"
     yield from _changes(value.changes)
     yield value.diff
 
 
-def _diffed(value: results.Diffed) -> Iterable[str]:
+def _diffed(value: outcomes.Diffed) -> Iterable[str]:
     if value.diff is None:
         yield from _changes(value.changes)
     else:
         yield value.diff
 
 
-def _stepped(value: results.Stepped) -> Iterable[str]:
+def _stepped(value: outcomes.Stepped) -> Iterable[str]:
     what = f"took back step {value.undone}" if value.undone else f"brought back step {value.redone}"
     yield f"{value.session}: {what} (step {value.step})"
     yield from _changes(value.changes or [])
@@ -206,11 +208,11 @@ def _was_read(value: results.WasRead) -> Iterable[str]:
         yield from _numbered(file.path, file._asdict())
 
 
-def _closed(value: results.Closed) -> Iterable[str]:
+def _closed(value: outcomes.Closed) -> Iterable[str]:
     yield f"{value.session} closed; `slip reopen {value.session}` brings it back"
 
 
-def _landed(value: results.Landed) -> Iterable[str]:
+def _landed(value: outcomes.Landed) -> Iterable[str]:
     if not value.committed:
         yield f"{value.session}: nothing committed: {value.reason}"
         return
@@ -225,12 +227,12 @@ def _landed(value: results.Landed) -> Iterable[str]:
         yield f"left behind: {worktree}"
 
 
-def _flushed(value: results.Flushed) -> Iterable[str]:
+def _flushed(value: outcomes.Flushed) -> Iterable[str]:
     yield f"{value.session}: {len(value.changes)} files written in {value.worktree}"
     yield from _changes(value.changes)
 
 
-def _executed(value: results.Executed) -> Iterable[str]:
+def _executed(value: outcomes.Executed) -> Iterable[str]:
     for file in value.reads:
         yield from _numbered(file.path, file._asdict())
     if value.apply is not None:
@@ -243,18 +245,18 @@ def _executed(value: results.Executed) -> Iterable[str]:
         yield value.apply.diff
 
 
-def _recovered(value: results.Recovered) -> Iterable[str]:
+def _recovered(value: outcomes.Recovered) -> Iterable[str]:
     for intent in value.intents:
         yield f"{intent['session']}: {intent['outcome']}"
     if not value.intents:
         yield "nothing to recover"
 
 
-def _merged_tree(value: results.MergedTree) -> Iterable[str]:
+def _merged_tree(value: outcomes.MergedTree) -> Iterable[str]:
     yield value.tree
 
 
-def _demonstrated(value: results.Demonstrated) -> Iterable[str]:
+def _demonstrated(value: outcomes.Demonstrated) -> Iterable[str]:
     for step in value.steps:
         if step.said:
             yield f"\n# {step.said}"
@@ -264,27 +266,27 @@ def _demonstrated(value: results.Demonstrated) -> Iterable[str]:
         elif step.operation == "git":
             yield str(step.value).rstrip()
         elif step.operation != "begin":
-            yield from _RENDERERS[type(step.value)](step.value)
+            yield from _RENDERERS[type(step.value).__name__](step.value)
         else:
             yield step.value.session
     yield f"\nThe repository is at {value.repository}; look around with git."
 
 
-_RENDERERS: Mapping[type, Callable[[Any], Iterable[str]]] = {
-    results.Applied: _applied,
-    results.Begun: _begun,
-    results.Status: _status,
-    results.Listed: _listed,
-    results.Logged: _logged,
-    results.Shown: _shown,
-    results.Diffed: _diffed,
-    results.Stepped: _stepped,
-    results.WasRead: _was_read,
-    results.Closed: _closed,
-    results.Landed: _landed,
-    results.Flushed: _flushed,
-    results.Executed: _executed,
-    results.Recovered: _recovered,
-    results.MergedTree: _merged_tree,
-    results.Demonstrated: _demonstrated,
+_RENDERERS: Mapping[str, Callable[[Any], Iterable[str]]] = {
+    "Applied": _applied,
+    "Begun": _begun,
+    "Status": _status,
+    "Listed": _listed,
+    "Logged": _logged,
+    "Shown": _shown,
+    "Diffed": _diffed,
+    "Stepped": _stepped,
+    "WasRead": _was_read,
+    "Closed": _closed,
+    "Landed": _landed,
+    "Flushed": _flushed,
+    "Executed": _executed,
+    "Recovered": _recovered,
+    "MergedTree": _merged_tree,
+    "Demonstrated": _demonstrated,
 }

@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import commits, packs, quarantine
+from slipstream_git.gitdb import commits, quarantine
 from slipstream_git.gitdb.packs import RawObject
 from slipstream_git.gitdb.quarantine import Quarantine
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.model import Entry
+from slipstream_git.text.objectid import object_id
 
 # From git's own message types (merge-ort.c) to the contract's kinds of conflict. The order
 # counts: a path takes the first kind that one of its messages has.
@@ -70,7 +71,7 @@ def three_way(repository: Repository, base: str, ours: str, theirs: str, now: in
     def commit(tree: str, *parents: str) -> str:
         signature = b"slip <slip@localhost> %d +0000" % now
         data = commits.encode(tree, parents, signature, signature, b"merge input\n")
-        oid = packs.object_id("commit", data)
+        oid = object_id("commit", data)
         extra[oid] = RawObject("commit", data)
         return oid
 

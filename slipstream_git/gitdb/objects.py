@@ -12,6 +12,7 @@ from typing import Protocol
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import packs
 from slipstream_git.gitdb.packs import Kept, RawObject
+from slipstream_git.text.objectid import object_id
 
 # A tree or commit is read again and again while a batch walks to its files; a blob hardly ever.
 CACHED_KINDS = ("tree", "commit")
@@ -63,7 +64,7 @@ class Objects:
 
     def write(self, kind: str, data: bytes) -> str:
         """Add an object to the overlay; nothing is on disk yet."""
-        oid = packs.object_id(kind, data)
+        oid = object_id(kind, data)
         # Also when the repository has it: a broken loose copy would otherwise be relied upon.
         self._pending[oid] = RawObject(kind, data)
         return oid
@@ -85,7 +86,7 @@ class Objects:
 
     def hold(self, kind: str, data: bytes) -> None:
         """Make an object readable here without ever publishing it."""
-        self._held[packs.object_id(kind, data)] = RawObject(kind, data)
+        self._held[object_id(kind, data)] = RawObject(kind, data)
 
     def discard(self) -> None:
         """Forget what was not published."""

@@ -11,13 +11,14 @@ Formats: gitformat-pack(5), pack version 2 and index version 2, no deltas. Sizes
 
 from __future__ import annotations
 
-import hashlib
 import os
 import struct
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import NamedTuple
+
+from slipstream_git.text.objectid import sha1
 
 KIND_CODES = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
 # Git recompresses when it repacks; here the person waits.
@@ -39,11 +40,6 @@ class Kept(NamedTuple):
     def release(self) -> None:
         with suppress(FileNotFoundError):
             os.unlink(self.keep)
-
-
-def object_id(kind: str, data: bytes) -> str:
-    """The id git gives this object, 40 hex digits."""
-    return hashlib.sha1(b"%s %d\0" % (kind.encode(), len(data)) + data).hexdigest()
 
 
 def publish(objects_dir: str, objects: Mapping[str, RawObject], *, sync: bool) -> Kept:
@@ -112,7 +108,7 @@ def _encode(objects: Mapping[str, RawObject]) -> tuple[bytes, bytes, str]:
         parts.append(record)
         position += len(record)
     body = b"".join(parts)
-    checksum = hashlib.sha1(body).digest()
+    checksum = sha1(body).digest()
     return body + checksum, _index(sorted(rows), checksum), checksum.hex()
 
 
@@ -149,7 +145,8 @@ def _index(rows: list[tuple[bytes, int, int]], checksum: bytes) -> bytes:
             checksum,
         )
     )
-    return body + hashlib.sha1(body).digest()
+    checksum_of_index: bytes = sha1(body).digest()
+    return body + checksum_of_index
 
 
 def _offsets(offsets: list[int]) -> tuple[list[int], list[int]]:

@@ -89,8 +89,18 @@ def prepared(git: Git, moves: Sequence[RefMove], reason: str) -> Iterator[Prepar
 
 
 def sync(common_dir: str, moves: Sequence[RefMove]) -> None:
-    """Make moved refs survive a power cut; git syncs the files, and leaves their directories."""
+    """Make moved refs survive a power cut; git syncs the files, and leaves their directories.
+
+    Raises `git-failed`: the refs have moved, and whether that lasts is not known.
+    """
     for move in moves:
-        path = os.path.join(common_dir, move.name)
-        with suppress(FileNotFoundError, NotADirectoryError):
-            sync_directory(os.path.dirname(path))
+        directory = os.path.dirname(os.path.join(common_dir, move.name))
+        try:
+            sync_directory(directory)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as fault:
+            raise SlipError(
+                "git-failed",
+                f"landed, but {directory} cannot be synced to disk: {fault.strerror}",
+            ) from None

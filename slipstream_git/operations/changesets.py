@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from slipstream_git.operations.registry import FileOrStdin, Several, Stdin, operation
 
 if TYPE_CHECKING:
-    from slipstream_git import results
+    from slipstream_git import outcomes, results
     from slipstream_git.workspace import Workspace
 
 
@@ -178,9 +178,13 @@ def mv(
 
 
 def _one(
-    ws: Workspace, session: str | None, group: str | None, agent: str | None, name: str,
-    **fields: Any,
-) -> results.Applied:  # fmt: skip
+    ws: Workspace,
+    session: str | None,
+    group: str | None,
+    agent: str | None,
+    name: str,
+    **fields: object,
+) -> results.Applied:
     from slipstream_git.changes import sessions, staging
     from slipstream_git.text import batches
 
@@ -225,7 +229,7 @@ def list_(ws: Workspace, *, closed: bool = False) -> results.Listed:
 
 
 @operation
-def diff(ws: Workspace, *, session: str | None = None, stat: bool = False) -> results.Diffed:
+def diff(ws: Workspace, *, session: str | None = None, stat: bool = False) -> outcomes.Diffed:
     """Show what the session changes against its base.
 
     stat: only the files and how many lines they gain and lose
@@ -236,7 +240,7 @@ def diff(ws: Workspace, *, session: str | None = None, stat: bool = False) -> re
 
 
 @operation
-def log(ws: Workspace, *, session: str | None = None) -> results.Logged:
+def log(ws: Workspace, *, session: str | None = None) -> outcomes.Logged:
     """List the session's steps, those taken back marked."""
     from slipstream_git.changes import history, sessions
 
@@ -244,7 +248,7 @@ def log(ws: Workspace, *, session: str | None = None) -> results.Logged:
 
 
 @operation
-def show(ws: Workspace, step: str, *, session: str | None = None) -> results.Shown:
+def show(ws: Workspace, step: str, *, session: str | None = None) -> outcomes.Shown:
     """Show one step: its ops and its diff.
 
     step (STEP): the number that `slip log` prints, or the beginning of its commit id
@@ -255,7 +259,7 @@ def show(ws: Workspace, step: str, *, session: str | None = None) -> results.Sho
 
 
 @operation
-def undo(ws: Workspace, step: str | None = None, *, session: str | None = None) -> results.Stepped:
+def undo(ws: Workspace, step: str | None = None, *, session: str | None = None) -> outcomes.Stepped:
     """Take back the last step, or one in the middle; `slip redo` brings it back.
 
     step (STEP): the number that `slip log` prints, or the beginning of its commit id
@@ -266,7 +270,7 @@ def undo(ws: Workspace, step: str | None = None, *, session: str | None = None) 
 
 
 @operation
-def redo(ws: Workspace, *, session: str | None = None) -> results.Stepped:
+def redo(ws: Workspace, *, session: str | None = None) -> outcomes.Stepped:
     """Bring back the step that was taken back last."""
     from slipstream_git.changes import history, sessions
 
@@ -296,7 +300,7 @@ def capture(
 
 
 @operation
-def flush(ws: Workspace, *, session: str | None = None, index: bool = False) -> results.Flushed:
+def flush(ws: Workspace, *, session: str | None = None, index: bool = False) -> outcomes.Flushed:
     """Bring this worktree's files to the session's content, with no commit.
 
     All or nothing; refused as `dirty` when a file has edits that the session does not know. The
@@ -329,7 +333,7 @@ def commit(
     no_checkout: bool = False,
     keep: bool = False,
     no_sync: bool = False,
-) -> results.Landed:
+) -> outcomes.Landed:
     """Land the session as one commit on its branch.
 
     Merged with what the branch has gained meanwhile, as git merges; a conflict moves nothing. Every
@@ -378,7 +382,7 @@ def exec_(
     no_checkout: bool = False,
     keep: bool = False,
     no_sync: bool = False,
-) -> results.Executed:
+) -> outcomes.Executed:
     """Begin, read, apply and commit (or flush) in one call.
 
     With neither -m nor --flush the diff is shown and nothing is kept. A batch that fails leaves
@@ -404,7 +408,7 @@ def exec_(
 
 
 @operation
-def abort(ws: Workspace, *, session: str | None = None) -> results.Closed:
+def abort(ws: Workspace, *, session: str | None = None) -> outcomes.Closed:
     """Close the session without landing; `slip reopen` brings it back."""
     from slipstream_git.changes import sessions
 

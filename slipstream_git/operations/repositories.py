@@ -9,12 +9,12 @@ from slipstream_git.operations.registry import operation
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from slipstream_git import results
+    from slipstream_git import outcomes
     from slipstream_git.workspace import Workspace
 
 
 @operation
-def merge_tree(ws: Workspace, base: str, ours: str, theirs: str) -> results.MergedTree:
+def merge_tree(ws: Workspace, base: str, ours: str, theirs: str) -> outcomes.MergedTree:
     """Merge three trees or commits, with no session and nothing moved.
 
     base (BASE): the tree-ish that both sides come from
@@ -27,7 +27,7 @@ def merge_tree(ws: Workspace, base: str, ours: str, theirs: str) -> results.Merg
 
 
 @operation
-def recover(ws: Workspace) -> results.Recovered:
+def recover(ws: Workspace) -> outcomes.Recovered:
     """Finish or take back landings that died half way."""
     from slipstream_git.changes import recovery
 
@@ -35,7 +35,7 @@ def recover(ws: Workspace) -> results.Recovered:
 
 
 @operation
-def demo(env: Mapping[str, str]) -> results.Demonstrated:
+def demo(env: Mapping[str, str]) -> outcomes.Demonstrated:
     """Build a small repository and show three sessions: a landing, a merge and a conflict."""
     from slipstream_git.changes import demonstration
 

@@ -28,11 +28,12 @@ from slipstream_git.model import (
     Symlink,
     Write,
 )
-from slipstream_git.text import fileops, paths, textops
+from slipstream_git.text import fileops, hazards, paths, textops
 from slipstream_git.text.effects import Effect, named, touched
 from slipstream_git.text.overlay import Changes, Overlay, View, check_collisions
 
 LARGEST_FILE = 1 << 30
+LONGEST_TITLE = 200
 
 
 class OpResult(NamedTuple):
@@ -78,11 +79,12 @@ def apply_all(ops: Sequence[Op], view: View, permit: Callable[[bytes], None]) ->
             spoiled |= set(touched(op))
             failures.append(failure(index, op, fault))
             continue
-        overlay.changes |= effect.changes
+        overlay.take(effect.changes)
         results.append(_result(index, op, effect))
     if failures:
         raise refusal(failures)
     check_collisions(view, overlay.changes)
+    hazards.check(view, overlay.changes)
     return Outcome(overlay.changes, tuple(results))
 
 
@@ -96,10 +98,16 @@ def refusal(failures: Sequence[Mapping[str, object]]) -> SlipError:
     """The error for a batch with these failing ops."""
     tried = [row for row in failures if row["code"] != "not-tried"]
     first = tried[0]
-    message = f"op {first['index']} ({first['op']} {first['path']}): {first['message']}"
+    message = f"op {first['index']} ({_title(first)}): {first['message']}"
     if len(tried) == 1:
         return SlipError(str(first["code"]), message, data={"ops": list(failures)})
     return SlipError("batch", f"{len(tried)} ops failed; {message}", data={"ops": list(failures)})
+
+
+def _title(row: Mapping[str, object]) -> str:
+    """What an op does to which path, in no more words than a line holds."""
+    text = f"{row['op']} {row['path']}"
+    return text if len(text) <= LONGEST_TITLE else text[: LONGEST_TITLE - 1] + "…"
 
 
 def _check_not_spoiled(op: Op, spoiled: set[bytes]) -> None:

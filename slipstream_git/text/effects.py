@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from hashlib import sha1
 from typing import Any, NamedTuple
 
 from slipstream_git.errors import SlipError
@@ -17,11 +16,6 @@ class Effect(NamedTuple):
 
     changes: Changes
     told: Mapping[str, Any] = {}
-
-
-def blob_id(data: bytes) -> str:
-    """The id of a blob with this content."""
-    return sha1(b"blob %d\0" % len(data) + data).hexdigest()
 
 
 def touched(op: Op) -> Iterator[bytes]:

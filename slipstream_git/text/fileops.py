@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from slipstream_git.errors import SlipError
@@ -19,7 +20,8 @@ from slipstream_git.model import (
     Write,
 )
 from slipstream_git.text import matching, paths
-from slipstream_git.text.effects import Effect, blob_id, named
+from slipstream_git.text.effects import Effect, named
+from slipstream_git.text.objectid import blob_id
 from slipstream_git.text.overlay import REGULAR, Changes, Overlay
 from slipstream_git.text.textops import Edited, edit_version_read, now
 
@@ -79,15 +81,13 @@ def copy(op: Copy, overlay: Overlay) -> Effect:
 
 
 def _arrival(op: Move | Copy, overlay: Overlay, file: File, leaves: bytes | None) -> Changes:
-    changes: Changes = {} if leaves is None else {leaves: None}
-    trial = Overlay(overlay.view, overlay.permit)
-    trial.changes = {**overlay.changes, **changes}
-    trial.vacant(op.to)
-    if trial.find(op.to) is not None:
-        raise SlipError("exists", f"{paths.display(op.to)} exists already")
+    with nullcontext() if leaves is None else overlay.without(leaves):
+        overlay.vacant(op.to)
+        if overlay.find(op.to) is not None:
+            raise SlipError("exists", f"{paths.display(op.to)} exists already")
     if file.mode == SYMLINK:
         paths.check_symlink_target(op.to, file.data)
-    return {**changes, op.to: file}
+    return {op.to: file} if leaves is None else {leaves: None, op.to: file}
 
 
 def chmod(op: Chmod, overlay: Overlay) -> Effect:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 from slipstream_git.errors import SlipError
@@ -58,6 +59,37 @@ class Overlay:
         self.view = view
         self.changes: Changes = {}
         self.permit = permit
+        # How many files of `changes` stand below each directory; a batch may have 100,000 ops, so
+        # none of them may look at all the others.
+        self._files_below: dict[bytes, int] = {}
+
+    def take(self, changes: Mapping[bytes, File | None]) -> None:
+        """Make these changes; the only way in which `changes` grows."""
+        for path, file in changes.items():
+            self._count(path, (file is not None) - (self.changes.get(path) is not None))
+            self.changes[path] = file
+
+    def forget(self, path: bytes) -> None:
+        """Unmake the change at ``path``: what the view has there counts again."""
+        self._count(path, -(self.changes.pop(path) is not None))
+
+    @contextmanager
+    def without(self, path: bytes) -> Iterator[None]:
+        """The overlay as it would be with ``path`` removed, while the context lasts."""
+        known, before = path in self.changes, self.changes.get(path)
+        self.take({path: None})
+        try:
+            yield
+        finally:
+            if known:
+                self.take({path: before})
+            else:
+                self.forget(path)
+
+    def _count(self, path: bytes, difference: int) -> None:
+        if difference:
+            for directory in _parents(path):
+                self._files_below[directory] = self._files_below.get(directory, 0) + difference
 
     def find(self, path: bytes) -> File | None:
         """The file at ``path``, None where there is none (or a directory)."""
@@ -110,8 +142,7 @@ class Overlay:
 
     def is_directory(self, path: bytes) -> bool:
         """Whether a file stands anywhere below ``path`` now."""
-        inside = path + b"/"
-        if any(file and p.startswith(inside) for p, file in self.changes.items()):
+        if self._files_below.get(path):
             return True
         entry = self.view.entry(path)
         if entry is None or entry.mode != TREE or self._replaced(path):
@@ -143,56 +174,90 @@ def _why_blocked(parent: bytes, mode: int) -> str:
     return f"{paths.display(parent)} is {kinds.get(mode, 'a file')}, not a directory"
 
 
+def _parents(path: bytes) -> Iterator[bytes]:
+    """The directories above a path, the root not among them."""
+    cut = path.rfind(b"/")
+    while cut > 0:
+        yield path[:cut]
+        cut = path.rfind(b"/", 0, cut)
+
+
+class Directories:
+    """What a batch's outcome holds, by directory; each is listed once, however many ask."""
+
+    def __init__(self, view: View, changes: Mapping[bytes, File | None]) -> None:
+        self._view = view
+        self._changes = changes
+        self._made: dict[bytes, set[bytes]] = {}
+        self._folded: dict[bytes, dict[bytes, list[bytes]]] = {}
+        for path, file in changes.items():
+            if file:
+                for directory, name in steps(path):
+                    self._made.setdefault(directory, set()).add(name)
+
+    def names(self, directory: bytes) -> set[bytes]:
+        """Names in a directory (the root is empty), some of which may be gone."""
+        return self._made.get(directory, set()) | set(self._view.siblings(directory))
+
+    def alike(self, directory: bytes, name: bytes) -> Sequence[bytes]:
+        """The names in a directory that fold to the same key as ``name``."""
+        if directory not in self._folded:
+            folded: dict[bytes, list[bytes]] = {}
+            for other in sorted(self.names(directory)):
+                folded.setdefault(paths.collision_key(other), []).append(other)
+            self._folded[directory] = folded
+        return self._folded[directory].get(paths.collision_key(name), ())
+
+    def is_file(self, path: bytes) -> bool:
+        """Whether anything but a directory stands at a path."""
+        if path in self._changes:
+            return self._changes[path] is not None
+        entry = self._view.entry(path)
+        return entry is not None and entry.mode != TREE
+
+    def survives(self, path: bytes) -> bool:
+        """Whether a file or directory stands at a path."""
+        if path in self._made or self.is_file(path):
+            return True
+        entry = self._view.entry(path)
+        if entry is None or entry.mode != TREE:
+            return False
+        return any(below not in self._changes for below in self._view.below(path))
+
+
+def steps(path: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """A path as the names on the way to it, each with the directory that it is in."""
+    at = 0
+    while (cut := path.find(b"/", at)) >= 0:
+        yield path[: max(0, at - 1)], path[at:cut]
+        at = cut + 1
+    yield path[: max(0, at - 1)], path[at:]
+
+
 def check_collisions(view: View, changes: Mapping[bytes, File | None]) -> None:
     """Refuse new paths that a case-folding or normalising file system takes for another.
 
     Only paths that the batch adds are judged, on the outcome of the whole batch: renaming
     README to readme is fine, and what a repository already holds stays editable.
     """
-    added = [path for path, file in changes.items() if file and view.entry(path) is None]
-    for path in added:
-        other = _collision(view, changes, path)
-        if other is not None:
+    directories = Directories(view, changes)
+    judged: set[tuple[bytes, bytes]] = set()
+    for path, file in changes.items():
+        if file and view.entry(path) is None:
+            for step in steps(path):
+                if step not in judged:
+                    judged.add(step)
+                    _check_step(directories, path, *step)
+
+
+def _check_step(directories: Directories, path: bytes, directory: bytes, name: bytes) -> None:
+    """That nothing beside ``name`` in ``directory`` folds alike; ``path`` leads through it."""
+    for other in directories.alike(directory, name):
+        beside = directory + b"/" + other if directory else other
+        if other != name and directories.survives(beside):
             raise SlipError(
                 "bad-path",
-                f"{paths.display(path)} and {paths.display(other)} are one file where case or "
+                f"{paths.display(path)} and {paths.display(beside)} are one file where case or "
                 "Unicode form does not count",
-                data={"path": paths.display(path), "other": paths.display(other)},
+                data={"path": paths.display(path), "other": paths.display(beside)},
             )
-
-
-def _collision(view: View, changes: Mapping[bytes, File | None], path: bytes) -> bytes | None:
-    """A path that stands beside ``path`` (or beside one of its directories) and folds alike."""
-    parts = path.split(b"/")
-    for depth, part in enumerate(parts):
-        directory = b"/".join(parts[:depth])
-        key = paths.collision_key(part)
-        for name in _names(view, changes, directory):
-            if name != part and paths.collision_key(name) == key:
-                other = directory + b"/" + name if directory else name
-                if _survives(view, changes, other):
-                    return other
-    return None
-
-
-def _names(view: View, changes: Mapping[bytes, File | None], directory: bytes) -> set[bytes]:
-    prefix = directory + b"/" if directory else b""
-    made = {
-        path[len(prefix) :].split(b"/")[0]
-        for path, file in changes.items()
-        if file and path.startswith(prefix)
-    }
-    return made | set(view.siblings(directory))
-
-
-def _survives(view: View, changes: Mapping[bytes, File | None], path: bytes) -> bool:
-    if changes.get(path) is not None:
-        return True
-    if any(file and p.startswith(path + b"/") for p, file in changes.items()):
-        return True
-    entry = view.entry(path)
-    if entry is None:
-        return False
-    if entry.mode == TREE:
-        return any(p not in changes for p in view.below(path))
-    return path not in changes

@@ -1,7 +1,8 @@
 """A patch of several files over an overlay: every file or none.
 
-As with ``git apply``, a rename or copy reads its source as it was before the patch (so two
-files may swap names), while a second patch of the same file sees what the first one made.
+As with ``git apply``, a copy reads its source as it was before the patch, though the patch changes
+it too, and two renames may swap their names. Else a second patch of a file, also one that renames
+it, sees what the first one made, so that a series of patches can come as one text.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from typing import Any
 from slipstream_git.errors import SlipError
 from slipstream_git.model import FILE, GITLINK, SYMLINK, File, Patch
 from slipstream_git.text import paths
-from slipstream_git.text.effects import Effect, blob_id
+from slipstream_git.text.effects import Effect
+from slipstream_git.text.objectid import blob_id
 from slipstream_git.text.overlay import Changes, Overlay
 from slipstream_git.text.patches import FilePatch, Patched, apply_file, parse
 
@@ -86,13 +88,17 @@ class _Application:
 
     def _source(self, patch: FilePatch) -> File:
         path = _required(patch.old_path)
-        if path in self._written and path in self._edited_in_place:
+        if path in self._edited_in_place and not self._copies_what_was(patch, path):
             return self._written[path]
         if patch.change in ("modify", "delete") and path in self._removed:
             raise SlipError("missing", f"{paths.display(path)}: this patch removed it before")
         file = self._before.existing(path)
         self._check_kind(patch, path, file)
         return file
+
+    def _copies_what_was(self, patch: FilePatch, path: bytes) -> bool:
+        """Whether it is a copy of a file that stood there before: git's diffs mean that content."""
+        return patch.change == "copy" and self._before.find(path) is not None
 
     def _check_kind(self, patch: FilePatch, path: bytes, file: File) -> None:
         if file.mode == GITLINK:
@@ -138,14 +144,15 @@ class _Application:
     def _check_room(self, changes: Changes) -> None:
         """That every written path is valid, in scope and free, once the removals are made."""
         trial = Overlay(self._before.view, self._before.permit)
-        trial.changes = {**self._before.changes, **changes}
+        trial.take(self._before.changes)
+        trial.take(changes)
         for path, file in changes.items():
             if file is not None:
-                del trial.changes[path]
+                trial.forget(path)
                 trial.vacant(path)
                 if path not in self._edited_in_place and path not in self._removed:
                     self._check_free(path, trial)
-                trial.changes[path] = file
+                trial.take({path: file})
 
     def _check_free(self, path: bytes, trial: Overlay) -> None:
         if path not in self._before.changes and trial.find(path) is not None:

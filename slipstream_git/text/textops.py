@@ -13,7 +13,8 @@ from typing import Any, NamedTuple, cast
 from slipstream_git.errors import SlipError
 from slipstream_git.model import File, Insert, Op, ReplaceLines, StrReplace
 from slipstream_git.text import matching
-from slipstream_git.text.effects import Effect, blob_id, join_lines, named
+from slipstream_git.text.effects import Effect, join_lines, named
+from slipstream_git.text.objectid import blob_id
 from slipstream_git.text.overlay import Overlay, View
 
 
@@ -92,7 +93,9 @@ def _replaced(op: StrReplace, data: bytes) -> Edited:
     found = matching.find(data, op.old)
     spans = _counted(op, data, found.spans)
     pieces = matching.adapt_all(data, spans, op.new, found.level)
-    told: dict[str, Any] = {"lines": [list(pair) for pair in matching.line_ranges(data, spans, pieces)]}
+    told: dict[str, Any] = {
+        "lines": [list(pair) for pair in matching.line_ranges(data, spans, pieces)]
+    }
     if found.level != "exact":
         told["matched"] = found.level
     return Edited(matching.replace(data, spans, pieces), told)
@@ -146,7 +149,9 @@ def _ambiguous(op: Op, lines: Sequence[int], what: str) -> SlipError:
 
 
 def _no_match(op: StrReplace, data: bytes) -> SlipError:
-    detail = matching.explain_no_match(data, op.old, op.near_line)
+    from slipstream_git.text import explaining  # only on the way to an error
+
+    detail = explaining.explain_no_match(data, op.old, op.near_line)
     if matching.is_binary(data):
         return SlipError("binary", f"`old` is not in {named(op)}, which is a binary file")
     return SlipError("no-match", f"`old` is not in {named(op)}{_teach(detail)}", data=detail)
@@ -188,7 +193,9 @@ def _anchor_line(op: Insert, data: bytes) -> int:
     anchor = cast("bytes", op.before if op.before is not None else op.after)
     found = matching.find(data, anchor)
     if not found.spans:
-        detail = matching.explain_no_match(data, anchor)
+        from slipstream_git.text import explaining
+
+        detail = explaining.explain_no_match(data, anchor)
         raise SlipError(
             "no-match", f"the anchor is not in {named(op)}{_teach(detail)}", data=detail
         )
@@ -236,7 +243,8 @@ def _spliced(data: bytes, span: tuple[int, int], text: bytes, line: int) -> Edit
     elif piece and not piece.endswith(b"\n"):
         piece += ending
     made = data[:start] + piece + data[end:]
-    if at_open_end and not text:
+    if at_open_end and not text and start < end:
+        # The line before is the last one now, and goes without its ending.
         made = data[:start].removesuffix(b"\n").removesuffix(b"\r")
     count = max(1, len(matching.lines(text)))
     return Edited(made, {"lines": [[line, line + count - 1]]})

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from slipstream_git.text import matching
-from slipstream_git.text.matching import Found, Level, adapt, explain_no_match, find
+from slipstream_git.text import explaining, matching
+from slipstream_git.text.explaining import explain_no_match
+from slipstream_git.text.matching import Found, Level, adapt, find
 
 TEXTS = st.text("ab\r\n", max_size=14).map(str.encode) | st.lists(
     st.sampled_from([b"a\n", b"a\r\n", b"b\n", b"b\r\n", b"\n", b"\r\n", b"\r", b"a", b"b"]),
@@ -419,11 +420,11 @@ def test_an_explanation_is_json_and_its_advice_works(
 
 
 def test_visible() -> None:
-    assert matching.visible("a\tb \t\n  c") == "a→b·→\n  c"
-    assert matching.visible("a→·\r\x00\x1b") == "a<U+2192><U+00B7><CR><U+0000><U+001B>"
-    assert matching.visible("é文🙂") == "é文🙂"
-    assert matching.visible("\u0430", letters=False) == "\u0430"
-    assert matching.visible(b"caf\xe9".decode("utf-8", "surrogateescape")) == "caf<0xE9>"
+    assert explaining.visible("a\tb \t\n  c") == "a→b·→\n  c"
+    assert explaining.visible("a→·\r\x00\x1b") == "a<U+2192><U+00B7><CR><U+0000><U+001B>"
+    assert explaining.visible("é文🙂") == "é文🙂"
+    assert explaining.visible("\u0430", letters=False) == "\u0430"
+    assert explaining.visible(b"caf\xe9".decode("utf-8", "surrogateescape")) == "caf<0xE9>"
 
 
 def test_starting_up_is_cheap() -> None:

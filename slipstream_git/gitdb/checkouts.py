@@ -1,0 +1,104 @@
+"""Which worktrees a repository has, and how each holds its files."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from slipstream_git.gitdb.looking import Manner
+from slipstream_git.gitdb.process import Git
+
+
+class Worktree(NamedTuple):
+    """One worktree.
+
+    branch: a full ref name, None when detached; head: None when unborn.
+    """
+
+    root: str
+    git_dir: str
+    branch: str | None
+    head: str | None
+    bare: bool = False
+    locked: bool = False
+    prunable: bool = False
+
+
+def list_worktrees(git: Git) -> tuple[Worktree, ...]:
+    """All worktrees, the main one first. One whose directory is missing is `prunable`.
+
+    A bare repository's own entry has its git directory as root.
+    """
+    out = git.run("worktree", "list", "--porcelain", "-z").out
+    blocks = [block.split(b"\0") for block in out.split(b"\0\0") if block.strip(b"\0")]
+    return tuple(_worktree(git, block, is_main=n == 0) for n, block in enumerate(blocks))
+
+
+def _worktree(git: Git, lines: Sequence[bytes], *, is_main: bool) -> Worktree:
+    facts = dict(_fact(line) for line in lines if line)
+    root, bare = facts["worktree"], "bare" in facts
+    git_dir = root if bare else _git_dir_of(root)
+    if git_dir is None and is_main:
+        # A submodule, or --separate-git-dir: git lists the git directory as if it were the root.
+        root, git_dir = _main_elsewhere(git, root)
+    head = facts.get("HEAD")
+    return Worktree(
+        root,
+        git_dir or "",
+        facts.get("branch"),
+        None if not head or not head.strip("0") else head,
+        bare,
+        "locked" in facts,
+        "prunable" in facts or git_dir is None,
+    )
+
+
+def _fact(line: bytes) -> tuple[str, str]:
+    name, _, value = line.partition(b" ")
+    return os.fsdecode(name), os.fsdecode(value)
+
+
+def _git_dir_of(root: str) -> str | None:
+    """What ``<root>/.git`` is or points at; None where there is none."""
+    dot_git = os.path.join(root, ".git")
+    try:
+        if stat.S_ISDIR(os.stat(dot_git).st_mode):
+            return dot_git
+        with open(dot_git, "rb") as file:
+            said = file.read(65536)
+    except OSError:
+        return None
+    if not said.startswith(b"gitdir: "):
+        return None
+    return os.path.normpath(os.path.join(root, os.fsdecode(said[8:].rstrip(b"\r\n"))))
+
+
+def _main_elsewhere(git: Git, git_dir: str) -> tuple[str, str | None]:
+    done = git.at(git_dir).run("config", "-z", "core.worktree", accept=(0, 1))
+    root = os.fsdecode(done.out.rstrip(b"\0"))
+    if not root:
+        done = git.run("rev-parse", "--show-toplevel", accept=(0, 128))
+        root = os.fsdecode(done.out.rstrip(b"\n"))
+    root = os.path.normpath(os.path.join(git_dir, root)) if root else git_dir
+    own = _git_dir_of(root)
+    same = own is not None and os.path.realpath(own) == os.path.realpath(git_dir)
+    return root, own if same else None
+
+
+def manner_of(git: Git) -> Manner:
+    """How the worktree that ``git`` runs in holds files, from its configuration: one process."""
+    pattern = r"^core\.(filemode|symlinks|ignorecase|sparsecheckout)$"
+    out = git.run("config", "-z", "--type=bool", "--get-regexp", pattern, accept=(0, 1)).out
+    said = dict(item.partition(b"\n")[::2] for item in out.split(b"\0") if item)
+
+    def flag(name: bytes, *, default: bool) -> bool:
+        return said.get(b"core." + name, b"true" if default else b"false") == b"true"
+
+    return Manner(
+        flag(b"filemode", default=True),
+        flag(b"symlinks", default=True),
+        flag(b"ignorecase", default=False),
+        flag(b"sparsecheckout", default=False),
+    )

@@ -1,0 +1,135 @@
+"""Intents: what a landing or flush is about to do, on the disk before its first effect.
+
+One JSON file each in ``<common dir>/slip/intents``, written aside, fsynced and renamed, so that
+there is none or a whole one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from base64 import b64decode, b64encode
+from contextlib import suppress
+from typing import Any, Final, NamedTuple
+
+from slipstream_git.errors import SlipError
+from slipstream_git.gitdb.looking import Placement
+from slipstream_git.gitdb.walking import fsync, fsync_path, write_all
+from slipstream_git.model import Entry
+
+_INTENT_FORMAT: Final = 1
+
+
+class Place(NamedTuple):
+    """A worktree, as far as recovery needs it."""
+
+    root: str
+    git_dir: str
+
+
+class SessionMove(NamedTuple):
+    """A further ref of the transaction; None: absent."""
+
+    ref: str
+    old: str | None
+    new: str | None
+
+
+class Intent(NamedTuple):
+    """A landing (or flush: ``branch`` and ``new_commit`` None) under way.
+
+    id: also the token of its writers. at_s: whole seconds since 1970.
+    """
+
+    id: str
+    pid: int
+    at_s: int
+    worktrees: tuple[Place, ...]
+    placements: tuple[Placement, ...]
+    branch: str | None = None
+    old_head: str | None = None
+    new_commit: str | None = None
+    sessions: tuple[SessionMove, ...] = ()
+    with_index: bool = True
+
+
+def write_intent(common_dir: str, intent: Intent) -> str:
+    """Put an intent on the disk; when this returns it survives a power cut. Gives its path."""
+    directory = _intents(common_dir)
+    os.makedirs(directory, exist_ok=True)
+    path = os.path.join(directory, f"{intent.id}.json")
+    fd = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+    try:
+        write_all(fd, json.dumps(_encoded(intent), separators=(",", ":")).encode())
+        fsync(fd)
+    finally:
+        os.close(fd)
+    os.rename(f"{path}.new", path)
+    for parent in (directory, os.path.dirname(directory), common_dir):
+        fsync_path(parent)
+    return path
+
+
+def drop_intent(path: str) -> None:
+    """Forget an intent, on the disk too. No error when it is gone."""
+    for name in (path, f"{path}.new"):
+        with suppress(FileNotFoundError):
+            os.unlink(name)
+    with suppress(FileNotFoundError):
+        fsync_path(os.path.dirname(path))
+
+
+def pending_intents(common_dir: str) -> tuple[Intent, ...]:
+    """All intents, by id. Only who holds the repository's slip lock knows their owners dead.
+
+    Raises `unsupported` for one that a newer slip wrote.
+    """
+    directory = _intents(common_dir)
+    try:
+        names = sorted(os.listdir(directory))
+    except FileNotFoundError:
+        return ()
+    intents = []
+    for name in names:
+        if name.endswith(".json"):
+            with suppress(FileNotFoundError), open(os.path.join(directory, name), "rb") as file:
+                intents.append(_decoded(file.read(), name))
+    return tuple(intents)
+
+
+def intent_path(common_dir: str, intent_id: str) -> str:
+    return os.path.join(_intents(common_dir), f"{intent_id}.json")
+
+
+def _intents(common_dir: str) -> str:
+    return os.path.join(common_dir, "slip", "intents")
+
+
+def _encoded(intent: Intent) -> dict[str, Any]:
+    return intent._asdict() | {
+        "format": _INTENT_FORMAT,
+        "placements": [
+            [b64encode(path).decode(), old, new] for path, old, new in intent.placements
+        ],
+    }
+
+
+def _decoded(text: bytes, name: str) -> Intent:
+    said = json.loads(text)
+    if said.pop("format") != _INTENT_FORMAT:
+        raise SlipError("unsupported", f"{name}: the intent of a landing by a newer slip")
+    return Intent(
+        **said
+        | {
+            "worktrees": tuple(Place(*place) for place in said["worktrees"]),
+            "sessions": tuple(SessionMove(*move) for move in said["sessions"]),
+            "placements": tuple(
+                Placement(b64decode(path), _entry(old), _entry(new))
+                for path, old, new in said["placements"]
+            ),
+        }
+    )
+
+
+def _entry(said: list[Any] | None) -> Entry | None:
+    return Entry(*said) if said else None
