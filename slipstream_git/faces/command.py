@@ -12,12 +12,15 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from slipstream_git import codec
 from slipstream_git.errors import INTERRUPTED, SlipError
 from slipstream_git.operations import calling
 from slipstream_git.operations.registry import Operation, Parameter
+
+LARGEST_INPUT = 512 << 20
+PIECE = 1 << 20
 
 
 class Call(NamedTuple):
@@ -124,7 +127,7 @@ def _standard_input(row: Operation) -> bytes:
             f"slip {row.name} reads standard input, which is a terminal",
             hint=f"slip {row.name} --help",
         )
-    return sys.stdin.buffer.read()
+    return _all_of(sys.stdin.buffer, "standard input")
 
 
 def _file(name: str) -> bytes:
@@ -133,9 +136,21 @@ def _file(name: str) -> bytes:
         return name.encode("utf-8", "surrogateescape")
     try:
         with open(name, "rb") as stream:
-            return stream.read()
+            return _all_of(stream, name)
     except OSError as fault:
         raise SlipError("usage", f"{name}: {fault.strerror}") from None
+
+
+def _all_of(stream: BinaryIO, name: str) -> bytes:
+    """What is left in a stream, which may be a device that never ends."""
+    pieces: list[bytes] = []
+    size = 0
+    while piece := stream.read(PIECE):
+        pieces.append(piece)
+        size += len(piece)
+        if size > LARGEST_INPUT:
+            raise SlipError("too-large", f"{name} holds over {LARGEST_INPUT} bytes")
+    return b"".join(pieces)
 
 
 # Answers -------------------------------------------------------------------------------------------

@@ -6,13 +6,13 @@ costs 2 ms. It also opens what libgit2 cannot.
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from slipstream_git.errors import SlipError
+from slipstream_git.gitdb.objects import LARGEST_OBJECT, too_large
 from slipstream_git.gitdb.packs import RawObject
-from slipstream_git.gitdb.process import Git, pipes
+from slipstream_git.gitdb.process import Child, Git, pipes
 from slipstream_git.gitdb.refs import RefMove, move_with_git
 
 
@@ -21,7 +21,7 @@ class GitStore:
 
     def __init__(self, git: Git) -> None:
         self._git = git
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
 
     def read(self, oid: str) -> RawObject | None:
         found = self._ask(oid)
@@ -61,6 +61,7 @@ class GitStore:
             header = stdout.readline().split()
             if len(header) == 3 and header[2].isdigit():
                 size = int(header[2])
+                self._check_size(name, size)
                 data = stdout.read(size)
                 if len(data) == size and stdout.read(1) == b"\n":
                     return header[0].decode(), RawObject(header[1].decode(), data)
@@ -71,7 +72,12 @@ class GitStore:
         self.close()
         raise SlipError("git-failed", f"git cannot read {name}: it may be broken", hint="git fsck")
 
-    def _running(self) -> subprocess.Popen[bytes]:
+    def _check_size(self, name: str, size: int) -> None:
+        if size > LARGEST_OBJECT:
+            self.close()  # or all of it would have to be read to get at the next answer
+            raise too_large(name, size)
+
+    def _running(self) -> Child:
         if self._child is None:
             self._child = self._git.start("cat-file", "--batch")
         return self._child

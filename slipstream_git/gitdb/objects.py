@@ -17,6 +17,15 @@ from slipstream_git.text.objectid import object_id
 # A tree or commit is read again and again while a batch walks to its files; a blob hardly ever.
 CACHED_KINDS = ("tree", "commit")
 CACHED_OBJECTS = 4096
+# What is read is held in memory whole, several times while a batch is computed.
+LARGEST_OBJECT = 1 << 30
+
+
+def too_large(name: str, size: int) -> SlipError:
+    """The refusal of an object that is larger than `LARGEST_OBJECT`, raised before it is read."""
+    return SlipError(
+        "too-large", f"object {name} has {size} bytes; slip reads at most {LARGEST_OBJECT}"
+    )
 
 
 class ObjectStore(Protocol):

@@ -35,6 +35,9 @@ LOCATION_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE")
 NO_CODE_FROM_CONFIG = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
 
 
+Child = subprocess.Popen[bytes]
+
+
 class Output(NamedTuple):
     status: int
     out: bytes
@@ -125,7 +128,7 @@ class Git:
         *arguments: str | bytes,
         env: Mapping[str, str] | None = None,
         hear_errors: bool = False,
-    ) -> subprocess.Popen[bytes]:
+    ) -> Child:
         """Start a git that is talked to while it runs. The caller closes and waits for it."""
         try:
             return subprocess.Popen(
@@ -142,7 +145,7 @@ class Git:
         return ["git", "-C", self.directory, *NO_CODE_FROM_CONFIG, *arguments]
 
 
-def pipes(child: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
+def pipes(child: Child) -> tuple[IO[bytes], IO[bytes]]:
     """The child's stdin and stdout, which `Git.start` always makes."""
     if child.stdin is None or child.stdout is None:
         raise ValueError("a git child without pipes")

@@ -13,11 +13,19 @@ from typing import NamedTuple, Protocol
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.objects import Objects, ObjectStore
-from slipstream_git.gitdb.process import Git
+from slipstream_git.gitdb.process import Child, Git, Output
 from slipstream_git.gitdb.refs import RefStore
 from slipstream_git.gitdb.trees import Trees
 
 OLDEST_GIT = (2, 38)
+QUESTIONS = (
+    ("--version",),
+    (
+        "rev-parse", "--absolute-git-dir", "--git-common-dir", "--is-bare-repository",
+        "--show-object-format", "--is-inside-work-tree", "--show-toplevel",
+    ),
+    ("config", "--list", "-z"),
+)  # fmt: skip
 TRUE_WORDS = ("true", "yes", "on", "1", "")
 
 
@@ -115,15 +123,21 @@ def open_repository(directory: str, env: Mapping[str, str], *, in_process: bool)
     that slip cannot serve yet.
     """
     finder = Git(directory, env, discovering=True)
-    versions = finder.start("--version")
-    layout = _layout(finder, directory)
+    # Three questions at once: each is 2 ms of a git process, and they wait for one another's disk.
+    children = [finder.start(*question, hear_errors=True) for question in QUESTIONS]
+    try:
+        version, found, listed = (_answer(child) for child in children)
+    except BaseException:
+        for child in children:
+            child.kill()
+        raise
+    layout = _layout(found, directory)
+    _check_version(version.out.decode("utf-8", "replace"))
+    config = _config(listed.out)
+    _check_supported(config)
     git = Git(layout.root or layout.git_dir, env)
     if "GIT_DIR" in env:
         git = git.located(layout.git_dir, layout.root)
-    config = _config(git)
-    out, _ = versions.communicate()
-    _check_version(out.decode("utf-8", "replace"))
-    _check_supported(config)
     store: Store
     if in_process:
         from slipstream_git.gitdb.libgit2 import LibgitStore  # costs 80 ms
@@ -136,11 +150,12 @@ def open_repository(directory: str, env: Mapping[str, str], *, in_process: bool)
     return Repository(layout, git, config, store)
 
 
-def _layout(finder: Git, directory: str) -> Layout:
-    done = finder.run(
-        "rev-parse", "--absolute-git-dir", "--git-common-dir", "--is-bare-repository",
-        "--show-object-format", "--is-inside-work-tree", "--show-toplevel", accept=(0, 128),
-    )  # fmt: skip
+def _answer(child: Child) -> Output:
+    out, err = child.communicate()
+    return Output(child.returncode, out, err)
+
+
+def _layout(done: Output, directory: str) -> Layout:
     lines = os.fsdecode(done.out).split("\n")
     if len(lines) < 6:
         raise _not_found(done.said, directory)
@@ -166,9 +181,9 @@ def _not_found(said: str, directory: str) -> SlipError:
     return SlipError("git-failed", f"git cannot open {directory}: {said}")
 
 
-def _config(git: Git) -> Config:
-    records = git.run("config", "--list", "-z").out.decode("utf-8", "surrogateescape")
-    pairs = (record.partition("\n") for record in records.split("\0") if record)
+def _config(listed: bytes) -> Config:
+    records = listed.decode("utf-8", "surrogateescape").split("\0")
+    pairs = (record.partition("\n") for record in records if record)
     return Config({key: value for key, _, value in pairs})
 
 
