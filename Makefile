@@ -42,11 +42,9 @@ docs: .venv/package-installed
 docs-check: .venv/package-installed
 	$(PY) docs/generate.py --check
 
+# BENCH names repositories, say BENCH="--linux --repo mine=../mine"; without it one is made up.
 bench: .venv/dev-installed
-	@for script in bench/[a-z]*.py; do \
-		test -e "$$script" || { echo "no benchmarks yet"; break; }; \
-		echo "== $$script"; $(PY) "$$script" || exit 1; \
-	done
+	$(PY) bench/speed.py $(BENCH) --write docs/benchmarks.md
 
 wheel-check: .venv/dev-installed
 	PYTHON=$(PY) sh .ci/wheel-check

@@ -135,7 +135,7 @@ def _decode_op(item: object) -> Op:
     if fields.get("replace_all") is not None and kind is OPS["str_replace"]:
         _apply_replace_all(fields)
     known: tuple[str, ...] = kind._fields
-    values = {name: _field(kind, name, value) for name, value in _joined(fields, known).items()}
+    values = {name: _field(name, value) for name, value in _joined(fields, known).items()}
     for name in known:
         if name not in values and name not in kind._field_defaults:
             raise _Wrong("", f"`{OP_NAMES[kind]}` needs the field `{name}`")
@@ -187,7 +187,7 @@ def _joined(fields: Mapping[str, object], known: tuple[str, ...]) -> dict[str, o
     return values
 
 
-def _field(kind: Any, name: str, value: object) -> object:
+def _field(name: str, value: object) -> object:
     if value is None:
         raise _Wrong(f".{name}", f"`{name}` is null; leave it out instead")
     if isinstance(value, bytes):

@@ -106,4 +106,6 @@ def status_letter(old: Entry | None, new: Entry | None) -> str:
 
 def path_b64(path: bytes, shown: str) -> str | None:
     """The bytes of a path that its text does not give."""
-    return None if shown.encode("utf-8", "surrogatepass") == path else b2a_base64(path, newline=False).decode()
+    if shown.encode("utf-8", "surrogatepass") == path:
+        return None
+    return b2a_base64(path, newline=False).decode()

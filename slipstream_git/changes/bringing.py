@@ -17,6 +17,7 @@ from slipstream_git.model import GITLINK, SYMLINK, TREE, Entry
 from slipstream_git.workspace import Workspace
 
 Content = Callable[[bytes, Entry], bytes]
+Acceptable = Callable[[bytes], Collection[Entry | None]]
 
 
 def writers(
@@ -65,7 +66,7 @@ def content_of(repository: Repository, tree: str, paths: Sequence[bytes]) -> Con
     return content
 
 
-def versions(ws: Workspace, session: Session) -> Callable[[bytes], Collection[Entry | None]]:
+def versions(ws: Workspace, session: Session) -> Acceptable:
     """The versions of a path that the session keeps: every step's, and what it captured."""
     trees = [step.tree for step in sessions.steps(ws, session)]
     captured = capturing.captured(ws, session)

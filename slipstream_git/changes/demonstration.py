@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from slipstream_git.changes import landing, sessions, staging
 from slipstream_git.changes.landing import Options
@@ -15,7 +14,8 @@ from slipstream_git.codec import dumps, encode_op
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.process import Git
 from slipstream_git.model import Op, StrReplace, Write
-from slipstream_git.outcomes import Demonstrated, DemoStep
+from slipstream_git.outcomes import Demonstrated, DemoStep, Landed
+from slipstream_git.results import Applied
 from slipstream_git.workspace import Workspace, open_workspace
 
 GREET = '''"""Greetings."""
@@ -117,14 +117,14 @@ class _Teller:
         batch = dumps([encode_op(op) for op in ops])
         command = f"slip apply -s {name} - <<< '{batch}'"
 
-        def verb() -> Any:
+        def verb() -> Applied:
             session = sessions.load(self._ws, name)
             return staging.apply(self._ws, session, ops, staging.Label())
 
         self._tell(said, command, "apply", verb)
 
     def commit(self, said: str, name: str, message: str) -> None:
-        def verb() -> Any:
+        def verb() -> Landed:
             session = sessions.load(self._ws, name)
             return landing.commit(self._ws, session, Options(Message((message,))))
 
@@ -133,7 +133,7 @@ class _Teller:
     def git(self, said: str, command: str, output: str) -> None:
         self.steps.append(DemoStep(said, command, "git", output))
 
-    def _tell(self, said: str, command: str, operation: str, verb: Callable[[], Any]) -> None:
+    def _tell(self, said: str, command: str, operation: str, verb: Callable[[], object]) -> None:
         try:
             value = verb()
         except SlipError as fault:

@@ -34,7 +34,13 @@ def flush(ws: Workspace, session: Session, *, index: bool) -> Flushed:
             sync=True,
         )  # fmt: skip
         intent = recovery.intended(
-            ws, token=token, moves=(), placements=placements, places=[worktree], index=index
+            ws,
+            token=token,
+            session=session,
+            moves=(),
+            placements=placements,
+            places=[worktree],
+            index=index,
         )
         try:
             bringing.place(found)

@@ -231,7 +231,13 @@ def _publish(ws: Workspace, plan: Plan, options: Options) -> Sequence[Worktree]:
     kept = repository.objects.publish(sync=sync)
     try:
         intent = recovery.intended(
-            ws, token=token, moves=plan.moves, placements=placements, places=brought, index=True
+            ws,
+            token=token,
+            session=plan.session,
+            moves=plan.moves,
+            placements=placements,
+            places=brought,
+            index=True,
         )
         try:
             _move(ws, plan, writers)

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from slipstream_git.changes import bringing
+from slipstream_git.changes import bringing, sessions
+from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, locks, worktrees
 from slipstream_git.gitdb.refs import RefMove
@@ -68,7 +69,7 @@ def landed_after_all(ws: Workspace, moves: Sequence[RefMove]) -> bool:
     """After a failure among the visible effects, in the landing's own process: did it land?
 
     git moves the refs of a transaction one by one, so its death (or a full disk) can leave the
-    branch moved and the rest not: then the rest is moved here. The locks of a dead child are cleared
+    branch moved and the rest not: then the rest is moved here. A dead child's locks are cleared
     either way.
     """
     repository = ws.repository
@@ -110,7 +111,7 @@ def _bring(ws: Workspace, intent: Intent, place: Place, *, forward: bool) -> Seq
     if not os.path.isdir(place.root):
         return ()
     repository = ws.repository
-    worktree = Worktree(place.root, place.git_dir, intent.branch, intent.old_head or EMPTY_TREE)
+    worktree = Worktree(place.root, place.git_dir, intent.branch, intent.old_head)
     tree = _index_tree(repository, intent)
     named = [placement.path for placement in intent.placements]
     move = worktrees.finish if forward else worktrees.retreat
@@ -119,10 +120,21 @@ def _bring(ws: Workspace, intent: Intent, place: Place, *, forward: bool) -> Seq
         worktree,
         intent.placements,
         content=bringing.content_of(repository, tree, named),
+        acceptable=_versions(ws, intent),
         token=intent.id,
         index=intent.with_index,
         manner=worktrees.manner_of(repository.git.at(place.root)),
     )
+
+
+def _versions(ws: Workspace, intent: Intent) -> bringing.Acceptable:
+    """The versions of a path that the intent's session keeps; none when its chain is gone."""
+    for move in intent.sessions:
+        if move.ref.startswith(sessions.OPEN) and move.old is not None:
+            name = move.ref.removeprefix(sessions.OPEN)
+            with suppress(SlipError):
+                return bringing.versions(ws, sessions.at(ws, name, move.old))
+    return lambda _path: ()
 
 
 def _index_tree(repository: Repository, intent: Intent) -> str:
@@ -186,6 +198,7 @@ def intended(
     ws: Workspace,
     *,
     token: str,
+    session: Session,
     moves: Sequence[RefMove],
     placements: Sequence[Placement],
     places: Sequence[Worktree],
@@ -196,6 +209,10 @@ def intended(
     moves: the branch's first, then those that go with it; empty for a flush.
     """
     branch = moves[0] if moves else None
+    others = list(moves[1:])
+    if all(move.name != session.ref for move in others):
+        # A flush moves no ref, and --keep not this one: it is named for the versions it keeps.
+        others.append(RefMove(session.ref, session.tip, session.tip))
     intent = Intent(
         id=token,
         pid=os.getpid(),
@@ -205,7 +222,7 @@ def intended(
         branch=branch.name if branch else None,
         old_head=branch.old if branch else None,
         new_commit=branch.new if branch else None,
-        sessions=tuple(worktrees.SessionMove(*move) for move in moves[1:]),
+        sessions=tuple(worktrees.SessionMove(*move) for move in others),
         with_index=index,
     )
     try:

@@ -50,9 +50,11 @@ def _command(row: Operation, directory: str, words: Iterator[str]) -> Call | Non
                 return None
         elif word == "-" or not word.startswith("-"):
             loose.append(word)
-        elif name not in options or (equals and not name.startswith("--")):
-            return None
-        elif not _take(options[name], name, text if equals else None, words, values):
+        elif (
+            name not in options
+            or (equals and not name.startswith("--"))
+            or not _take(options[name], name, text if equals else None, words, values)
+        ):
             return None
     if not _place(row, loose, values):
         return None

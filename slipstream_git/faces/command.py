@@ -94,7 +94,7 @@ def _wants_editor(row: Operation, values: Mapping[str, Any]) -> bool:
     return row.name == "commit" and not given and sys.stdin.isatty() and sys.stdout.isatty()
 
 
-# Parameters ----------------------------------------------------------------------------------------
+# Parameters --------------------------------------------------------------------------------------
 
 
 def _filled(row: Operation, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,7 +153,7 @@ def _all_of(stream: BinaryIO, name: str) -> bytes:
     return b"".join(pieces)
 
 
-# Answers -------------------------------------------------------------------------------------------
+# Answers -----------------------------------------------------------------------------------------
 
 
 def _print_reply(settings: Settings, row: Operation, value: Any) -> None:

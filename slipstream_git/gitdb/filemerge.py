@@ -14,7 +14,7 @@ def merge(git: Git, base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
     """The merge, or None where it conflicts or a side is binary."""
     if base == ours:
         return theirs
-    if base == theirs or ours == theirs:
+    if theirs in (base, ours):
         return ours
     import tempfile  # 8 ms, and such merges are rare
 

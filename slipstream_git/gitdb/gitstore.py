@@ -13,7 +13,7 @@ from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.objects import LARGEST_OBJECT, too_large
 from slipstream_git.gitdb.packs import RawObject
 from slipstream_git.gitdb.process import Child, Git, pipes
-from slipstream_git.gitdb.refs import RefMove, move_with_git
+from slipstream_git.gitdb.refs import RefMove, list_refs, move_with_git
 
 
 class GitStore:
@@ -32,9 +32,7 @@ class GitStore:
         return found[0] if found else None
 
     def refs(self, prefix: str) -> Mapping[str, str]:
-        out = self._git.run("for-each-ref", "--format=%(refname) %(objectname)", prefix).out
-        pairs = (line.split(" ") for line in out.decode("utf-8", "surrogateescape").splitlines())
-        return {name: oid for name, oid in pairs}
+        return list_refs(self._git, prefix)
 
     def move(self, moves: Sequence[RefMove], reason: str) -> None:
         for move in moves:

@@ -14,9 +14,10 @@ from collections.abc import Mapping, Sequence
 import pygit2
 
 from slipstream_git.errors import SlipError
+from slipstream_git.gitdb.objects import LARGEST_OBJECT, too_large
 from slipstream_git.gitdb.packs import RawObject
 from slipstream_git.gitdb.process import Git
-from slipstream_git.gitdb.refs import RefMove
+from slipstream_git.gitdb.refs import RefMove, list_refs
 
 _KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
 
@@ -34,6 +35,9 @@ class LibgitStore:
 
     def read(self, oid: str) -> RawObject | None:
         try:
+            _, size = self._odb.read_header(oid)
+            if size > LARGEST_OBJECT:
+                raise too_large(oid, size)
             kind, data = self._odb.read(oid)
         except KeyError:
             return None
@@ -53,9 +57,7 @@ class LibgitStore:
 
     def refs(self, prefix: str) -> Mapping[str, str]:
         # libgit2 lists all refs to find some (39 ms at 60,000); git's own iterator skips.
-        out = self._git.run("for-each-ref", "--format=%(refname) %(objectname)", prefix).out
-        pairs = (line.split(" ") for line in out.decode("utf-8", "surrogateescape").splitlines())
-        return {name: oid for name, oid in pairs}
+        return list_refs(self._git, prefix)
 
     def move(self, moves: Sequence[RefMove], reason: str) -> None:
         for move in moves:

@@ -73,22 +73,20 @@ class Git:
     env: the caller's whole environment; scrubbed here.
     """
 
-    def __init__(self, directory: str, env: Mapping[str, str], *, discovering: bool = False):
+    def __init__(
+        self, directory: str, env: Mapping[str, str], *, discovering: bool = False
+    ) -> None:
         self.directory = directory
         self._env = scrubbed(env, keep_location=discovering)
 
     def at(self, directory: str) -> Git:
         """The same git, run somewhere else."""
-        other = Git.__new__(Git)
-        other.directory = directory
-        other._env = self._env
-        return other
+        return Git(directory, self._env, discovering=True)
 
     def located(self, git_dir: str, root: str | None) -> Git:
         """The same git with its repository named, for one found through GIT_DIR."""
-        other = self.at(self.directory)
-        other._env = self._env | {"GIT_DIR": git_dir} | ({"GIT_WORK_TREE": root} if root else {})
-        return other
+        place = {"GIT_DIR": git_dir} | ({"GIT_WORK_TREE": root} if root else {})
+        return Git(self.directory, self._env | place, discovering=True)
 
     def run(
         self,

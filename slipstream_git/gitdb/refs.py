@@ -34,6 +34,13 @@ class RefStore(Protocol):
         """All of ``moves`` or none. Raises `ref-moved` or `locked`."""
 
 
+def list_refs(git: Git, prefix: str) -> dict[str, str]:
+    """Every ref below ``prefix``, sorted by name."""
+    out = git.run("for-each-ref", "--format=%(objectname) %(refname)", prefix).out
+    lines = out.decode("utf-8", "surrogateescape").split("\n")
+    return {line[41:]: line[:40] for line in lines if line}
+
+
 def update_ref_input(moves: Sequence[RefMove]) -> bytes:
     """The lines that ``git update-ref --stdin -z`` takes for these moves."""
     parts = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.objects import Objects, ObjectStore
@@ -83,7 +83,7 @@ class Repository:
         self.objects = Objects(store, layout.objects_dir)
         self.trees = Trees(self.objects)
 
-    def __enter__(self) -> Repository:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -23,7 +23,7 @@ class Prepared:
 
     def __init__(self, git: Git, moves: Sequence[RefMove], reason: str) -> None:
         self._moves = moves
-        # By default git does not sync refs: an acknowledged landing could be gone after a power cut.
+        # By default git does not sync refs: an acknowledged landing could go in a power cut.
         self._child = git.start(
             "-c",
             "core.fsync=committed",

@@ -32,7 +32,7 @@ def parse(raw: bytes) -> dict[bytes, Entry]:
 
 
 def encode(entries: Mapping[bytes, Entry]) -> bytes:
-    """A tree object from its entries, in git's order (a directory sorts as if it ended in ``/``)."""
+    """A tree object from its entries; a directory sorts as if its name ended in ``/``."""
     ordered = sorted(entries.items(), key=_git_order)
     return b"".join(
         b"%o %s\0%s" % (entry.mode, name, bytes.fromhex(entry.oid)) for name, entry in ordered

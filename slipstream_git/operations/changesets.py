@@ -88,12 +88,12 @@ def sub(
     agent: str | None = None,
     dry_run: bool = False,
 ) -> results.Applied:
-    """Replace text in many files, counted.
+    r"""Replace text in many files, counted.
 
     Refused unless the number of replacements is what --expect says (default: at least one).
 
     pattern (PATTERN): the text to look for, literal unless --regex
-    replacement (REPLACEMENT): what to put there; with --regex, \\1 is the first group
+    replacement (REPLACEMENT): what to put there; with --regex, \1 is the first group
     globs (GLOB): which files, as gitignore patterns (default: every text file in scope)
     regex: PATTERN is a regular expression of Python's `re`, multi-line, on bytes
     word: match whole words only

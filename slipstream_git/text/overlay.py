@@ -1,4 +1,4 @@
-"""The files of a batch in the making: what the ops so far have made, over what the session holds."""
+"""The files of a batch in the making: what the ops so far made, over what the session holds."""
 
 from __future__ import annotations
 

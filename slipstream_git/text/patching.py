@@ -1,8 +1,8 @@
 """A patch of several files over an overlay: every file or none.
 
 As with ``git apply``, a copy reads its source as it was before the patch, though the patch changes
-it too, and two renames may swap their names. Else a second patch of a file, also one that renames
-it, sees what the first one made, so that a series of patches can come as one text.
+it too, and two renames may swap their names. Else a later part sees what the ones before it made,
+so that a series of patches can come as one text.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class _Application:
             self._remove(patch.old_path)
         if patch.change != "modify":
             self._check_target(path)
-        else:
+        elif path not in self._written:
             self._edited_in_place.add(path)
         self._write(path, File(patch.new_mode or source.mode, patched.data))
 
@@ -88,17 +88,20 @@ class _Application:
 
     def _source(self, patch: FilePatch) -> File:
         path = _required(patch.old_path)
-        if path in self._edited_in_place and not self._copies_what_was(patch, path):
-            return self._written[path]
-        if patch.change in ("modify", "delete") and path in self._removed:
+        if path in self._written and not self._means_before(patch, path):
+            file = self._written[path]
+        elif patch.change in ("modify", "delete") and path in self._removed:
             raise SlipError("missing", f"{paths.display(path)}: this patch removed it before")
-        file = self._before.existing(path)
+        else:
+            file = self._before.existing(path)
         self._check_kind(patch, path, file)
         return file
 
-    def _copies_what_was(self, patch: FilePatch, path: bytes) -> bool:
-        """Whether it is a copy of a file that stood there before: git's diffs mean that content."""
-        return patch.change == "copy" and self._before.find(path) is not None
+    def _means_before(self, patch: FilePatch, path: bytes) -> bool:
+        """Whether it copies or renames what stood there before, and not what the patch made."""
+        if patch.change not in ("copy", "rename") or self._before.find(path) is None:
+            return False
+        return patch.change == "copy" or path not in self._edited_in_place
 
     def _check_kind(self, patch: FilePatch, path: bytes, file: File) -> None:
         if file.mode == GITLINK:
@@ -132,7 +135,7 @@ class _Application:
     def _remove(self, path: bytes | None) -> None:
         path = _required(path)
         self._removed[path] = None
-        if path in self._edited_in_place:
+        if path in self._edited_in_place or self._before.find(path) is None:
             self._written.pop(path, None)
             self._edited_in_place.discard(path)
 

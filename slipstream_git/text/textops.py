@@ -8,6 +8,7 @@ Nothing is ever guessed, and whitespace is never ignored.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple, cast
 
 from slipstream_git.errors import SlipError
@@ -117,14 +118,15 @@ def _counted(
     if len(spans) < op.count:
         raise SlipError(
             "no-match",
-            f"`old` occurs {len(spans)} times in {named(op)}, not {op.count} (line {join_lines(lines)})",
+            f"`old` occurs {len(spans)} times in {named(op)} (lines {join_lines(lines)}), "
+            f"not {op.count}",
             data={"lines": lines},
         )
     return _disjoint(op, spans)
 
 
 def _disjoint(op: StrReplace, spans: Sequence[tuple[int, int]]) -> Sequence[tuple[int, int]]:
-    for (_, end), (start, _) in zip(spans, spans[1:], strict=False):
+    for (_, end), (start, _) in pairwise(spans):
         if start < end:
             raise SlipError("ambiguous", f"the matches of `old` in {named(op)} overlap each other")
     return spans

@@ -15,7 +15,7 @@ def over(files: Contents, **changes: bytes | None) -> Overlay:
     overlay = Overlay(Shelf(files), allow_all)
     for name, data in changes.items():
         path = name.replace("__", "/").encode()
-        overlay.changes[path] = None if data is None else File(FILE, data)
+        overlay.take({path: None if data is None else File(FILE, data)})
     return overlay
 
 

@@ -64,15 +64,8 @@ def test_a_copy_is_of_the_file_as_it_was(tmp_path: Path, old: Contents, new: Con
     assert {path: file for path, file in made.items() if file} == Shelf(new).files
 
 
-def test_two_renames_may_swap_their_names() -> None:
-    diff = "".join(
-        f"diff --git a/{old} b/{new}\nrename from {old}\nrename to {new}\n"
-        for old, new in ("ab", "ba")
-    )
-    assert after({"a": b"1\n", "b": b"2\n"}, {"op": "patch", "diff": diff}) == {
-        "a": b"2\n",
-        "b": b"1\n",
-    }
+def moved(verb: str, old: str, new: str) -> str:
+    return f"diff --git a/{old} b/{new}\n{verb} from {old}\n{verb} to {new}\n"
 
 
 def one_line(path: str, old: str, new: str) -> str:
@@ -81,19 +74,45 @@ def one_line(path: str, old: str, new: str) -> str:
     )
 
 
-def test_a_series_of_patches_may_come_as_one_text() -> None:
-    rename = "diff --git a/f b/g\nrename from f\nrename to g\n"
-    diff = one_line("f", "1", "2") + one_line("f", "2", "3") + rename + one_line("g", "3", "4")
-    assert after({"f": b"1\n"}, {"op": "patch", "diff": diff}) == {"g": b"4\n"}
+ADD = "--- /dev/null\n+++ b/f\n@@ -0,0 +1 @@\n+1\n"
 
 
-def test_a_copy_of_a_file_that_the_same_text_added() -> None:
-    add = "--- /dev/null\n+++ b/f\n@@ -0,0 +1 @@\n+1\n"
-    copy = "diff --git a/f b/g\ncopy from f\ncopy to g\n"
-    assert after({}, {"op": "patch", "diff": add + copy}) == {"f": b"1\n", "g": b"1\n"}
+@pytest.mark.parametrize(
+    ("old", "new", "parts"),
+    [
+        ({"a": b"1\n", "b": b"2\n"}, {"a": b"2\n", "b": b"1\n"},
+         (moved("rename", "a", "b"), moved("rename", "b", "a"))),
+        ({"f": b"1\n"}, {"f": b"3\n"}, (one_line("f", "1", "2"), one_line("f", "2", "3"))),
+        ({"f": b"1\n"}, {"g": b"2\n"}, (one_line("f", "1", "2"), moved("rename", "f", "g"))),
+        ({"f": b"1\n"}, {"g": b"2\n"}, (moved("rename", "f", "g"), one_line("g", "1", "2"))),
+        ({"f": b"1\n"}, {"h": b"2\n"},
+         (moved("rename", "f", "g"), one_line("g", "1", "2"), moved("rename", "g", "h"))),
+        ({"f": b"1\n"}, {"f": b"1\n", "g": b"2\n"},
+         (moved("copy", "f", "g"), one_line("g", "1", "2"))),
+        ({}, {"f": b"1\n", "g": b"1\n"}, (ADD, moved("copy", "f", "g"))),
+        ({}, {"g": b"2\n"}, (ADD, moved("rename", "f", "g"), one_line("g", "1", "2"))),
+    ],
+)  # fmt: skip
+def test_a_series_of_patches_may_come_as_one_text(
+    old: Contents, new: Contents, parts: tuple[str, ...]
+) -> None:
+    assert after(old, {"op": "patch", "diff": "".join(parts)}) == new
 
 
-def test_what_the_patch_took_away_cannot_be_changed_by_it() -> None:
-    rename = "diff --git a/f b/g\nrename from f\nrename to g\n"
-    row = {"op": "patch", "diff": rename + one_line("f", "1", "2")}
-    assert failures({"f": b"1\n"}, row) == [(0, "missing")]
+@pytest.mark.parametrize(
+    ("code", "parts"),
+    [
+        ("missing", (moved("rename", "f", "g"), one_line("f", "1", "2"))),
+        (
+            "missing",
+            (moved("rename", "f", "g"), moved("rename", "g", "h"), one_line("g", "1", "2")),
+        ),
+        ("exists", (moved("rename", "f", "there"), one_line("there", "1", "2"))),
+        ("exists", (moved("copy", "f", "there"),)),
+        ("exists", (moved("copy", "f", "g"), moved("copy", "f", "g"))),
+        ("exists", (ADD,)),
+    ],
+)
+def test_a_series_that_does_not_fit_together(code: str, parts: tuple[str, ...]) -> None:
+    row = {"op": "patch", "diff": "".join(parts)}
+    assert failures({"f": b"1\n", "there": b"7\n"}, row) == [(0, code)]

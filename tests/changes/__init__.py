@@ -1,0 +1,1 @@
+"""Sessions, staging, landing and recovery, over real repositories."""

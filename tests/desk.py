@@ -1,0 +1,118 @@
+r"""The operations called in process, as a server calls them, over either object store.
+
+    desk.begin("work")
+    desk.apply({"op": "write", "path": "a", "content": "1\n"})
+    fault = desk.refused("no-match", "apply", ops=batch(...))
+    desk.commit("Add a")
+
+Answers are the JSON values of the contract. The clock stands still, and every call opens the
+repository anew, so that nothing is remembered between two but what is in it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slipstream_git import codec
+from slipstream_git.errors import SlipError
+from slipstream_git.operations import calling, registry
+from slipstream_git.workspace import open_workspace
+from tests.lab import Lab
+
+NOW = 1767323045
+STORES = ("git", "libgit2")
+
+Json = dict[str, Any]
+
+
+class Desk:
+    """One caller at one repository. ``store``: "git" or "libgit2"."""
+
+    def __init__(self, lab: Lab, store: str) -> None:
+        self.lab = lab
+        self.store = store
+
+    def at(self, lab: Lab) -> Desk:
+        """The same store, elsewhere."""
+        return Desk(lab, self.store)
+
+    def call(
+        self,
+        operation: str,
+        /,
+        *,
+        env: dict[str, str] | None = None,
+        cwd: Path | None = None,
+        **values: Any,
+    ) -> Json:
+        """An operation's answer as JSON. Raises SlipError."""
+        workspace = open_workspace(
+            str(cwd or self.lab.path),
+            os.environ | (env or {}),
+            in_process=self.store == "libgit2",
+            clock=lambda: NOW,
+        )
+        row = registry.find(operation)
+        assert row is not None, operation
+        with workspace.repository:
+            answer = codec.to_json(calling.call(row, workspace, values))
+        assert isinstance(answer, dict)
+        # What a face prints can be printed.
+        assert json.loads(json.dumps(answer)) == answer
+        return answer
+
+    def refused(self, code: str, operation: str, /, **values: Any) -> SlipError:
+        """The refusal of an operation, which must have this code."""
+        with pytest.raises(SlipError) as caught:
+            self.call(operation, **values)
+        fault = caught.value
+        assert fault.code == code, (fault.code, fault.message, fault.data)
+        json.dumps(fault.as_json())
+        return fault
+
+    def begin(self, name: str | None = None, **values: Any) -> Json:
+        return self.call("begin", name=name, **values)
+
+    def apply(self, *ops: Json, **values: Any) -> Json:
+        return self.call("apply", ops=batch(*ops), **values)
+
+    def apply_refused(self, code: str, /, *ops: Json, **values: Any) -> SlipError:
+        return self.refused(code, "apply", ops=batch(*ops), **values)
+
+    def commit(self, message: str, **values: Any) -> Json:
+        return self.call("commit", message=(message,), **values)
+
+    def commit_refused(self, code: str, message: str = "land", **values: Any) -> SlipError:
+        return self.refused(code, "commit", message=(message,), **values)
+
+
+def batch(*ops: Json) -> bytes:
+    """A batch as `slip apply` reads it."""
+    return json.dumps(list(ops)).encode()
+
+
+def write(path: str, content: bytes | str, **fields: Any) -> Json:
+    """A `write` op."""
+    op: Json = {"op": "write", "path": path, **fields}
+    if isinstance(content, bytes):
+        return {**op, "content_b64": b64encode(content).decode()}
+    return {**op, "content": content}
+
+
+def replace(path: str, old: str, new: str, **fields: Any) -> Json:
+    """A `str_replace` op."""
+    return {"op": "str_replace", "path": path, "old": old, "new": new, **fields}
+
+
+def delete(path: str, **fields: Any) -> Json:
+    return {"op": "delete", "path": path, **fields}
+
+
+def move(path: str, to: str, **fields: Any) -> Json:
+    return {"op": "move", "path": path, "to": to, **fields}
