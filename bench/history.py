@@ -526,7 +526,8 @@ def main() -> int:
             for tally in tallies:
                 tally.take(ws, directory, commit, options.command)
     print(HEAD, *(tally.row() for tally in tallies), sep="\n")
-    print(*(f"passed over: {what} {n}" for what, n in skipped.items()), sep="\n", end="")
+    for what, n in skipped.items():
+        print(f"passed over: {what} {n}")
     print(*(text for tally in tallies for text in tally.details()), sep="\n")
     return int(any(tally.failures for tally in tallies))
 

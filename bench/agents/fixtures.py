@@ -123,9 +123,9 @@ def _history_faults(repository: Path, task: Task, base: str) -> list[str]:
     head = line(repository, "rev-parse", "--abbrev-ref", "HEAD")
     if head != "main":
         faults.append(f"HEAD is at {head}, not at main")
-    parents = line(repository, "log", "--format=%P", f"{base}..main").split("\n")
+    parents = line(repository, "log", "--format=%P", f"{base}..main").splitlines()
     if parents != [base]:
-        faults.append(f"main is not one commit on top of {base[:12]}: {len(parents)} lines")
+        faults.append(f"main is {len(parents)} commits ahead of {base[:12]}, not one")
     message = line(repository, "log", "-1", "--format=%B", "main")
     if message != task.message:
         faults.append(f"the message is {message!r}")

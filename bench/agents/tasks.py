@@ -128,8 +128,8 @@ def _wrong_old() -> Task:
     base["src/server.c"] = (
         b"static int timeout\t= 30;   /* seconds */\n"
         b"static int retries = 3;\n\n"
-        b"int wait_for(int fd)\n{\n\tif (fd < 0)\n\t\treturn -1;\n\treturn poll_fd(fd, timeout);\n}\n"
-        b"\n/* was: static int timeout = 30; */\n"
+        b"int wait_for(int fd)\n{\n\tif (fd < 0)\n\t\treturn -1;\n"
+        b"\treturn poll_fd(fd, timeout);\n}\n\n/* was: static int timeout = 30; */\n"
     )
     base["src/client.py"] = (
         b"GREETING = 'hello'  \n\n\ndef greet(name):\n"

@@ -6,10 +6,12 @@ lands, and every version in the session's chain (what was captured). Anything el
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 
 from slipstream_git.changes import capturing, sessions
 from slipstream_git.changes.sessions import Session
+from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import attributes
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.gitdb.worktrees import Placement, Worktree, Writer, manner_of
@@ -18,6 +20,18 @@ from slipstream_git.workspace import Workspace
 
 Content = Callable[[bytes, Entry], bytes]
 Acceptable = Callable[[bytes], Collection[Entry | None]]
+
+
+@contextmanager
+def hinting_at(session: Session) -> Iterator[None]:
+    """A `dirty` refusal inside names the session in its hint, which several open ones need."""
+    try:
+        yield
+    except SlipError as fault:
+        if fault.code == "dirty" and fault.hint:
+            named = f"slip capture -s {session.name}"
+            fault.hint = fault.hint.replace("slip capture", named, 1)
+        raise
 
 
 def writers(

@@ -25,7 +25,7 @@ def flush(ws: Workspace, session: Session, *, index: bool) -> Flushed:
         raise SlipError("unsupported", "there is no worktree here to flush to")
     branch, head = ws.repository.head()
     worktree = Worktree(layout.root, layout.git_dir, branch, head)
-    with locks.held(layout.slip_dir):
+    with locks.held(layout.slip_dir), bringing.hinting_at(session):
         recovery.finish_all(ws)
         placements = _placements(ws, session)
         token = ws.token()

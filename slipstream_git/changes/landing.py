@@ -92,7 +92,8 @@ def commit(ws: Workspace, session: Session, options: Options) -> Landed:
                 ws.repository.objects.discard()
                 return _told(ws, plan, options, worktrees=())
             try:
-                worktrees = _publish(ws, plan, options)
+                with bringing.hinting_at(session):
+                    worktrees = _publish(ws, plan, options)
             except SlipError as fault:
                 ws.repository.objects.discard()
                 if fault.code != "ref-moved":

@@ -142,7 +142,7 @@ def open_repository(directory: str, env: Mapping[str, str], *, in_process: bool)
     if in_process:
         from slipstream_git.gitdb.libgit2 import LibgitStore  # costs 80 ms
 
-        store = LibgitStore(layout.git_dir, git)
+        store = LibgitStore(layout.git_dir, layout.common_dir, git)
     else:
         from slipstream_git.gitdb.gitstore import GitStore
 

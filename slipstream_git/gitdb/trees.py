@@ -8,7 +8,7 @@ bytes also carry what libgit2's TreeBuilder refuses: names that are not UTF-8.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from slipstream_git.gitdb.objects import Objects
@@ -50,6 +50,7 @@ class Trees:
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
         self._parsed: dict[str, dict[bytes, Entry]] = {}
+        self._compared: dict[tuple[str, str], list[Difference]] = {}
 
     def entries(self, tree: str) -> Mapping[bytes, Entry]:
         """The entries of one tree, by name."""
@@ -160,9 +161,14 @@ class Trees:
             else:
                 yield entry.oid
 
-    def differences(self, old: str, new: str) -> list[Difference]:
+    def differences(self, old: str, new: str) -> Sequence[Difference]:
         """The paths at which two trees differ, sorted; equal subtrees are never read."""
-        return sorted(self._differences(old, new, b""))
+        known = self._compared.get((old, new))
+        if known is None:
+            if len(self._compared) > 256:
+                self._compared.clear()
+            known = self._compared[old, new] = sorted(self._differences(old, new, b""))
+        return known
 
     def _differences(self, old: str, new: str, prefix: bytes) -> Iterator[Difference]:
         if old == new:

@@ -944,7 +944,9 @@ def _place(
     else:
         found = stated if fits else None
     if found is None:
-        _no_match(patch, number, lines, old, near=max(stated, done))
+        overlaps = stated < done and lines.holds(old, stated)  # as `git diff -W` can print them
+        why = "its lines are partly those of the hunk before it" if overlaps else ""
+        _no_match(patch, number, lines, old, near=max(stated, done), why=why)
     return found
 
 
