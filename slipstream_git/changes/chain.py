@@ -166,11 +166,16 @@ def one_line(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10
+
+
 def _facts(oid: str, message: bytes) -> Facts:
     found: dict[str, list[str]] = {}
     for key, value in commits.trailers(message):
         found.setdefault(key.removeprefix("Slip-"), []).append(value)
-    if found.get("Format") != [FORMAT] or not found.get("Step", [""])[0].isdigit():
+    numbers = [found.get(key, ["0"])[0] for key in ("Step", "Undoes", "Redoes")]
+    if found.get("Format") != [FORMAT] or "Step" not in found or not all(map(_is_number, numbers)):
         raise SlipError(
             "git-failed", f"{oid} is not a step that this version of slip reads", hint="slip list"
         )

@@ -74,7 +74,7 @@ def check(ws: Workspace, options: Options) -> None:
         refusals.check_sparse(repository)
     identity = messages.identity(repository, options.message)
     messages.text(repository, options.message, identity)
-    if options.onto:
+    if options.onto is not None:
         sessions.branch_ref(ws, options.onto)
 
 
@@ -108,7 +108,7 @@ def commit(ws: Workspace, session: Session, options: Options) -> Landed:
 
 def landed_already(ws: Workspace, name: str | None) -> Landed | None:
     """The answer for a session that has landed and is closed; None for every other."""
-    wanted = name or ws.default_session
+    wanted = ws.default_session if name is None else name
     if not wanted or ws.repository.store.ref(sessions.OPEN + wanted) is not None:
         return None
     numbers = sessions.closed_numbers(ws, wanted)
@@ -157,7 +157,7 @@ def _plan(ws: Workspace, session: Session, options: Options) -> Plan | None:
 
 
 def _branch(ws: Workspace, session: Session, options: Options) -> str:
-    if options.onto:
+    if options.onto is not None:
         return sessions.branch_ref(ws, options.onto)
     if session.onto is None:
         raise SlipError(
@@ -242,8 +242,8 @@ def _publish(ws: Workspace, plan: Plan, options: Options) -> Sequence[Worktree]:
         )
         try:
             _move(ws, plan, writers)
-        except BaseException:
-            if not recovery.landed_after_all(ws, plan.moves):
+        except BaseException as fault:
+            if not recovery.landed_after_all(ws, plan.moves, fault):
                 bringing.roll_back(writers)
                 recovery.drop(intent)
                 raise

@@ -26,6 +26,8 @@ from slipstream_git.text import paths
 from slipstream_git.workspace import Workspace
 
 PATIENCE_S = 1.0
+# Refusals by a git that lived to say so.
+ANOTHERS = ("locked", "ref-moved", "dirty")
 
 
 def recover(ws: Workspace) -> Recovered:
@@ -65,15 +67,16 @@ def _finish(ws: Workspace, intent: Intent) -> dict[str, Any]:
     }
 
 
-def landed_after_all(ws: Workspace, moves: Sequence[RefMove]) -> bool:
+def landed_after_all(ws: Workspace, moves: Sequence[RefMove], fault: BaseException) -> bool:
     """After a failure among the visible effects, in the landing's own process: did it land?
 
     git moves the refs of a transaction one by one, so its death (or a full disk) can leave the
     branch moved and the rest not: then the rest is moved here. A dead child's locks are cleared
-    either way.
+    either way; after a refusal the child gave back its own, and any that is there is another's.
     """
     repository = ws.repository
-    clear_ref_locks(repository, moves, since_s=ws.clock() - PATIENCE_S)
+    if not (isinstance(fault, SlipError) and fault.code in ANOTHERS):
+        clear_ref_locks(repository, moves, since_s=ws.clock() - PATIENCE_S)
     if not has_landed(repository, moves[0]):
         return False
     with suppress(SlipError):

@@ -25,14 +25,8 @@ SKIPPED_BY_NO_VERIFY = ("pre-commit", "commit-msg")
 
 def check_hooks(repository: Repository, *, no_verify: bool) -> None:
     """Refuse where a hook would run."""
-    directory = repository.config.get("core.hookspath")
-    if directory:
-        base = repository.layout.root or repository.layout.git_dir
-        directory = os.path.join(base, os.path.expanduser(directory))
-    else:
-        directory = os.path.join(repository.layout.common_dir, "hooks")
     for name in HOOKS:
-        path = os.path.join(directory, name)
+        path = os.path.join(repository.layout.hooks_dir, name)
         if os.access(path, os.X_OK) and not (no_verify and name in SKIPPED_BY_NO_VERIFY):
             hint = "slip commit --no-verify -m MESSAGE" if name in SKIPPED_BY_NO_VERIFY else None
             raise _unsupported(f"the hook {path} would run", hint)

@@ -7,6 +7,7 @@ systems fold case.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -15,7 +16,6 @@ from slipstream_git.changes.chain import Facts, Step
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits
 from slipstream_git.gitdb.refs import RefMove
-from slipstream_git.model import EMPTY_TREE
 from slipstream_git.outcomes import Closed
 from slipstream_git.results import Begun
 from slipstream_git.text import paths
@@ -70,7 +70,7 @@ def begin(ws: Workspace, wish: Wish) -> Begun:
 def drafted(ws: Workspace, wish: Wish) -> Session:
     """The session that ``wish`` describes, its begin commit in the overlay, no ref yet."""
     taken = ws.repository.store.refs(OPEN)
-    name = wish.name or _lowest_free(taken)
+    name = _lowest_free(taken) if wish.name is None else wish.name
     paths.session_name(name)
     _check_free(name, taken)
     base, onto = _place(ws, wish)
@@ -150,8 +150,8 @@ def _place(ws: Workspace, wish: Wish) -> tuple[str | None, str | None]:
     """The base commit and the full name of the branch to land on."""
     repository = ws.repository
     branch, head = repository.head()
-    onto = branch_ref(ws, wish.onto) if wish.onto else branch
-    if wish.base:
+    onto = branch if wish.onto is None else branch_ref(ws, wish.onto)
+    if wish.base is not None:
         return repository.resolve(wish.base), onto
     if head is None and branch is not None and wish.onto and onto != branch:
         return repository.store.ref(onto or ""), onto
@@ -162,14 +162,17 @@ def branch_ref(ws: Workspace, name: str) -> str:
     """The full ref of a branch, existing or not. Raises `bad-name`."""
     short = name.removeprefix(BRANCHES)
     done = ws.repository.git.run("check-ref-format", "--branch", short, accept=(0, 1, 128))
-    if done.status or short.startswith("-") or done.out.decode().strip() != short:
+    # git lets a branch be called @, though that means HEAD wherever it is named.
+    said = os.fsdecode(done.out).strip()
+    if done.status or short.startswith("-") or short == "@" or said != short:
         raise SlipError("bad-name", f"{short!r} is no name for a branch")
     return BRANCHES + short
 
 
 def _tree_of(ws: Workspace, commit: str | None) -> str:
     if commit is None:
-        return EMPTY_TREE
+        # git knows the empty tree without having it, but fsck misses it.
+        return ws.repository.objects.write("tree", b"")
     return commits.parse(commit, ws.repository.objects.commit(commit)).tree
 
 
@@ -216,8 +219,8 @@ def choose(ws: Workspace, name: str | None) -> Session:
 
     Raises `session-required` (with the names) or `session-missing`.
     """
-    wanted = name or ws.default_session
-    if wanted:
+    wanted = ws.default_session if name is None else name
+    if wanted is not None:
         return load(ws, wanted)
     everyone = every(ws)
     here = [session for session in everyone if session.worktree == ws.worktree_name]
@@ -247,12 +250,16 @@ def every(ws: Workspace) -> list[Session]:
 
 
 def steps(ws: Workspace, session: Session) -> list[Step]:
-    """The chain's steps in order, without the begin commit."""
+    """The chain's steps in order, without the begin commit and the marks that it has landed."""
     found: list[Step] = []
     oid = session.tip
     while oid != session.begin:
         step = chain.read_step(ws.repository, oid)
-        found.append(step)
+        # A mark repeats the number of the step it stands on; both are there when it was reopened.
+        if not step.facts.landed:
+            found.append(step)
+        if not step.parents:
+            raise SlipError("git-failed", f"the chain of {session.name} ends before it begins")
         oid = step.parents[0]
     return found[::-1]
 
@@ -263,8 +270,6 @@ def effective(history: Sequence[Step]) -> tuple[list[Step], list[Step]]:
     active: list[Step] = []
     undone: list[Step] = []
     for step in history:
-        if step.facts.landed:
-            continue
         if step.facts.undoes:
             taken = by_number[step.facts.undoes]
             active = [s for s in active if s is not taken]

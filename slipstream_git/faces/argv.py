@@ -15,6 +15,7 @@ from slipstream_git.operations import registry
 from slipstream_git.operations.registry import Operation, Parameter
 
 FLAGS = ("--json", "--no-color")
+LONGEST_NUMBER = 18  # digits; int() itself refuses 4,301
 
 
 def parse(arguments: Sequence[str]) -> Call | None:
@@ -100,7 +101,8 @@ def _take(
 def _value(parameter: Parameter, text: str) -> object:
     if parameter.kind.value != "number":
         return text
-    return int(text) if text.isascii() and text.isdigit() else None
+    short = text.isascii() and text.isdigit() and len(text) < LONGEST_NUMBER
+    return int(text) if short else None
 
 
 def _place(row: Operation, loose: list[str], values: dict[str, Any]) -> bool:

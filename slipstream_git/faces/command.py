@@ -202,6 +202,13 @@ def _translated(fault: BaseException) -> SlipError:
 
 def _report(fault: BaseException) -> str:
     """Write a fault of ours to a file; the line that says so."""
+    try:
+        return f"a fault of slip itself ({type(fault).__name__}); the report is in {_filed(fault)}"
+    except (OSError, ImportError) as second:  # no disk, no descriptors: neither for a report
+        return f"a fault of slip itself ({fault!r}), and no report could be written: {second}"
+
+
+def _filed(fault: BaseException) -> str:
     import tempfile
     import traceback
 
@@ -211,7 +218,7 @@ def _report(fault: BaseException) -> str:
     handle, path = tempfile.mkstemp(prefix="slip-bug-", suffix=".txt")
     with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as stream:
         stream.write("\n".join(lines))
-    return f"a fault of slip itself ({type(fault).__name__}); the report is in {path}"
+    return path
 
 
 def _print_error(settings: Settings, error: SlipError) -> None:

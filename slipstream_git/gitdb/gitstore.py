@@ -52,9 +52,11 @@ class GitStore:
 
     def _ask(self, name: str) -> tuple[str, RawObject] | None:
         """The id and the object that a name stands for; the reply's size frames its content."""
+        if "\n" in name:
+            return None  # it would be two questions
         stdin, stdout = pipes(self._running())
         try:
-            stdin.write(name.encode() + b"\n")
+            stdin.write(name.encode("utf-8", "surrogateescape") + b"\n")
             stdin.flush()
             header = stdout.readline().split()
             if len(header) == 3 and header[2].isdigit():

@@ -82,7 +82,7 @@ def drop_intent(path: str) -> None:
 def pending_intents(common_dir: str) -> tuple[Intent, ...]:
     """All intents, by id. Only who holds the repository's slip lock knows their owners dead.
 
-    Raises `unsupported` for one that a newer slip wrote.
+    Raises `unsupported` for one that a newer slip wrote, `git-failed` for what is none.
     """
     directory = _intents(common_dir)
     try:
@@ -92,8 +92,9 @@ def pending_intents(common_dir: str) -> tuple[Intent, ...]:
     intents = []
     for name in names:
         if name.endswith(".json"):
-            with suppress(FileNotFoundError), open(os.path.join(directory, name), "rb") as file:
-                intents.append(_decoded(file.read(), name))
+            text = _text(os.path.join(directory, name))
+            if text is not None:
+                intents.append(_decoded(text, name))
     return tuple(intents)
 
 
@@ -114,8 +115,27 @@ def _encoded(intent: Intent) -> dict[str, Any]:
     }
 
 
+def _text(path: str) -> bytes | None:
+    """What an intent says, None when it is gone meanwhile."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+    except OSError as fault:
+        raise SlipError("git-failed", f"{path} cannot be read: {fault.strerror}") from None
+
+
 def _decoded(text: bytes, name: str) -> Intent:
-    said = json.loads(text)
+    try:
+        return _intent(json.loads(text), name)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise SlipError(
+            "git-failed", f"slip/intents/{name} in the git directory is no intent of slip's"
+        ) from None
+
+
+def _intent(said: dict[str, Any], name: str) -> Intent:
     if said.pop("format") != _INTENT_FORMAT:
         raise SlipError("unsupported", f"{name}: the intent of a landing by a newer slip")
     return Intent(

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import IO, NamedTuple
 
 from slipstream_git.errors import SlipError
@@ -71,6 +72,8 @@ class Git:
 
     directory: where ``-C`` points; a worktree's root or a git directory.
     env: the caller's whole environment; scrubbed here.
+    discovering: for finding a repository and reading its configuration as it is: GIT_DIR and
+        GIT_WORK_TREE count, and what keeps hooks from running is not set over the user's own.
     """
 
     def __init__(
@@ -78,15 +81,22 @@ class Git:
     ) -> None:
         self.directory = directory
         self._env = scrubbed(env, keep_location=discovering)
+        self._settings = () if discovering else NO_CODE_FROM_CONFIG
 
     def at(self, directory: str) -> Git:
         """The same git, run somewhere else."""
-        return Git(directory, self._env, discovering=True)
+        return self._like(directory, {})
 
     def located(self, git_dir: str, root: str | None) -> Git:
         """The same git with its repository named, for one found through GIT_DIR."""
         place = {"GIT_DIR": git_dir} | ({"GIT_WORK_TREE": root} if root else {})
-        return Git(self.directory, self._env | place, discovering=True)
+        return self._like(self.directory, place)
+
+    def _like(self, directory: str, more: Mapping[str, str]) -> Git:
+        other = copy(self)
+        other.directory = directory
+        other._env = {**self._env, **more}  # noqa: SLF001  (its own kind)
+        return other
 
     def run(
         self,
@@ -140,7 +150,7 @@ class Git:
             raise _cannot_start(fault) from None
 
     def _command(self, arguments: tuple[str | bytes, ...]) -> list[str | bytes]:
-        return ["git", "-C", self.directory, *NO_CODE_FROM_CONFIG, *arguments]
+        return ["git", "-C", self.directory, *self._settings, *arguments]
 
 
 def pipes(child: Child) -> tuple[IO[bytes], IO[bytes]]:

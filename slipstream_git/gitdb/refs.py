@@ -47,7 +47,7 @@ def update_ref_input(moves: Sequence[RefMove]) -> bytes:
     for move in moves:
         old, new = move.old or ZERO, move.new or ZERO
         parts.append(f"update {move.name}\0{new}\0{old}\0")
-    return "".join(parts).encode()
+    return "".join(parts).encode("utf-8", "surrogateescape")
 
 
 def move_with_git(git: Git, moves: Sequence[RefMove], reason: str) -> None:

@@ -22,7 +22,7 @@ QUESTIONS = (
     ("--version",),
     (
         "rev-parse", "--absolute-git-dir", "--git-common-dir", "--is-bare-repository",
-        "--show-object-format", "--is-inside-work-tree", "--show-toplevel",
+        "--show-object-format", "--git-path", "hooks", "--is-inside-work-tree", "--show-toplevel",
     ),
     ("config", "--list", "-z"),
 )  # fmt: skip
@@ -42,6 +42,7 @@ class Layout(NamedTuple):
     common_dir: str
     root: str | None
     bare: bool
+    hooks_dir: str
 
     @property
     def slip_dir(self) -> str:
@@ -94,8 +95,10 @@ class Repository:
 
     def head(self) -> tuple[str | None, str | None]:
         """This worktree's HEAD as (full branch ref or None when detached, commit or None)."""
-        with open(os.path.join(self.layout.git_dir, "HEAD"), encoding="utf-8") as stream:
-            text = stream.read().strip()
+        with open(os.path.join(self.layout.git_dir, "HEAD"), "rb") as stream:
+            text = os.fsdecode(stream.read()).strip()
+        if "\n" in text:
+            raise SlipError("git-failed", f"{stream.name} holds more than one line")
         if text.startswith("ref: "):
             branch = text.removeprefix("ref: ").strip()
             return branch, self.store.ref(branch)
@@ -103,8 +106,10 @@ class Repository:
 
     def resolve(self, revision: str) -> str:
         """The commit that a revision names. Raises `missing`."""
-        if revision.startswith("-"):
-            raise SlipError("missing", f"{revision!r} names no commit: it begins with a dash")
+        if revision.startswith(("-", "^")):
+            raise SlipError(
+                "missing", f"{revision!r} names no commit: it begins with {revision[0]!r}"
+            )
         name = f"{revision}^{{commit}}"
         done = self.git.run(
             "rev-parse", "--verify", "--quiet", "--end-of-options", name, accept=(0, 1, 128)
@@ -157,16 +162,17 @@ def _answer(child: Child) -> Output:
 
 def _layout(done: Output, directory: str) -> Layout:
     lines = os.fsdecode(done.out).split("\n")
-    if len(lines) < 6:
+    if len(lines) < 7:
         raise _not_found(done.said, directory)
-    git_dir, common, bare, object_format, inside, *rest = lines
+    git_dir, common, bare, object_format, hooks, inside, *rest = lines
     if object_format != "sha1":
         raise SlipError("unsupported", f"{git_dir} holds {object_format} objects; slip needs sha1")
     root = rest[0] if done.status == 0 and inside == "true" else None
     if root is None and bare != "true" and os.path.basename(git_dir) == ".git":
         root = os.path.dirname(git_dir)  # asked from inside .git itself
     common_dir = os.path.realpath(os.path.join(directory, common))
-    return Layout(git_dir, common_dir, root, bare == "true")
+    hooks_dir = os.path.abspath(os.path.join(directory, hooks))
+    return Layout(git_dir, common_dir, root, bare == "true", hooks_dir)
 
 
 def _not_found(said: str, directory: str) -> SlipError:

@@ -46,7 +46,7 @@ class Prepared:
         """Give the locks back, unless the transaction was committed."""
         stdin, stdout = pipes(self._child)
         if not self._committed:
-            with suppress(OSError):
+            with suppress(OSError, ValueError):  # closed already, after a refusal
                 stdin.write(b"abort\0")
                 stdin.flush()
         for pipe in (stdin, stdout, self._child.stderr):

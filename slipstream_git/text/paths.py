@@ -244,12 +244,13 @@ def _c_escape(byte: int) -> str:
 
 
 def from_text(text: str) -> bytes:
-    """The bytes of a path that came as text (JSON, TOML); not yet checked.
+    """The bytes of a path that came as text (an argument, JSON, TOML); not yet checked.
 
-    ``bad-path`` where the text holds half of a surrogate pair: no file has such a name.
+    Bytes of an argument that are not UTF-8 come back as they were (PEP 383). ``bad-path`` where
+    the text holds any other half of a surrogate pair: no file has such a name.
     """
     try:
-        return text.encode()
+        return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         shown = _clipped(escape_for_terminal(text))
         raise SlipError("bad-path", f"path {shown}: it holds a lone surrogate") from None
