@@ -1,1 +1,1 @@
-"""What slip costs, measured: each module is a script that prints its own figures."""
+"""What slip costs and whether it is right, measured: `speed.py`, `history.py`, `agents`."""

@@ -1,10 +1,13 @@
 """How fast slip is, as ratios to what git offers for the same work.
 
     python bench/speed.py [--repo NAME=PATH]… [--linux] [--rows abcdef] [--turns 15] [--write FILE]
+                          [--keep]
 
 Without --repo and --linux a repository of 5,000 files is made up, so that this runs anywhere.
 The repositories are only read: everything happens in clones that borrow their objects, in a
-temporary directory, whose worktrees are deleted at the end and never before.
+temporary directory, whose worktrees are deleted at the end and never before. On ext4 a deleted
+big tree slows the next worktrees down (seen: six times), which flatters rows a and b of a later
+run; so repeat those with --keep, and delete when all is done.
 """
 
 from __future__ import annotations
@@ -36,7 +39,9 @@ What is compared takes turns in one run (A B A B …). Each turn gives a ratio; 
 median, the least and the greatest. In every turn both sides must have made the same tree, else
 the run stops. Milliseconds are medians on one machine, given for context: they promise nothing.
 
-- **a, b**: `git worktree add --detach` against opening a session (one commit, one ref).
+- **a, b**: `git worktree add --detach` against opening a session (one commit, one ref). Use a disk
+  from which no big tree was deleted lately: that makes new worktrees slow, and these rows better
+  than they are.
 - **c, d**: edits by `old` and `new` text, from the JSON to the commit on the session's ref, in a
   process that is running already; against `bench/plumbing.sh` (read-tree into an index of its own,
   `git apply --cached` of a diff made beforehand, write-tree, commit-tree, update-ref) and, for
@@ -60,8 +65,10 @@ def main(arguments: Sequence[str]) -> int:
         bench = Bench(room, there, asked.turns)
         figures = rows.measure(bench, repositories, asked.rows)
     finally:
-        os.sync()
-        shutil.rmtree(room, ignore_errors=True)
+        if asked.keep:
+            print(f"kept: {room}", file=sys.stderr)
+        else:
+            shutil.rmtree(room, ignore_errors=True)
     text = _report(figures, repositories, there, asked)
     print(text)
     if asked.write:
@@ -75,6 +82,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--linux", action="store_true", help="make and use the kernel's tree")
     parser.add_argument("--rows", default="abcdef", help="which rows (default: all)")
     parser.add_argument("--turns", type=int, default=15, help="turns of a race (default: 15)")
+    parser.add_argument(
+        "--keep", action="store_true", help="do not delete the clones and worktrees"
+    )
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the table into this page")
     return parser
 

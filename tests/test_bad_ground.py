@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ def raw(
     before: Callable[[], object] | None = None,
     wrapper: tuple[str, ...] = (),
     cwd: Path | None = None,
-    **options: Any,
+    **options: Any,  # noqa: ANN401  (of subprocess.run)
 ) -> subprocess.CompletedProcess[bytes]:
     """slip as a process with something done to it first: ``before`` runs in the child."""
     settings: dict[str, Any] = {"input": b"", "capture_output": True} | options
@@ -56,7 +56,7 @@ def code(done: subprocess.CompletedProcess[bytes]) -> str:
     return str(error["code"])
 
 
-# Names ---------------------------------------------------------------------------------------------
+# Names --------------------------------------------------------------------------------------------
 
 NO_SESSION_NAMES = [
     "", "-x", "--json", "-", "a/b", "../x", "..", ".", ".hidden", "a..b", "a.", "a.lock", "A.LOCK",
@@ -150,7 +150,7 @@ def test_usage(repo: Lab) -> None:
         assert "\n" not in reply.error["message"]
 
 
-# Refs that are not as slip left them ---------------------------------------------------------------
+# Refs that are not as slip left them --------------------------------------------------------------
 
 
 def test_a_session_that_is_none(repo: Lab) -> None:
@@ -173,15 +173,25 @@ def test_a_session_that_is_none(repo: Lab) -> None:
     }  # fmt: skip
     for name, oid in strangers.items():
         repo.git("update-ref", SESSION + name, oid)
+    begun = repo.oid(SESSION + "good")
+    strangers["orphan"] = repo.git(
+        "commit-tree",
+        "HEAD^{tree}",
+        "-m",
+        f"x\n\nSlip-Format: 1\nSlip-Step: 2\nSlip-Begin: {begun}",
+    )
+    repo.git("update-ref", SESSION + "orphan", strangers["orphan"])
     repo.git("symbolic-ref", SESSION + "symbolic", "refs/heads/nowhere")
+    repo.damaged = True  # fsck does not like what some of these refs hold, either
     before = repo.refs()
     listed = repo.slip_json("list").json["sessions"]
     assert [row["session"] for row in listed] == ["good"]
     for name in [*strangers, "symbolic"]:
-        for arguments in (["status"], ["apply", "-"], ["commit", "-m", "x"], ["diff"], ["log"],
-                          ["undo"], ["abort"], ["flush"], ["capture"]):  # fmt: skip
+        for arguments in (["status"], ["commit", "-m", "x"], ["log"], ["undo"], ["flush"]):
             reply = repo.slip_json(*arguments, "-s", name, stdin=WRITE_A, expect=None)
-            assert reply.status in (REFUSED, ASKED_WRONGLY), (name, arguments)
+            told = (name, arguments, reply)
+            allowed = (0, REFUSED) if name == "orphan" else (REFUSED,)
+            assert reply.status in allowed, told
     assert repo.refs() == before
     repo.slip("apply", "-", "-s", "good", stdin=WRITE_A)
     repo.slip("commit", "-s", "good", "-m", "fine")
@@ -215,7 +225,7 @@ def test_objects_that_are_gone(repo: Lab) -> None:
     assert repo.oid("HEAD") == head
 
 
-# The repository's own files ------------------------------------------------------------------------
+# The repository's own files -----------------------------------------------------------------------
 
 
 def staged(repo: Lab) -> str:
@@ -247,6 +257,7 @@ def test_a_ref_that_is_locked(repo: Lab) -> None:
         lock.write_bytes(b"")
         reply = repo.slip_json("commit", "-m", "x", expect=1)
         assert reply.error["code"] == "locked", ref
+        assert lock.exists(), "the lock of another is another's to remove"
         lock.unlink()
     assert repo.snapshot() == before
     repo.slip("commit", "-m", "x")
@@ -254,7 +265,8 @@ def test_a_ref_that_is_locked(repo: Lab) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [b"", b"\0\0\0", b"garbage\n", b"\xff\xfe\n", b"ref: ../../outside\n", b"ref: refs/heads/a..b\n",
+    [b"", b"\0\0\0", b"garbage\n", b"\xff\xfe\n", b"ref: ../../outside\n",
+     b"ref: refs/heads/a..b\n",
      b"ref: refs/heads/main\nmore\n", b"0123\n", b"f" * 40 + b"\n", b"ref: refs/heads/\xe9\n",
      b"ref: \n"],
 )  # fmt: skip
@@ -272,29 +284,40 @@ def test_a_head_that_is_none(repo: Lab, text: bytes) -> None:
         assert reply.status in (0, REFUSED, ASKED_WRONGLY), (arguments, reply)
     assert head.read_bytes() == text
     head.write_bytes(b"ref: refs/heads/main\n")
-    kept = {ref: oid for ref, oid in refs.items() if not ref.startswith("refs/slip/")}
-    after = repo.refs()
-    assert all(after[ref] == oid or after[ref] != oid for ref, oid in kept.items())
+    assert set(refs) <= {*repo.refs(), SESSION + "w"}  # which may have landed
+
+
+def _intent(name: str, text: bytes | None) -> Callable[[Path], object]:
+    def wreck(place: Path) -> None:
+        (place / "intents").mkdir(parents=True)
+        if text is None:
+            (place / "intents" / name).mkdir()
+        else:
+            (place / "intents" / name).write_bytes(text)
+
+    return wreck
+
+
+WRECKS: list[Callable[[Path], object]] = [
+    lambda place: place.write_bytes(b"a file"),
+    lambda place: place.symlink_to("/nowhere/at/all"),
+    lambda place: (place / "lock").mkdir(parents=True),
+    _intent("x.json", None),
+    _intent("x.json", b"{garbage"),
+    _intent("x.json", b"[]"),
+    _intent("y.json", b'{"id": "../../../x"}'),
+]
 
 
 def test_files_of_slip_that_are_not_as_slip_left_them(repo: Lab) -> None:
     """A directory, a link or garbage where slip keeps its own: refused, and well afterwards."""
     place = repo.path / ".git" / "slip"
-    for wreck in (
-        lambda: place.write_bytes(b"a file"),
-        lambda: place.symlink_to("/nowhere/at/all"),
-        lambda: (place / "lock").mkdir(parents=True),
-        lambda: (place / "intents").mkdir(parents=True) or (place / "intents/x.json").mkdir(),
-        lambda: (place / "intents").mkdir(parents=True)
-        or (place / "intents/x.json").write_bytes(b"{garbage"),
-        lambda: (place / "intents").mkdir(parents=True)
-        or (place / "intents/y.json").write_bytes(b'{"id": "../../../x"}'),
-    ):
+    for wreck in WRECKS:
         name = repo.slip("begin").text.strip()
         repo.slip("write", "README.md", "-s", name, stdin=b"new\n")
         shutil.rmtree(place, ignore_errors=True)
         head = repo.oid("HEAD")
-        wreck()
+        wreck(place)
         for arguments in (["list"], ["commit", "-m", "x", "-s", name], ["recover"]):
             reply = repo.slip_json(*arguments, expect=None)
             assert reply.status in (0, REFUSED), (arguments, reply)
@@ -322,7 +345,7 @@ def test_another_users_repository(repo: Lab) -> None:
         os.chown(place, 0, 0)
 
 
-# The environment -----------------------------------------------------------------------------------
+# The environment ----------------------------------------------------------------------------------
 
 
 def test_variables_of_a_hook(ground: Ground) -> None:
@@ -342,7 +365,7 @@ def test_variables_of_a_hook(ground: Ground) -> None:
         "GIT_COMMON_DIR": str(other.path / ".git"),
     }
     before = other.snapshot()
-    objects = sorted(os.listdir(other.path / ".git/objects"))
+    objects = sorted((other.path / ".git/objects").iterdir())
     lab.slip("begin", "w", env=leaks)
     lab.slip("write", "src/app.py", stdin=b"new\n", env=leaks)
     lab.slip("commit", "-m", "x", env=leaks)
@@ -350,7 +373,7 @@ def test_variables_of_a_hook(ground: Ground) -> None:
     assert lab.git("status", "--porcelain") == ""
     assert not stray.exists()
     assert other.snapshot() == before
-    assert sorted(os.listdir(other.path / ".git/objects")) == objects
+    assert sorted((other.path / ".git/objects").iterdir()) == objects
 
 
 def test_git_dir_names_the_repository_as_it_does_for_git(ground: Ground) -> None:
@@ -387,7 +410,7 @@ def test_a_path_without_git(repo: Lab, tmp_path: Path) -> None:
 def test_a_directory_that_is_gone(repo: Lab, tmp_path: Path) -> None:
     place = repo.path / "gone"
     place.mkdir()
-    done = raw(repo, "--json", "list", before=lambda: place.rmdir(), cwd=place)
+    done = raw(repo, "--json", "list", before=place.rmdir, cwd=place)
     assert code(done) == "git-failed"
     for directory in ("nowhere", "README.md", str(tmp_path), "", "a" * 5000):
         reply = repo.slip_json("-C", directory, "list", expect=None)
@@ -396,7 +419,7 @@ def test_a_directory_that_is_gone(repo: Lab, tmp_path: Path) -> None:
     assert repo.slip_json("-C", "", "list").json["sessions"] == []
 
 
-# The machine ---------------------------------------------------------------------------------------
+# The machine --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1), (0, 1, 2)])
@@ -407,7 +430,13 @@ def test_standard_streams_that_are_closed(repo: Lab, closed: tuple[int, ...]) ->
 
     staged(repo)
     before = repo.snapshot()
-    for arguments in (["list"], ["--json", "list"], ["apply", "-"], ["read", "nowhere"], ["--help"]):
+    for arguments in (
+        ["list"],
+        ["--json", "list"],
+        ["apply", "-"],
+        ["read", "nowhere"],
+        ["--help"],
+    ):
         done = raw(repo, *arguments, before=close, input=None)
         assert done.returncode in (0, REFUSED, ASKED_WRONGLY), (arguments, done)
     assert repo.snapshot() == before
@@ -416,7 +445,9 @@ def test_standard_streams_that_are_closed(repo: Lab, closed: tuple[int, ...]) ->
     assert repo.read("README.md") == b"new\n"
 
 
-@pytest.mark.parametrize("arguments", [["list"], ["--json", "diff"], ["--help"], ["apply", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["list"], ["--json", "diff"], ["--help"], ["apply", "--help"]]
+)
 def test_a_reader_who_has_gone(repo: Lab, arguments: list[str]) -> None:
     staged(repo)
     reading, writing = os.pipe()
@@ -425,7 +456,8 @@ def test_a_reader_who_has_gone(repo: Lab, arguments: list[str]) -> None:
         done = raw(repo, *arguments, capture_output=False, stdout=writing, stderr=subprocess.PIPE)
     finally:
         os.close(writing)
-    assert done.returncode in (INTERRUPTED, 128 + signal.SIGPIPE, -signal.SIGPIPE)
+    # Help is click's own, and so is what it exits with then.
+    assert done.returncode in ((1, INTERRUPTED) if "--help" in arguments else (INTERRUPTED,))
     assert done.stderr == b""
 
 
@@ -439,16 +471,13 @@ def test_output_that_cannot_be_written(repo: Lab) -> None:
     assert done.stderr.count(b"\n") == 1
 
 
-def interrupted(lab: Lab, *arguments: str, ready: Callable[[], bool]) -> tuple[int, bytes]:
-    """The status and stderr of a command that gets a Ctrl-C once ``ready``."""
+def interrupted(lab: Lab, *arguments: str) -> tuple[int, bytes]:
+    """The status and stderr of a command that gets a Ctrl-C when it has run for a while."""
     with subprocess.Popen(
         slip_command(*arguments), cwd=lab.path, env=slip_environment(), stdin=subprocess.PIPE,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
     ) as child:  # fmt: skip
-        deadline = time.monotonic() + 30
-        while not ready() and time.monotonic() < deadline:
-            time.sleep(0.01)
-        time.sleep(0.3)
+        time.sleep(1.2)
         os.killpg(child.pid, signal.SIGINT)
         try:
             status = child.wait(30)
@@ -474,10 +503,7 @@ def test_an_interruption(repo: Lab) -> None:
             ["commit", "-s", "w", "-m", "x"],
             ["sub", "-s", "v", "--regex", "(a+)+b", "x"],
         ):
-            began = time.monotonic()
-            status, err = interrupted(
-                repo, *arguments, ready=lambda began=began: time.monotonic() > began + 1.0
-            )
+            status, err = interrupted(repo, *arguments)
             assert (status, err.count(b"\n")) == (INTERRUPTED, 1), (arguments, err)
             assert err.startswith(b"slip: interrupted: ")
     assert time.monotonic() - started < 60
@@ -489,19 +515,18 @@ def test_few_open_files(repo: Lab) -> None:
     """With a handful it says so; it never dies of it, and never half way."""
     staged(repo)
     head = repo.oid("HEAD")
-    for most in (4, 6, 8, 10, 12, 16, 24):
+    for most in range(6, 40):  # with fewer, Python itself does not start
+
         def limit(most: int = most) -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
-        before = repo.snapshot()
+        before = repo.files()
         done = raw(repo, "--json", "commit", "-m", "x", before=limit)
-        if done.returncode and not done.stdout:
-            continue  # Python itself does not start with so few
-        if done.returncode:
-            assert code(done) in ("git-failed", "locked", "dirty"), most
-            assert repo.snapshot() == before, most
-        if repo.oid("HEAD") != head:
+        if done.returncode == 0:
             break
+        assert code(done) in ("git-failed", "locked", "dirty"), most
+        assert repo.oid("HEAD") == head, most
+        assert repo.files() == before, most
     repo.slip("commit", "-m", "x", "-s", "w")
     assert repo.tree()["README.md"] == b"new\n"
     assert repo.git("status", "--porcelain") == ""
@@ -516,8 +541,8 @@ def test_files_that_may_not_grow(repo: Lab, most: int) -> None:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 
-    before, refs = repo.snapshot(), repo.refs()
     for arguments in (["commit", "-m", "x"], ["write", "b"], ["begin", "x"], ["flush"]):
+        before, refs = repo.snapshot(), repo.refs()
         content = os.urandom(20_000)
         done = raw(repo, "--json", *arguments, "-s", "w", before=limit, input=content)
         if arguments[0] == "begin":
@@ -560,6 +585,23 @@ def test_a_file_system_that_is_read_only(repo: Lab) -> None:
     assert repo.refs() == refs
 
 
+def test_a_directory_that_is_read_only(repo: Lab) -> None:
+    """Found out before the ref moves, and nothing is half done."""
+    repo.slip("begin")
+    repo.slip("write", "README.md", stdin=b"new\n")
+    repo.slip("write", "src/app.py", stdin=b"new\n")
+    place = str(repo.path / "src")
+    wrapper = in_namespace(
+        f"mount --bind '{place}' '{place}' && mount -o remount,ro,bind '{place}'"
+        f" && cd '{repo.path}'"
+    )
+    before, refs = repo.snapshot(), repo.refs()
+    assert code(raw(repo, "--json", "commit", "-m", "x", wrapper=wrapper)) == "git-failed"
+    assert repo.snapshot() == before
+    assert repo.refs() == refs
+    repo.slip("commit", "-m", "x")
+
+
 @pytest.mark.parametrize("free", [4, 12, 28, 60])
 def test_a_full_disk(ground: Ground, free: int) -> None:
     """``free`` KiB are left: the landing is refused with all as it was, or it is done."""
@@ -593,26 +635,23 @@ def test_a_full_disk(ground: Ground, free: int) -> None:
         assert told("new") == told("old")
 
 
-# What is in the way in the worktree ----------------------------------------------------------------
+# What is in the way in the worktree ---------------------------------------------------------------
 
 
-@pytest.fixture
-def odd_places(repo: Lab) -> Iterator[Mapping[str, Callable[[Path], object]]]:
-    def directory(place: Path) -> None:
-        place.mkdir()
-        (place / "mine").write_text("mine\n")
-
-    yield {
-        "a pipe": lambda place: os.mkfifo(place),
-        "a directory": directory,
-        "a dangling link": lambda place: place.symlink_to("/nowhere/at/all"),
-    }
+def _directory(place: Path) -> None:
+    place.mkdir()
+    (place / "mine").write_text("mine\n")
 
 
-def test_odd_things_where_a_file_lands(
-    repo: Lab, odd_places: Mapping[str, Callable[[Path], object]]
-) -> None:
-    for what, make in odd_places.items():
+ODD_PLACES: dict[str, Callable[[Path], object]] = {
+    "a pipe": os.mkfifo,
+    "a directory": _directory,
+    "a dangling link": lambda place: place.symlink_to("/nowhere/at/all"),
+}
+
+
+def test_odd_things_where_a_file_lands(repo: Lab) -> None:
+    for what, make in ODD_PLACES.items():
         repo.slip("begin", "w")
         repo.slip("write", "new", stdin=b"x\n")
         place = repo.path / "new"

@@ -81,7 +81,10 @@ def content_of(repository: Repository, tree: str, paths: Sequence[bytes]) -> Con
 
 
 def versions(ws: Workspace, session: Session) -> Acceptable:
-    """The versions of a path that the session keeps: every step's, and what it captured."""
+    """The versions of a path that the session keeps: every step's, and what it captured.
+
+    None among them: a step removed the file, so that its absence is the session's doing.
+    """
     trees = [step.tree for step in sessions.steps(ws, session)]
     captured = capturing.captured(ws, session)
 
@@ -89,7 +92,7 @@ def versions(ws: Workspace, session: Session) -> Acceptable:
         found: list[Entry | None] = list(captured.get(path, ()))
         for tree in trees:
             entry = ws.repository.trees.lookup(tree, path)
-            if entry is not None and entry.mode != TREE:
+            if entry is None or entry.mode != TREE:
                 found.append(entry)
         return list(dict.fromkeys(found))
 

@@ -6,7 +6,7 @@ three-way merge, which may conflict, and then there is no step.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from slipstream_git.changes import chain, conflicts, sessions, staging
 from slipstream_git.changes.chain import Facts, Step
@@ -118,13 +118,28 @@ def _behind(ws: Workspace, base: str | None, onto_commit: str | None) -> int | N
 def listing(ws: Workspace, *, closed: bool) -> Listed:
     """Every open session, or every closed chain, with its state."""
     if not closed:
-        return Listed([status(ws, session) for session in sessions.every(ws)])
+        states = (_readable_status(ws, name, tip) for name, tip in _chains(ws, sessions.OPEN))
+        return Listed([state for state in states if state])
     found = []
-    for ref, tip in ws.repository.store.refs(sessions.CLOSED).items():
-        name, _, number = ref.removeprefix(sessions.CLOSED).rpartition("/")
-        session = sessions.at(ws, name, tip)
-        found.append(status(ws, session)._replace(session=f"{name}@{number}"))
+    for chain_name, tip in _chains(ws, sessions.CLOSED):
+        name, _, number = chain_name.rpartition("/")
+        state = _readable_status(ws, name, tip)
+        if state:
+            found.append(state._replace(session=f"{name}@{number}"))
     return Listed(found)
+
+
+def _chains(ws: Workspace, prefix: str) -> Iterable[tuple[str, str]]:
+    refs = ws.repository.store.refs(prefix).items()
+    return ((ref.removeprefix(prefix), tip) for ref, tip in refs)
+
+
+def _readable_status(ws: Workspace, name: str, tip: str) -> Status | None:
+    """The state of a chain; None for a ref that holds no chain of ours, which hides no other."""
+    try:
+        return status(ws, sessions.at(ws, name, tip))
+    except SlipError:
+        return None
 
 
 def log(ws: Workspace, session: Session) -> Logged:

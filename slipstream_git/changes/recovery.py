@@ -185,7 +185,7 @@ def _content(path: str) -> tuple[float, bytes] | None:
     try:
         with open(path, "rb") as stream:
             return os.fstat(stream.fileno()).st_mtime, stream.read(64)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # the latter: `main/x` where `main` is a branch
         return None
 
 

@@ -163,7 +163,7 @@ def overlaps(ws: Workspace, session: Session) -> list[Overlap]:
             continue
         if mine is None:
             mine = changed_paths(ws.repository, session)
-        shared = sorted(mine & changed_paths(ws.repository, other))
+        shared = sorted(ws.repository.trees.differing(other.base_tree, other.tree, mine))
         if shared:
             found.append(Overlap(other.name, [paths.display(path) for path in shared]))
     return found

@@ -247,7 +247,9 @@ def _executed(value: outcomes.Executed) -> Iterable[str]:
 
 def _recovered(value: outcomes.Recovered) -> Iterable[str]:
     for intent in value.intents:
-        yield f"{intent['session']}: {intent['outcome']}"
+        yield f"{intent['branch'] or 'flush'}: {intent['outcome']}"
+        for left in intent["left"]:
+            yield f"  left alone: {left['path']} ({left['why']})"
     if not value.intents:
         yield "nothing to recover"
 

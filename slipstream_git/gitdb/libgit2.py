@@ -10,6 +10,7 @@ the ref again, never by its message.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 
 import pygit2
@@ -18,10 +19,11 @@ from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.objects import LARGEST_OBJECT, too_large
 from slipstream_git.gitdb.packs import RawObject
 from slipstream_git.gitdb.process import Git
-from slipstream_git.gitdb.refs import RefMove, list_refs
+from slipstream_git.gitdb.refs import LOCK_PATIENCE_S, RefMove, list_refs
 
 # About 4,000 refs.
 MANY_REFS_BYTES = 256 << 10
+LOCK_POLL_S = 0.005
 _KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
 
 
@@ -83,6 +85,16 @@ class LibgitStore:
             # libgit2 accepts a target that does not exist.
             if move.new is not None and self.read(move.new) is None:
                 raise SlipError("git-failed", f"{move.name}: object {move.new} is not there")
+        until = time.monotonic() + LOCK_PATIENCE_S
+        refusal = self._tried(moves, reason)
+        while refusal is not None:
+            if refusal.code != "locked" or time.monotonic() > until:
+                raise refusal
+            time.sleep(LOCK_POLL_S)
+            refusal = self._tried(moves, reason)
+
+    def _tried(self, moves: Sequence[RefMove], reason: str) -> SlipError | None:
+        """Make the moves at once, or say why not."""
         try:
             with self._repository.transaction() as transaction:
                 for move in moves:
@@ -94,8 +106,11 @@ class LibgitStore:
                         transaction.remove(move.name)
                     else:
                         transaction.set_target(move.name, pygit2.Oid(hex=move.new), message=reason)
+        except SlipError as fault:
+            return fault
         except (pygit2.GitError, OSError, ValueError) as fault:
-            raise self._refusal(moves, fault) from None
+            return self._refusal(moves, fault)
+        return None
 
     def close(self) -> None:
         self._repository.free()

@@ -14,9 +14,10 @@ from slipstream_git.gitdb import packs
 from slipstream_git.gitdb.packs import Kept, RawObject
 from slipstream_git.text.objectid import object_id
 
-# A tree or commit is read again and again while a batch walks to its files; a blob hardly ever.
-CACHED_KINDS = ("tree", "commit")
-CACHED_OBJECTS = 4096
+# Trees are read again and again while a batch walks to its files, and a blob when its lines are
+# counted. A few megabytes serve any batch of ordinary size.
+MOST_CACHED_BYTES = 24 << 20
+LARGEST_CACHED_BYTES = 1 << 20
 # What is read is held in memory whole, several times while a batch is computed.
 LARGEST_OBJECT = 1 << 30
 
@@ -44,6 +45,7 @@ class Objects:
         self._pending: dict[str, RawObject] = {}
         self._held: dict[str, RawObject] = {}
         self._cache: dict[str, RawObject] = {}
+        self._cached_bytes = 0
 
     def read(self, oid: str) -> RawObject:
         """Raises `git-failed` when the object is not there."""
@@ -58,7 +60,7 @@ class Objects:
         found = self._pending.get(oid) or self._held.get(oid) or self._cache.get(oid)
         if found is None:
             found = self._store.read(oid)
-            if found is not None and found.kind in CACHED_KINDS:
+            if found is not None:
                 self._remember(oid, found)
         return found
 
@@ -71,9 +73,12 @@ class Objects:
     def commit(self, oid: str) -> bytes:
         return self._typed(oid, "commit")
 
-    def write(self, kind: str, data: bytes) -> str:
-        """Add an object to the overlay; nothing is on disk yet."""
-        oid = object_id(kind, data)
+    def write(self, kind: str, data: bytes, oid: str | None = None) -> str:
+        """Add an object to the overlay; nothing is on disk yet.
+
+        oid: its id, where the caller has worked it out already.
+        """
+        oid = oid or object_id(kind, data)
         # Also when the repository has it: a broken loose copy would otherwise be relied upon.
         self._pending[oid] = RawObject(kind, data)
         return oid
@@ -86,6 +91,8 @@ class Objects:
             raise SlipError(
                 "git-failed", f"objects cannot be written to {self._directory}: {fault.strerror}"
             ) from None
+        for oid, item in self._pending.items():
+            self._remember(oid, item)
         self._pending = {}
         return kept
 
@@ -108,6 +115,11 @@ class Objects:
         return found.data
 
     def _remember(self, oid: str, found: RawObject) -> None:
-        if len(self._cache) >= CACHED_OBJECTS:
+        size = len(found.data)
+        if size > LARGEST_CACHED_BYTES:
+            return
+        self._cached_bytes += size
+        if self._cached_bytes > MOST_CACHED_BYTES:
             self._cache.clear()
+            self._cached_bytes = size
         self._cache[oid] = found

@@ -15,6 +15,12 @@ from slipstream_git.gitdb.process import Git
 from slipstream_git.model import ZERO
 
 
+# How long the lock of a ref is waited for, which somebody else holds for milliseconds. git's own
+# patience is a tenth of it, and libgit2 has none.
+LOCK_PATIENCE_S = 1.0
+PATIENTLY = ("-c", f"core.filesRefLockTimeout={LOCK_PATIENCE_S * 1000:.0f}")
+
+
 class RefMove(NamedTuple):
     """One ref from ``old`` to ``new``; None means that it is not there."""
 
@@ -52,9 +58,8 @@ def update_ref_input(moves: Sequence[RefMove]) -> bytes:
 
 def move_with_git(git: Git, moves: Sequence[RefMove], reason: str) -> None:
     """Move refs by ``git update-ref``: what works in every kind of repository."""
-    done = git.run(
-        "update-ref", "-m", reason, "--stdin", "-z", stdin=update_ref_input(moves), accept=(0, 128)
-    )
+    command = (*PATIENTLY, "update-ref", "-m", reason, "--stdin", "-z")
+    done = git.run(*command, stdin=update_ref_input(moves), accept=(0, 128))
     if done.status:
         raise translate_refusal(done.said, moves)
 

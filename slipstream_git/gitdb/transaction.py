@@ -15,11 +15,11 @@ from contextlib import contextmanager, suppress
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.packs import sync_directory
 from slipstream_git.gitdb.process import Git, pipes
-from slipstream_git.gitdb.refs import RefMove, translate_refusal, update_ref_input
+from slipstream_git.gitdb.refs import PATIENTLY, RefMove, translate_refusal, update_ref_input
 
 
 class Prepared:
-    """A prepared transaction; `commit` makes it true."""
+    """A transaction: `prepare` locks and checks, `commit` makes it true. Close it in any case."""
 
     def __init__(self, git: Git, moves: Sequence[RefMove], reason: str) -> None:
         self._moves = moves
@@ -27,6 +27,7 @@ class Prepared:
         self._child = git.start(
             "-c",
             "core.fsync=committed",
+            *PATIENTLY,
             "update-ref",
             "-m",
             reason,
@@ -35,7 +36,11 @@ class Prepared:
             hear_errors=True,
         )
         self._committed = False
-        self._say(b"start\0" + update_ref_input(moves) + b"prepare\0", ("start", "prepare"))
+
+    def prepare(self) -> None:
+        """Lock the refs and check what they hold. Raises `ref-moved`, `locked`, `git-failed`."""
+        given = update_ref_input(self._moves)
+        self._say(b"start\0" + given + b"prepare\0", ("start", "prepare"))
 
     def commit(self) -> None:
         """Move the refs. Raises `git-failed` when git could not."""
@@ -79,13 +84,12 @@ class Prepared:
 @contextmanager
 def prepared(git: Git, moves: Sequence[RefMove], reason: str) -> Iterator[Prepared]:
     """Lock and check ``moves``; aborted on exit unless committed inside. Raises `ref-moved`."""
-    transaction: Prepared | None = None
+    transaction = Prepared(git, moves, reason)
     try:
-        transaction = Prepared(git, moves, reason)
+        transaction.prepare()
         yield transaction
     finally:
-        if transaction is not None:
-            transaction.close()
+        transaction.close()
 
 
 def sync(common_dir: str, moves: Sequence[RefMove]) -> None:

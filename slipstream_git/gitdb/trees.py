@@ -8,7 +8,7 @@ bytes also carry what libgit2's TreeBuilder refuses: names that are not UTF-8.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from slipstream_git.gitdb.objects import Objects
@@ -42,6 +42,10 @@ def encode(entries: Mapping[bytes, Entry]) -> bytes:
 def _git_order(item: tuple[bytes, Entry]) -> bytes:
     name, entry = item
     return name + b"/" if entry.mode == TREE else name
+
+
+def _subtree(entry: Entry | None) -> str:
+    return entry.oid if entry is not None and entry.mode == TREE else EMPTY_TREE
 
 
 class Trees:
@@ -161,6 +165,24 @@ class Trees:
             else:
                 yield entry.oid
 
+    def differing(self, old: str, new: str, paths: Iterable[bytes]) -> set[bytes]:
+        """Those of ``paths`` at which two trees differ; equal subtrees are never read."""
+        if old == new:
+            return set()
+        before, after = self.entries(old), self.entries(new)
+        found: set[bytes] = set()
+        below: dict[bytes, list[bytes]] = {}
+        for path in paths:
+            name, slash, rest = path.partition(b"/")
+            if slash:
+                below.setdefault(name, []).append(rest)
+            elif before.get(name) != after.get(name):
+                found.add(path)
+        for name, rests in below.items():
+            a, b = _subtree(before.get(name)), _subtree(after.get(name))
+            found |= {name + b"/" + rest for rest in self.differing(a, b, rests)}
+        return found
+
     def differences(self, old: str, new: str) -> Sequence[Difference]:
         """The paths at which two trees differ, sorted; equal subtrees are never read."""
         known = self._compared.get((old, new))
@@ -180,9 +202,7 @@ class Trees:
                 yield from self._difference(prefix + name, a, b)
 
     def _difference(self, path: bytes, a: Entry | None, b: Entry | None) -> Iterator[Difference]:
-        old_tree = a.oid if a and a.mode == TREE else EMPTY_TREE
-        new_tree = b.oid if b and b.mode == TREE else EMPTY_TREE
-        yield from self._differences(old_tree, new_tree, path + b"/")
+        yield from self._differences(_subtree(a), _subtree(b), path + b"/")
         old_leaf = None if a is None or a.mode == TREE else a
         new_leaf = None if b is None or b.mode == TREE else b
         if old_leaf or new_leaf:

@@ -2,7 +2,8 @@
 
 A directory that holds HEAD, objects and refs is a repository to git: whoever steps into it runs the
 hooks and programs that its config names (safe.bareRepository exists for that). A control character
-in .gitmodules makes git check a submodule out elsewhere than it says (CVE-2025-48384).
+in .gitmodules makes git check a submodule out elsewhere than it says (CVE-2025-48384). A larger
+.gitattributes than git reads (attr.h: ATTR_MAX_FILE_SIZE) is ignored by git and refused by fsck.
 
 Only what the batch adds or changes is judged: a repository that holds such things for its tests
 stays editable.
@@ -20,11 +21,13 @@ from slipstream_git.text.overlay import Directories, View, steps
 
 _REPOSITORY = frozenset({b"head", b"objects", b"refs"})
 _MODULES = b".gitmodules"
+_ATTRIBUTES = b".gitattributes"
+LARGEST_ATTRIBUTES = 100 << 20
 _CONTROL = re.compile(rb"\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def check(view: View, changes: Mapping[bytes, File | None]) -> None:
-    """Refuse an outcome that plants a repository or a false submodule path, as `bad-path`."""
+    """Refuse what the head of this file names, as `bad-path` or `too-large`."""
     suspects = sorted(_suspects(view, changes))
     directories = Directories(view, changes) if suspects else None
     for directory in suspects:
@@ -38,6 +41,10 @@ def check(view: View, changes: Mapping[bytes, File | None]) -> None:
     modules = changes.get(_MODULES)
     if modules is not None and modules.mode != SYMLINK and _CONTROL.search(modules.data):
         raise SlipError("bad-path", ".gitmodules would hold a control character")
+    for path, file in changes.items():
+        if file and len(file.data) > LARGEST_ATTRIBUTES and path.split(b"/")[-1] == _ATTRIBUTES:
+            shown = paths.display(path)
+            raise SlipError("too-large", f"{shown}: git reads at most {LARGEST_ATTRIBUTES} bytes")
 
 
 def _suspects(view: View, changes: Mapping[bytes, File | None]) -> set[bytes]:

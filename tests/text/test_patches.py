@@ -122,8 +122,6 @@ ROW = st.sampled_from(
         b"\r",
         b"a\r",
         b"a\rb",
-    ]
-    + [
         b"-- ",
         b"++ x",
         b"@@ -1 +1 @@",
@@ -190,8 +188,12 @@ PATHS = st.sampled_from(
         b'q"q',
         b"tab\tx",
         b"back\\s",
+        b"-",
+        b"dev/null",
+        b"a/dev/null",
+        b" lead",
+        b"new\nline",
     ]
-    + [b"-", b"dev/null", b"a/dev/null", b" lead", b"new\nline"]
 )
 
 
@@ -203,9 +205,7 @@ def spelled(path: bytes) -> bytes:
 @st.composite
 def two_trees(draw: st.DrawFn) -> tuple[dict[bytes, tuple[bytes, bytes]], ...]:
     old = draw(st.dictionaries(PATHS, FILE, max_size=4))
-    new = dict(old)
-    for path, file in draw(st.dictionaries(PATHS, FILE, max_size=3)).items():
-        new[path] = file
+    new = old | draw(st.dictionaries(PATHS, FILE, max_size=3))
     for path in draw(st.sets(PATHS, max_size=3)) & new.keys():
         mode, data = new.pop(path)
         if draw(st.booleans()):  # a rename, perhaps with an edit
@@ -564,8 +564,10 @@ def test_modes_git_does_not_have(mode: bytes) -> None:
 @pytest.mark.parametrize(
     "lines",
     [
-        b"new file mode 160000\nindex 0000000..1234567\n--- /dev/null\n+++ b/x\n"
-        b"@@ -0,0 +1 @@\n+Subproject commit 1\n",
+        (
+            b"new file mode 160000\nindex 0000000..1234567\n--- /dev/null\n+++ b/x\n"
+            b"@@ -0,0 +1 @@\n+Subproject commit 1\n"
+        ),
         b"index 1234567..89abcde 160000\n--- a/x\n+++ b/x\n" + CHANGE,
         b"old mode 100644\nnew mode 160000\n",
     ],
@@ -787,6 +789,13 @@ def test_a_great_patch_takes_linear_time() -> None:
 
     seconds(100)
     assert seconds(40_000) < 40 * max(seconds(4_000), 0.02)
+
+
+def test_hunks_that_overlap_are_called_that() -> None:
+    """`git diff -W` can print them; `git apply` refuses them too."""
+    body = b"@@ -1,3 +1,3 @@\n-1\n+one\n 2\n 3\n@@ -3,2 +3,2 @@\n 3\n-4\n+four\n"
+    fault = misfit(plain(body), b"1\n2\n3\n4\n")
+    assert fault.message.endswith("its lines are partly those of the hunk before it")
 
 
 # --- *** Begin Patch --------------------------------------------------------------------------

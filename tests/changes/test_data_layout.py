@@ -1,0 +1,109 @@
+"""A real repository held against docs/data-layout.md, read with plain git and nothing of slip."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from tests.lab import Lab
+
+PAGE = Path(__file__).parent.parent.parent / "docs" / "data-layout.md"
+
+
+def message(repo: Lab, revision: str) -> tuple[str, list[dict[str, object]], dict[str, list[str]]]:
+    """Subject, journal rows and trailers, read as the page says."""
+    paragraphs = repo.git("log", "-1", "--format=%B", revision).strip().split("\n\n")
+    trailers: dict[str, list[str]] = {}
+    for line in paragraphs[-1].split("\n"):
+        key, _, value = line.partition(": ")
+        trailers.setdefault(key, []).append(value)
+    rows = [json.loads(line) for line in "\n".join(paragraphs[1:-1]).split("\n") if line]
+    return paragraphs[0], rows, trailers
+
+
+def documented_trailers() -> set[str]:
+    return set(re.findall(r"`(Slip-\w+)`", PAGE.read_text(encoding="utf-8")))
+
+
+def build(repo: Lab) -> None:
+    """A session with every kind of step."""
+    repo.commit({"a.txt": "one\ntwo\n", "b.txt": "b\n"}, "files")
+    repo.slip("begin", "x", "--title", "T", "--agent", "me", "--allow", "*", "--deny", "no/**")
+    batch = json.dumps(
+        [
+            {"op": "str_replace", "path": "a.txt", "old": "one", "new": "1"},
+            {"op": "write", "path": "long.txt", "content": "x" * 5000},
+        ]
+    )
+    repo.slip("apply", "-s", "x", "--group", "g", "--agent", "me", "-", stdin=batch.encode())
+    repo.slip("undo", "-s", "x")
+    repo.slip("redo", "-s", "x")
+    repo.write("b.txt", b"dirty\n")
+    repo.slip("capture", "-s", "x")
+
+
+def test_the_chain_is_as_documented(repo: Lab) -> None:
+    build(repo)
+    tip = "refs/slip/sessions/x"
+    base = repo.git("rev-parse", "HEAD").strip()
+    chain = repo.git("rev-list", "--reverse", "--first-parent", f"{base}..{tip}").split()
+    assert len(chain) == 5
+    begin = chain[0]
+    assert repo.git("rev-parse", f"{begin}^").strip() == base
+    assert repo.git("rev-parse", f"{begin}^{{tree}}") == repo.git("rev-parse", f"{base}^{{tree}}")
+    kinds = ["begin", "apply", "undo", "redo", "capture"]
+    seen: set[str] = set()
+    for number, (commit, kind) in enumerate(zip(chain, kinds, strict=True)):
+        subject, rows, trailers = message(repo, commit)
+        seen |= trailers.keys()
+        assert len(subject) <= 72
+        assert trailers["Slip-Format"] == ["1"]
+        assert trailers["Slip-Session"] == ["x"]
+        assert trailers["Slip-Step"] == [str(number)]
+        assert trailers["Slip-Op"] == [kind]
+        assert bool(rows) == (kind in ("apply", "capture"))
+        if number:
+            assert trailers["Slip-Begin"] == [begin]
+            assert repo.git("rev-parse", f"{commit}^").strip() == chain[number - 1]
+    assert seen <= documented_trailers()
+
+
+def test_the_journal_is_as_documented(repo: Lab) -> None:
+    build(repo)
+    chain = repo.git("rev-list", "--reverse", "HEAD..refs/slip/sessions/x").split()
+    _, rows, trailers = message(repo, chain[1])
+    assert trailers["Slip-Group"] == ["g"]
+    assert rows[0] == {"op": "str_replace", "path": "a.txt", "old": "one", "new": "1"}
+    blob = repo.git("rev-parse", f"{chain[1]}:long.txt").strip()
+    assert rows[1] == {"op": "write", "path": "long.txt", "content_oid": blob}
+    _, rows, _ = message(repo, chain[4])
+    stored = repo.git("hash-object", "b.txt").strip()
+    assert rows == [{"op": "capture", "path": "b.txt", "oid": stored, "mode": "100644"}]
+
+
+def test_a_landed_session_is_closed_as_documented(repo: Lab) -> None:
+    build(repo)
+    landed = repo.slip_json("commit", "-s", "x", "-m", "land").json["commit"]
+    refs = set(repo.git("for-each-ref", "--format=%(refname)", "refs/slip", "refs/notes").split())
+    assert refs == {"refs/slip/closed/x/1", "refs/notes/slip/landed"}
+    _, rows, trailers = message(repo, "refs/slip/closed/x/1")
+    assert not rows
+    assert trailers["Slip-Landed"] == [landed]
+    assert trailers["Slip-Op"] == ["landed"]
+    assert trailers.keys() <= documented_trailers()
+    note = json.loads(repo.git("notes", "--ref", "slip/landed", "show", landed))
+    assert note["session"] == "x"
+    assert note["checked"] is True
+    assert note["tip"] == repo.git("rev-parse", "refs/slip/closed/x/1^").strip()
+
+
+def test_uninstalling_leaves_an_ordinary_repository(repo: Lab) -> None:
+    build(repo)
+    names = repo.git("for-each-ref", "--format=delete %(refname)", "refs/slip", "refs/notes/slip")
+    for line in names.splitlines():
+        repo.git("update-ref", "-d", line.removeprefix("delete "))
+    before = repo.snapshot()
+    repo.git("gc", "--quiet", "--prune=now")
+    assert repo.snapshot() == before
+    assert not repo.git("for-each-ref", "refs/slip")
