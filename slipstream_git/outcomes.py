@@ -81,7 +81,7 @@ class Landed(NamedTuple):
     gates: list[Any] | None = None
     hooks: list[Any] | None = None
     dry_run: bool | None = None
-    message: str | None = None
+    warnings: list[str] | None = None
 
 
 class Flushed(NamedTuple):
@@ -91,10 +91,27 @@ class Flushed(NamedTuple):
     changes: list[Change]
 
 
-class Recovered(NamedTuple):
-    """What a landing that died half way was brought to: ``landed``, ``undone`` or ``cleared``."""
+class LeftAlone(NamedTuple):
+    """A path that somebody changed since the landing died."""
 
-    intents: list[Any]
+    path: str
+    why: str
+
+
+class RecoveredIntent(NamedTuple):
+    """What a landing or flush that died half way was brought to: ``landed`` or ``undone``."""
+
+    session: str
+    branch: str | None
+    commit: str | None
+    outcome: str
+    left: list[LeftAlone]
+
+
+class Recovered(NamedTuple):
+    """Every landing that had died, and what it was brought to."""
+
+    intents: list[RecoveredIntent]
 
 
 class Executed(NamedTuple):

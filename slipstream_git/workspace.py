@@ -14,17 +14,23 @@ from typing import NamedTuple
 from slipstream_git.gitdb.repository import Repository, open_repository
 
 
+def _nowhere(_notice: str) -> None:
+    """For callers that read only the answer."""
+
+
 class Workspace(NamedTuple):
     """One caller in one repository.
 
     clock: seconds since the epoch. env: the caller's environment variables. token: a name that
-    no other run uses, for temporary files; letters and digits.
+    no other run uses, for temporary files; letters and digits. notify: tells the caller something
+    beside the answer, one line.
     """
 
     repository: Repository
     clock: Callable[[], int]
     env: Mapping[str, str]
     token: Callable[[], str]
+    notify: Callable[[str], None] = _nowhere
 
     @property
     def default_session(self) -> str | None:
@@ -52,7 +58,7 @@ class Workspace(NamedTuple):
         email = self.env.get("GIT_AUTHOR_EMAIL") or config.get("author.email")
         name = name or config.get("user.name") or "slip"
         email = email or config.get("user.email") or "slip@localhost"
-        return f"{_plain(name)} <{_plain(email)}> {self.clock()} +0000".encode()
+        return f"{_plain(name)} <{_plain(email)}> {self.clock()} +0000".encode("utf-8", "surrogateescape")
 
 
 def _plain(text: str) -> str:
@@ -66,10 +72,11 @@ def open_workspace(
     *,
     in_process: bool,
     clock: Callable[[], int] | None = None,
+    notify: Callable[[str], None] = _nowhere,
 ) -> Workspace:
     """Open the repository that ``directory`` is in. Errors: see `open_repository`."""
     repository = open_repository(directory, env, in_process=in_process)
-    return Workspace(repository, clock or (lambda: int(time.time())), env, _random_token)
+    return Workspace(repository, clock or (lambda: int(time.time())), env, _random_token, notify)
 
 
 def _random_token() -> str:

@@ -15,7 +15,7 @@ import json
 import os
 from base64 import b64encode
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -29,6 +29,8 @@ NOW = 1767323045
 STORES = ("git", "libgit2")
 
 Json = dict[str, Any]
+# What an operation's parameters and an op's fields take.
+Free: TypeAlias = Any
 
 
 class Desk:
@@ -49,7 +51,7 @@ class Desk:
         *,
         env: dict[str, str] | None = None,
         cwd: Path | None = None,
-        **values: Any,
+        **values: Free,
     ) -> Json:
         """An operation's answer as JSON. Raises SlipError."""
         workspace = open_workspace(
@@ -67,7 +69,7 @@ class Desk:
         assert json.loads(json.dumps(answer)) == answer
         return answer
 
-    def refused(self, code: str, operation: str, /, **values: Any) -> SlipError:
+    def refused(self, code: str, operation: str, /, **values: Free) -> SlipError:
         """The refusal of an operation, which must have this code."""
         with pytest.raises(SlipError) as caught:
             self.call(operation, **values)
@@ -76,19 +78,19 @@ class Desk:
         json.dumps(fault.as_json())
         return fault
 
-    def begin(self, name: str | None = None, **values: Any) -> Json:
+    def begin(self, name: str | None = None, **values: Free) -> Json:
         return self.call("begin", name=name, **values)
 
-    def apply(self, *ops: Json, **values: Any) -> Json:
+    def apply(self, *ops: Json, **values: Free) -> Json:
         return self.call("apply", ops=batch(*ops), **values)
 
-    def apply_refused(self, code: str, /, *ops: Json, **values: Any) -> SlipError:
+    def apply_refused(self, code: str, /, *ops: Json, **values: Free) -> SlipError:
         return self.refused(code, "apply", ops=batch(*ops), **values)
 
-    def commit(self, message: str, **values: Any) -> Json:
+    def commit(self, message: str, **values: Free) -> Json:
         return self.call("commit", message=(message,), **values)
 
-    def commit_refused(self, code: str, message: str = "land", **values: Any) -> SlipError:
+    def commit_refused(self, code: str, message: str = "land", **values: Free) -> SlipError:
         return self.refused(code, "commit", message=(message,), **values)
 
 
@@ -97,7 +99,7 @@ def batch(*ops: Json) -> bytes:
     return json.dumps(list(ops)).encode()
 
 
-def write(path: str, content: bytes | str, **fields: Any) -> Json:
+def write(path: str, content: bytes | str, **fields: Free) -> Json:
     """A `write` op."""
     op: Json = {"op": "write", "path": path, **fields}
     if isinstance(content, bytes):
@@ -105,14 +107,14 @@ def write(path: str, content: bytes | str, **fields: Any) -> Json:
     return {**op, "content": content}
 
 
-def replace(path: str, old: str, new: str, **fields: Any) -> Json:
+def replace(path: str, old: str, new: str, **fields: Free) -> Json:
     """A `str_replace` op."""
     return {"op": "str_replace", "path": path, "old": old, "new": new, **fields}
 
 
-def delete(path: str, **fields: Any) -> Json:
+def delete(path: str, **fields: Free) -> Json:
     return {"op": "delete", "path": path, **fields}
 
 
-def move(path: str, to: str, **fields: Any) -> Json:
+def move(path: str, to: str, **fields: Free) -> Json:
     return {"op": "move", "path": path, "to": to, **fields}

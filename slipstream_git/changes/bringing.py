@@ -56,7 +56,7 @@ def writers(
             acceptable=versions(ws, session),
             token=token,
             index=index,
-            manner=manner_of(git.at(worktree.root)),
+            manner=manner_of(git.at(worktree.root, worktree.git_dir)),
             sync=sync,
         )
         for worktree in worktrees

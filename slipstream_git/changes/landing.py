@@ -1,15 +1,13 @@
 """Landing: a session becomes one commit on its branch, as `git` would have made it.
 
-The order of effects is the body of `_publish`: everything that can fail is computed before the
-first visible effect; the branch is locked while the worktrees' files are brought along, and moves
-when they are. Killed at any point, recovery finds the intent and finishes or takes back
-(docs/adr/0005-order-of-landing.md).
+Here the landing is computed: the merge, the commit, the refs that move. Nothing is visible until
+publishing.py makes it so, in its order.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import NamedTuple
 
 from slipstream_git.changes import (
@@ -18,17 +16,19 @@ from slipstream_git.changes import (
     conflicts,
     messages,
     provenance,
+    publishing,
     recovery,
     refusals,
     sessions,
     staging,
 )
 from slipstream_git.changes.messages import Identity, Message
+from slipstream_git.changes.publishing import Plan
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import attributes, commits, locks, merge, transaction
+from slipstream_git.gitdb import attributes, commits, locks, merge
 from slipstream_git.gitdb.refs import RefMove
-from slipstream_git.gitdb.worktrees import Worktree, Writer, list_worktrees
+from slipstream_git.gitdb.worktrees import Worktree
 from slipstream_git.model import EMPTY_TREE
 from slipstream_git.outcomes import Landed
 from slipstream_git.workspace import Workspace
@@ -51,20 +51,6 @@ class Options(NamedTuple):
     dry_run: bool = False
 
 
-class Plan(NamedTuple):
-    """A landing computed, nothing done yet. ``head`` is None for a branch to be created."""
-
-    session: Session
-    branch: str
-    head: str | None
-    head_tree: str
-    tree: str
-    engine: str | None
-    commit: str
-    moves: tuple[RefMove, ...]
-    message: bytes
-
-
 def check(ws: Workspace, options: Options) -> None:
     """Refuse what cannot land whatever the session holds; nothing is computed yet."""
     repository = ws.repository
@@ -82,28 +68,35 @@ def commit(ws: Workspace, session: Session, options: Options) -> Landed:
     """Land a session. Raises `conflict`, `dirty`, `ref-moved`, …; then nothing has moved."""
     check(ws, options)
     with locks.held(ws.repository.layout.slip_dir):
-        recovery.finish_all(ws)
+        if not options.dry_run:
+            recovery.finish_all(ws)
         for _ in range(TRIES):
-            plan = _plan(ws, session, options)
-            if plan is None:
-                ws.repository.objects.discard()
-                return _nothing(session)
-            if options.dry_run:
-                ws.repository.objects.discard()
-                return _told(ws, plan, options, worktrees=())
             try:
-                with bringing.hinting_at(session):
-                    worktrees = _publish(ws, plan, options)
+                return _landed(ws, session, options)
             except SlipError as fault:
-                ws.repository.objects.discard()
                 if fault.code != "ref-moved":
                     raise
-                session = sessions.load(ws, session.name)
-                continue
-            return _told(ws, plan, options, worktrees)
+            finally:
+                ws.repository.objects.discard()
+            session = sessions.load(ws, session.name)
     raise SlipError(
         "ref-moved", f"{options.onto or session.onto} kept moving; {TRIES} tries were lost"
     )
+
+
+def _landed(ws: Workspace, session: Session, options: Options) -> Landed:
+    """One try: plan, look, publish."""
+    plan = _plan(ws, session, options)
+    if plan is None:
+        return _nothing(session)
+    sync = not options.no_sync
+    with bringing.hinting_at(session):
+        found = publishing.ready(ws, plan, checkout=not options.no_checkout, sync=sync)
+        told = _told(ws, plan, options, found.worktrees)
+        if options.dry_run:
+            return told
+        warnings = publishing.publish(ws, plan, found, sync=sync)
+    return told._replace(warnings=warnings or None)
 
 
 def landed_already(ws: Workspace, name: str | None) -> Landed | None:
@@ -141,7 +134,7 @@ def _plan(ws: Workspace, session: Session, options: Options) -> Plan | None:
             onto=branch,
             onto_commit=head,
             base=session.base,
-            hint=f"slip diff -s {session.name}",
+            hint=_again_hint(branch),
         )
     if merged.tree == head_tree and start is not None:
         return None
@@ -153,19 +146,30 @@ def _plan(ws: Workspace, session: Session, options: Options) -> Plan | None:
     oid = _commit_object(ws, session, start, merged.tree, identity, text, options)
     moves = _moves(ws, session, branch, head, oid, options)
     engine = merged.engine if head != session.base else None
-    return Plan(session, branch, head, head_tree, merged.tree, engine, oid, moves, text)
+    subject = text.split(b"\n", 1)[0].decode("utf-8", "replace")
+    return Plan(session, branch, head, head_tree, merged.tree, engine, oid, moves, subject)
 
 
 def _branch(ws: Workspace, session: Session, options: Options) -> str:
-    if options.onto is not None:
-        return sessions.branch_ref(ws, options.onto)
-    if session.onto is None:
+    """The ref to move: the branch, or what it points to where it is a symbolic ref."""
+    if options.onto:
+        branch = sessions.branch_ref(ws, options.onto)
+    elif session.onto is not None:
+        branch = session.onto
+    else:
         raise SlipError(
             "usage",
             f"{session.name} was begun on a detached HEAD; name the branch to land on",
             hint=f"slip commit -s {session.name} --onto BRANCH -m MESSAGE",
         )
-    return session.onto
+    done = ws.repository.git.run("symbolic-ref", "-q", branch, accept=(0, 1, 128))
+    return os.fsdecode(done.out).strip() if done.status == 0 else branch
+
+
+def _again_hint(branch: str) -> str:
+    """How to stand on the branch as it is now."""
+    name = branch.removeprefix(sessions.BRANCHES)
+    return f"slip begin --base {name} --onto {name}"
 
 
 def _check_content(ws: Workspace, old: str, new: str) -> None:
@@ -196,7 +200,7 @@ def _moves(
     moves = [RefMove(branch, head, oid)]
     if not options.keep:
         moves += _closing(ws, session, oid)
-    moves.append(provenance.noting(ws, session, oid, checked=options.check is not False))
+    moves.append(provenance.noting(ws, session, oid, unchecked=options.check is False))
     return tuple(moves)
 
 
@@ -212,86 +216,6 @@ def _closing(ws: Workspace, session: Session, oid: str) -> list[RefMove]:
     last = chain.write_step(ws, session.tree, (session.tip,), facts)
     opened, closed = sessions.closing(ws, session)
     return [opened, closed._replace(new=last)]
-
-
-# The order of effects ----------------------------------------------------------------------------
-
-
-def _publish(ws: Workspace, plan: Plan, options: Options) -> Sequence[Worktree]:
-    """Make a plan true: objects, intent, locked refs, files, refs. The branch's worktrees."""
-    repository = ws.repository
-    sync = not options.no_sync
-    worktrees = _checked_out(ws, plan.branch)
-    brought = () if options.no_checkout else worktrees
-    placements = bringing.placements_between(repository, plan.head_tree, plan.tree)
-    token = ws.token()
-    writers = bringing.writers(
-        ws, plan.session, placements, brought, tree=plan.tree, token=token, index=True, sync=sync
-    )
-    _adopt(ws, plan)
-    kept = repository.objects.publish(sync=sync)
-    try:
-        intent = recovery.intended(
-            ws,
-            token=token,
-            session=plan.session,
-            moves=plan.moves,
-            placements=placements,
-            places=brought,
-            index=True,
-        )
-        try:
-            _move(ws, plan, writers)
-        except BaseException as fault:
-            if not recovery.landed_after_all(ws, plan.moves, fault):
-                bringing.roll_back(writers)
-                recovery.drop(intent)
-                raise
-        # It has landed. What cannot be tidied up now stays in the intent, for the next slip to do.
-        with suppress(SlipError, OSError):
-            bringing.settle(writers)
-            recovery.finish_refs(repository, plan.moves)
-            recovery.drop(intent)
-        if sync:
-            transaction.sync(repository.layout.common_dir, plan.moves)
-    finally:
-        kept.release()
-    return worktrees
-
-
-def _move(ws: Workspace, plan: Plan, writers: Sequence[Writer]) -> None:
-    """The visible effects: refs locked, files and index moved, refs moved."""
-    bringing.hold(writers)
-    refs = transaction.prepared(ws.repository.git, plan.moves, _reflog_line(plan))
-    with refs as prepared:
-        bringing.place(writers)
-        prepared.commit()
-
-
-def _reflog_line(plan: Plan) -> str:
-    subject = plan.message.split(b"\n", 1)[0].decode("utf-8", "replace")
-    return f"slip: {subject}"
-
-
-def _checked_out(ws: Workspace, branch: str) -> list[Worktree]:
-    return [
-        worktree
-        for worktree in list_worktrees(ws.repository.git)
-        if worktree.branch == branch and not worktree.bare and not worktree.prunable
-    ]
-
-
-def _adopt(ws: Workspace, plan: Plan) -> None:
-    """Take every new object that the commit reaches into the pack about to be written.
-
-    The session's own packs were not synced, and another process may have broken them: what is
-    acknowledged as landed is read back, hashed again and written with the commit.
-    """
-    objects = ws.repository.objects
-    for oid in ws.repository.trees.additions(plan.head_tree, plan.tree):
-        found = objects.read(oid)
-        if objects.write(found.kind, found.data) != oid:
-            raise SlipError("git-failed", f"object {oid} is broken", hint="git fsck")
 
 
 # What is told ------------------------------------------------------------------------------------

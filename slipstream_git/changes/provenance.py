@@ -12,15 +12,18 @@ from slipstream_git.workspace import Workspace
 REF = "refs/notes/slip/landed"
 
 
-def noting(ws: Workspace, session: Session, commit: str, *, checked: bool) -> RefMove:
-    """Note in the overlay which session, base and chain ``commit`` came from; the ref's move."""
+def noting(ws: Workspace, session: Session, commit: str, *, unchecked: bool) -> RefMove:
+    """Note in the overlay which session, base and chain ``commit`` came from; the ref's move.
+
+    unchecked: it landed with --no-check.
+    """
     facts = {
         "session": session.name,
         "base": session.base,
         "tip": session.tip,
         "agent": session.agent or None,
         "title": session.title or None,
-        "checked": checked,
+        "no_check": unchecked or None,
     }
     kept = {key: value for key, value in facts.items() if value is not None}
     line = json.dumps(kept, ensure_ascii=False, separators=(",", ":")).encode()

@@ -8,25 +8,22 @@ landing lock, so an intent that is there belongs to nobody alive.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
 from slipstream_git.changes import bringing, sessions
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import commits, locks, worktrees
+from slipstream_git.gitdb import commits, locks, reflocks, sweeping, worktrees
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.gitdb.worktrees import Intent, Place, Placement, Trouble, Worktree
 from slipstream_git.model import EMPTY_TREE
-from slipstream_git.outcomes import Recovered
+from slipstream_git.outcomes import LeftAlone, Recovered, RecoveredIntent
 from slipstream_git.text import paths
 from slipstream_git.workspace import Workspace
 
-PATIENCE_S = 1.0
-# Refusals by a git that lived to say so.
+# Refusals by a git that lived to say so: it gave its own locks back.
 ANOTHERS = ("locked", "ref-moved", "dirty")
 
 
@@ -37,37 +34,60 @@ def recover(ws: Workspace) -> Recovered:
 
 
 def recover_if_idle(ws: Workspace) -> None:
-    """The same before another command, unless a living landing holds the lock."""
-    with suppress(SlipError), locks.held(ws.repository.layout.slip_dir, patience_s=0.0):
-        finish_all(ws)
+    """The same before another command, unless a living landing holds the lock.
+
+    What cannot be recovered now is told and left for the next time; it is no reason to refuse the
+    command that was asked for.
+    """
+    try:
+        with locks.held(ws.repository.layout.slip_dir, patience_s=0.0):
+            finish_all(ws)
+    except SlipError as fault:
+        if fault.code != "locked":
+            ws.notify(f"a landing that died cannot be brought to its end: {fault.message}")
 
 
-def finish_all(ws: Workspace) -> list[dict[str, Any]]:
+def finish_all(ws: Workspace) -> list[RecoveredIntent]:
     """Bring every intent to its end. The caller holds the landing lock."""
-    common_dir = ws.repository.layout.common_dir
-    return [_finish(ws, intent) for intent in worktrees.pending_intents(common_dir)]
+    layout = ws.repository.layout
+    sweeping.sweep(layout)
+    return [_finish(ws, intent) for intent in worktrees.pending_intents(layout.common_dir)]
 
 
-def _finish(ws: Workspace, intent: Intent) -> dict[str, Any]:
+def _finish(ws: Workspace, intent: Intent) -> RecoveredIntent:
     repository = ws.repository
+    path = worktrees.intent_path(repository.layout.common_dir, intent.id)
     moves = _moves(intent)
-    clear_ref_locks(repository, moves, since_s=intent.at_s)
+    if moves:
+        _clear_ref_locks(repository, path, moves, [place.git_dir for place in intent.worktrees])
     landed = bool(moves) and has_landed(repository, moves[0])
     if landed:
         finish_refs(repository, moves)
     troubles: list[Trouble] = []
     for place in intent.worktrees:
         troubles += _bring(ws, intent, place, forward=landed)
-    worktrees.drop_intent(worktrees.intent_path(repository.layout.common_dir, intent.id))
-    return {
-        "branch": intent.branch,
-        "commit": intent.new_commit,
-        "outcome": "landed" if landed else "undone",
-        "left": [{"path": paths.display(t.path), "why": t.why} for t in troubles],
-    }
+    worktrees.drop_intent(path)
+    return RecoveredIntent(
+        session=_session_name(intent),
+        branch=intent.branch,
+        commit=intent.new_commit,
+        outcome="landed" if landed else "undone",
+        left=[LeftAlone(paths.display(t.path), t.why) for t in troubles],
+    )
 
 
-def landed_after_all(ws: Workspace, moves: Sequence[RefMove], fault: BaseException) -> bool:
+def _session_name(intent: Intent) -> str:
+    names = [m.ref.removeprefix(sessions.OPEN) for m in intent.sessions if _is_session(m.ref)]
+    return names[0] if names else ""
+
+
+def _is_session(ref: str) -> bool:
+    return ref.startswith(sessions.OPEN)
+
+
+def landed_after_all(
+    ws: Workspace, intent: str, moves: Sequence[RefMove], fault: BaseException
+) -> bool:
     """After a failure among the visible effects, in the landing's own process: did it land?
 
     git moves the refs of a transaction one by one, so its death (or a full disk) can leave the
@@ -76,12 +96,22 @@ def landed_after_all(ws: Workspace, moves: Sequence[RefMove], fault: BaseExcepti
     """
     repository = ws.repository
     if not (isinstance(fault, SlipError) and fault.code in ANOTHERS):
-        clear_ref_locks(repository, moves, since_s=ws.clock() - PATIENCE_S)
+        _clear_ref_locks(repository, intent, moves, [repository.layout.git_dir])
     if not has_landed(repository, moves[0]):
         return False
     with suppress(SlipError):
         finish_refs(repository, moves)
     return True
+
+
+def _clear_ref_locks(
+    repository: Repository, intent: str, moves: Sequence[RefMove], git_dirs: Sequence[str]
+) -> None:
+    layout = repository.layout
+    born = os.stat(intent).st_mtime
+    reflocks.clear_dead(
+        layout.common_dir, [layout.git_dir, *git_dirs], moves, intended_at_s=born
+    )
 
 
 def _moves(intent: Intent) -> list[RefMove]:
@@ -126,14 +156,14 @@ def _bring(ws: Workspace, intent: Intent, place: Place, *, forward: bool) -> Seq
         acceptable=_versions(ws, intent),
         token=intent.id,
         index=intent.with_index,
-        manner=worktrees.manner_of(repository.git.at(place.root)),
+        manner=worktrees.manner_of(repository.git.at(place.root, place.git_dir)),
     )
 
 
 def _versions(ws: Workspace, intent: Intent) -> bringing.Acceptable:
     """The versions of a path that the intent's session keeps; none when its chain is gone."""
     for move in intent.sessions:
-        if move.ref.startswith(sessions.OPEN) and move.old is not None:
+        if _is_session(move.ref) and move.old is not None:
             name = move.ref.removeprefix(sessions.OPEN)
             with suppress(SlipError):
                 return bringing.versions(ws, sessions.at(ws, name, move.old))
@@ -151,47 +181,6 @@ def _index_tree(repository: Repository, intent: Intent) -> str:
 def drop(intent: str) -> None:
     """Forget an intent whose landing has come to its end."""
     worktrees.drop_intent(intent)
-
-
-# Locks that a killed `update-ref` left -----------------------------------------------------------
-
-
-def clear_ref_locks(repository: Repository, moves: Sequence[RefMove], *, since_s: float) -> None:
-    """Remove the ref locks that an `update-ref` for ``moves`` left when it was killed.
-
-    since_s: when that landing began; older locks are somebody else's.
-    """
-    common_dir = repository.layout.common_dir
-    for move in moves:
-        _clear_lock(os.path.join(common_dir, f"{move.name}.lock"), move.new, since_s)
-    for name in ("packed-refs.lock", "packed-refs.new", "HEAD.lock"):
-        _clear_lock(os.path.join(common_dir, name), None, since_s)
-
-
-def _clear_lock(path: str, new: str | None, since_s: float) -> None:
-    seen = _content(path)
-    if seen is None:
-        return
-    ours = new is not None and seen[1].strip() == new.encode()
-    # A lock that says nothing (or packed-refs', which says everything) may be a living git's: it is
-    # taken for the dead landing's when it is as young as that and does not move for a second.
-    if not ours and (seen[0] < since_s - 1 or not _still(path, seen)):
-        return
-    with suppress(FileNotFoundError):
-        os.unlink(path)
-
-
-def _content(path: str) -> tuple[float, bytes] | None:
-    try:
-        with open(path, "rb") as stream:
-            return os.fstat(stream.fileno()).st_mtime, stream.read(64)
-    except (FileNotFoundError, NotADirectoryError):  # the latter: `main/x` where `main` is a branch
-        return None
-
-
-def _still(path: str, seen: tuple[float, bytes]) -> bool:
-    time.sleep(PATIENCE_S)
-    return _content(path) == seen
 
 
 # Intents -----------------------------------------------------------------------------------------

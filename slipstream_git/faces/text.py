@@ -213,11 +213,11 @@ def _closed(value: outcomes.Closed) -> Iterable[str]:
 
 
 def _landed(value: outcomes.Landed) -> Iterable[str]:
-    if not value.committed:
-        yield f"{value.session}: nothing committed: {value.reason}"
-        return
     if value.already:
         yield f"{value.session} has landed already as {_short(value.commit)}"
+        return
+    if value.commit is None:
+        yield f"{value.session}: nothing committed: {value.reason}"
         return
     done = "would land" if value.dry_run else "landed"
     how = f", merged by {value.engine}" if value.merged else ""
@@ -225,6 +225,7 @@ def _landed(value: outcomes.Landed) -> Iterable[str]:
     yield from _changes(value.changes or [])
     for worktree in value.behind_worktrees or []:
         yield f"left behind: {worktree}"
+    yield from (f"warning: {warning}" for warning in value.warnings or [])
 
 
 def _flushed(value: outcomes.Flushed) -> Iterable[str]:
@@ -235,8 +236,10 @@ def _flushed(value: outcomes.Flushed) -> Iterable[str]:
 def _executed(value: outcomes.Executed) -> Iterable[str]:
     for file in value.reads:
         yield from _numbered(file.path, file._asdict())
+    landed = value.commit is not None and value.commit.commit is not None
     if value.apply is not None:
-        yield from _applied(value.apply)
+        # What landed is listed below; here only what the batch has to tell besides.
+        yield from _applied(value.apply._replace(changes=[]) if landed else value.apply)
     if value.flush is not None:
         yield from _flushed(value.flush)
     if value.commit is not None:
@@ -247,9 +250,9 @@ def _executed(value: outcomes.Executed) -> Iterable[str]:
 
 def _recovered(value: outcomes.Recovered) -> Iterable[str]:
     for intent in value.intents:
-        yield f"{intent['branch'] or 'flush'}: {intent['outcome']}"
-        for left in intent["left"]:
-            yield f"  left alone: {left['path']} ({left['why']})"
+        yield f"{intent.session} on {_branch(intent.branch)}: {intent.outcome}"
+        for path, why in intent.left:
+            yield f"  left alone: {path} ({why})"
     if not value.intents:
         yield "nothing to recover"
 

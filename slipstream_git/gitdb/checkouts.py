@@ -76,7 +76,7 @@ def _git_dir_of(root: str) -> str | None:
 
 
 def _main_elsewhere(git: Git, git_dir: str) -> tuple[str, str | None]:
-    done = git.at(git_dir).run("config", "-z", "core.worktree", accept=(0, 1))
+    done = git.inside(git_dir).run("config", "-z", "core.worktree", accept=(0, 1))
     root = os.fsdecode(done.out.rstrip(b"\0"))
     if not root:
         done = git.run("rev-parse", "--show-toplevel", accept=(0, 128))
@@ -102,3 +102,23 @@ def manner_of(git: Git) -> Manner:
         flag(b"ignorecase", default=False),
         flag(b"sparsecheckout", default=False),
     )
+
+
+def under_way_on(worktree: Worktree, branch: str) -> str | None:
+    """What a worktree is doing with a branch that it has left for the while, if anything.
+
+    A rebase detaches HEAD and moves the branch at its end; a bisection goes back to it.
+    """
+    for name, what in (
+        ("rebase-merge/head-name", "a rebase"),
+        ("rebase-apply/head-name", "a rebase"),
+        ("BISECT_START", "a bisection"),
+    ):
+        try:
+            with open(os.path.join(worktree.git_dir, name), "rb") as stream:
+                held = os.fsdecode(stream.read()).strip()
+        except OSError:
+            continue
+        if branch in (held, f"refs/heads/{held}"):
+            return what
+    return None

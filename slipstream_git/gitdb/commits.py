@@ -60,7 +60,7 @@ def trailers(message: bytes) -> list[tuple[str, str]]:
     """The ``Key: value`` lines of the last paragraph, in order."""
     last = message.rstrip(b"\n").rpartition(b"\n\n")[2]
     pairs = []
-    for line in last.decode("utf-8", "replace").split("\n"):
+    for line in last.decode("utf-8", "surrogateescape").split("\n"):
         key, colon, value = line.partition(": ")
         if colon and key.replace("-", "").isalnum():
             pairs.append((key, value))

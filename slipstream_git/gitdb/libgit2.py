@@ -19,7 +19,13 @@ from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.objects import LARGEST_OBJECT, too_large
 from slipstream_git.gitdb.packs import RawObject
 from slipstream_git.gitdb.process import Git
-from slipstream_git.gitdb.refs import LOCK_PATIENCE_S, RefMove, list_refs
+from slipstream_git.gitdb.refs import (
+    LOCK_PATIENCE_S,
+    RefMove,
+    list_refs,
+    move_with_git,
+)
+from slipstream_git.model import ZERO
 
 # About 4,000 refs.
 MANY_REFS_BYTES = 256 << 10
@@ -85,6 +91,10 @@ class LibgitStore:
             # libgit2 accepts a target that does not exist.
             if move.new is not None and self.read(move.new) is None:
                 raise SlipError("git-failed", f"{move.name}: object {move.new} is not there")
+        if any(move.new is None for move in moves):
+            # libgit2 reports a packed ref as gone also where packed-refs is locked and keeps it.
+            move_with_git(self._git, moves, reason)
+            return
         until = time.monotonic() + LOCK_PATIENCE_S
         refusal = self._tried(moves, reason)
         while refusal is not None:
@@ -102,10 +112,8 @@ class LibgitStore:
                 for move in moves:
                     self._expect(move)
                 for move in moves:
-                    if move.new is None:
-                        transaction.remove(move.name)
-                    else:
-                        transaction.set_target(move.name, pygit2.Oid(hex=move.new), message=reason)
+                    target = pygit2.Oid(hex=move.new or ZERO)
+                    transaction.set_target(move.name, target, message=reason)
         except SlipError as fault:
             return fault
         except (pygit2.GitError, OSError, ValueError) as fault:

@@ -64,6 +64,8 @@ def scrubbed(env: Mapping[str, str], *, keep_location: bool = False) -> dict[str
     }
     # Messages are parsed in few places, but they are shown in many: one language for all.
     kept |= {"LC_ALL": "C", "LANGUAGE": "", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
+    # libgit2 does not follow replace refs either: both stores read history as it is stored.
+    kept["GIT_NO_REPLACE_OBJECTS"] = "1"
     return kept
 
 
@@ -83,9 +85,13 @@ class Git:
         self._env = scrubbed(env, keep_location=discovering)
         self._settings = () if discovering else NO_CODE_FROM_CONFIG
 
-    def at(self, directory: str) -> Git:
-        """The same git, run somewhere else."""
-        return self._like(directory, {})
+    def at(self, root: str, git_dir: str) -> Git:
+        """The same git for another worktree of the repository, whatever GIT_DIR named this one."""
+        return self._like(root, {"GIT_DIR": git_dir, "GIT_WORK_TREE": root})
+
+    def inside(self, git_dir: str) -> Git:
+        """The same git for a git directory alone."""
+        return self._like(git_dir, {"GIT_DIR": git_dir})
 
     def located(self, git_dir: str, root: str | None) -> Git:
         """The same git with its repository named, for one found through GIT_DIR."""

@@ -14,7 +14,6 @@ from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.process import Git
 from slipstream_git.model import ZERO
 
-
 # How long the lock of a ref is waited for, which somebody else holds for milliseconds. git's own
 # patience is a tenth of it, and libgit2 has none.
 LOCK_PATIENCE_S = 1.0

@@ -117,7 +117,7 @@ class Writer:
     ) -> None:
         self.worktree = worktree
         self.left: list[Trouble] = []
-        self._git = git.at(worktree.root)
+        self._git = git.at(worktree.root, worktree.git_dir)
         self._placements = sorted(placements, key=lambda p: p.path)
         self._acceptable = acceptable
         self._with_index = index

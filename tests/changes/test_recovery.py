@@ -38,8 +38,13 @@ def ready(repo: Lab) -> Lab:
 def state(repo: Lab) -> dict[str, object]:
     """What must be old or new as one: refs, the index, the files; and what git makes of them."""
     seen = repo.snapshot()
+    refs = {ref: to for ref, to in repo.refs().items() if not ref.startswith("refs/notes/")}
+    for ref in refs:
+        if ref.startswith("refs/slip/closed/"):
+            # Its last commit holds the time.
+            refs[ref] = repo.git("log", "-1", "--format=%T %P %(trailers:key=Slip-Landed)", ref)
     return {
-        "refs": {r: to for r, to in repo.refs().items() if r != "refs/notes/slip/landed"},
+        "refs": refs,
         "notes": len(repo.git("notes", "--ref=slip/landed", "list").splitlines()),
         "entries": seen.entries,
         "files": seen.files,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.desk import Desk, delete, replace, write
@@ -65,8 +67,10 @@ def test_plain_git_reads_the_chain(desk: Desk) -> None:
     assert "Slip-Op: apply" in trailers
     assert "Slip-Group: first part" in trailers
     assert "Slip-Agent: ada" in trailers
-    assert "Slip-Onto: refs/heads/main" in repo.git("log", "-1", "--format=%(trailers)", f"{TIP}~2")
-    assert '{"op":"write","path":"a","content":"1\\n"}' in repo.git("log", "-1", "--format=%B", f"{TIP}^")
+    begin = repo.git("log", "-1", "--format=%(trailers)", f"{TIP}~2")
+    assert "Slip-Onto: refs/heads/main" in begin
+    message = repo.git("log", "-1", "--format=%B", f"{TIP}^")
+    assert '{"op":"write","path":"a","content":"1\\n"}' in message
 
 
 def test_facts_cannot_forge_trailers(desk: Desk) -> None:
@@ -76,7 +80,8 @@ def test_facts_cannot_forge_trailers(desk: Desk) -> None:
     assert (told["onto"], told["steps"]) == ("refs/heads/main", 1)
     assert told["title"] == "x Slip-Onto: refs/heads/evil"
     assert desk.call("log")["steps"][0]["step"] == 1
-    assert desk.call("show", step="1")["ops"][0]["content"] == "1\nSlip-Undoes: 1\n\nSlip-Format: 2\n"
+    shown = desk.call("show", step="1")["ops"][0]["content"]
+    assert shown == "1\nSlip-Undoes: 1\n\nSlip-Format: 2\n"
 
 
 @pytest.mark.parametrize("store", ["git"], indirect=True)
@@ -178,8 +183,8 @@ def test_an_undo_that_conflicts_makes_no_step(desk: Desk) -> None:
     tip, before = desk.lab.oid(TIP), desk.lab.snapshot()
     fault = desk.refused("conflict", "undo", step="1")
     assert fault.exit_status == 3
-    files = fault.data["files"]
-    assert [(row["path"], row["kind"]) for row in files] == [("a", "modify-delete")]  # type: ignore[attr-defined]
+    files: Any = fault.data["files"]
+    assert [(row["path"], row["kind"]) for row in files] == [("a", "modify-delete")]
     assert (desk.lab.oid(TIP), desk.lab.snapshot()) == (tip, before)
 
 
@@ -236,6 +241,21 @@ def test_abort_keeps_the_chain_and_reopen_gives_it_again(desk: Desk) -> None:
     assert repo.refs("refs/slip/") == {TIP: made["commit"]}
     desk.call("undo")
     assert tree(desk) == {}
+
+
+def test_an_abort_that_cannot_be_is_no_success(desk: Desk) -> None:
+    """libgit2 drops the removal of a packed ref silently while packed-refs is locked."""
+    repo = desk.lab
+    desk.begin("work")
+    repo.git("pack-refs", "--all")
+    lock = repo.path / ".git/packed-refs.lock"
+    lock.write_bytes(b"")
+    refs = repo.refs()
+    desk.refused("locked", "abort")
+    assert repo.refs() == refs
+    lock.unlink()
+    desk.call("abort")
+    assert list(repo.refs("refs/slip/")) == ["refs/slip/closed/work/1"]
 
 
 def test_closed_chains_are_numbered(desk: Desk) -> None:

@@ -1,16 +1,17 @@
-"""Staging over real repositories: what a batch leaves in trees and refs, and what it leaves alone."""
+"""Staging over real repositories: what a batch leaves in trees and refs, and what it leaves be."""
 
 from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.desk import STORES, Desk, batch, delete, move, replace, write
-from tests.lab import Ground, Lab, Link, Script
+from tests.lab import Content, Ground, Lab, Link, Script
 
-ALL_KINDS = {
+ALL_KINDS: dict[str, Content] = {
     "crlf.txt": b"one\r\ntwo\r\n",
     "mixed.txt": b"one\r\ntwo\nthree",
     "bom.txt": b"\xef\xbb\xbfone\n",
@@ -26,7 +27,7 @@ ALL_KINDS = {
 
 def test_a_step_is_the_tree_git_would_have_made(desk: Desk) -> None:
     repo = desk.lab
-    repo.commit(dict(ALL_KINDS))
+    repo.commit(ALL_KINDS)
     before = repo.snapshot()
     desk.begin("work")
     made = desk.apply(
@@ -102,11 +103,9 @@ def test_a_refused_batch_leaves_no_trace(desk: Desk) -> None:
     desk.begin("work")
     before, refs = repo.snapshot(), repo.refs()
     objects = repo.git("count-objects", "-v")
-    fault = desk.apply_refused("batch", write("a", "1"), delete("none"), replace("README.md", "x", "y"))
-    assert [(row["index"], row["code"]) for row in fault.data["ops"]] == [  # type: ignore[attr-defined]
-        (1, "missing"),
-        (2, "no-match"),
-    ]
+    ops = write("a", "1"), delete("none"), replace("README.md", "x", "y")
+    listed: Any = desk.apply_refused("batch", *ops).data["ops"]
+    assert [(row["index"], row["code"]) for row in listed] == [(1, "missing"), (2, "no-match")]
     assert repo.snapshot() == before
     assert repo.refs() == refs
     assert repo.git("count-objects", "-v") == objects
@@ -184,7 +183,8 @@ def test_sub_outside_the_scope_is_denied_and_inside_it_counts(desk: Desk) -> Non
 def test_sub_finds_what_git_grep_would_not_print(desk: Desk) -> None:
     desk.lab.commit({"crlf": b"a\r\nb\r\n", "latin": b"caf\xe9 a\n", "noeol": b"a", "bin": b"a\0"})
     desk.begin("work")
-    made = desk.call("sub", pattern="a", replacement="A", globs=("/crlf", "/latin", "/noeol", "/bin"))
+    globs = ("/crlf", "/latin", "/noeol", "/bin")
+    made = desk.call("sub", pattern="a", replacement="A", globs=globs)
     assert (made["replaced"], made["files"]) == (4, 3)
     tree = desk.lab.tree("refs/slip/sessions/work")
     assert tree["latin"] == b"cAf\xe9 A\n"
@@ -218,7 +218,8 @@ def test_an_oid_of_any_blob_of_the_repository_is_merged_from(desk: Desk) -> None
     read = desk.lab.oid("HEAD:f")
     desk.begin("work")
     desk.apply(replace("f", "a\n", "new\nA\n"))
-    made = desk.apply({"op": "replace_lines", "path": "f", "start": 5, "end": 5, "text": "Z", "oid": read})
+    row = {"op": "replace_lines", "path": "f", "start": 5, "end": 5, "text": "Z", "oid": read}
+    made = desk.apply(row)
     assert made["ops"][0]["matched"] == "earlier-version"
     assert desk.lab.tree("refs/slip/sessions/work")["f"] == b"new\nA\n1\n2\n3\nZ\n"
     desk.apply_refused("stale", {"op": "delete", "path": "f", "oid": read})

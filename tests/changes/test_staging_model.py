@@ -13,7 +13,8 @@ import shutil
 import subprocess
 import tempfile
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -88,7 +89,7 @@ def replaced(data: bytes, row: Row) -> bytes:
         raise Wrong("binary" if b"\0" in data[:8000] else "no-match")
     if count != "all" and len(spans) != count:
         raise Wrong("ambiguous" if len(spans) > count else "no-match")
-    if any(end > start for (_, end), (start, _) in zip(spans, spans[1:], strict=False)):
+    if any(end > start for (_, end), (start, _) in pairwise(spans)):
         raise Wrong("ambiguous")
     new = in_ends_of(data, new)
     for start, end in reversed(spans):
@@ -133,7 +134,7 @@ def lines_replaced(data: bytes, row: Row) -> bytes:
 
 def merge_file(base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
     """git's own merge of three files; None for a conflict."""
-    if theirs == base or ours == theirs:
+    if theirs in (base, ours):
         return ours
     if ours == base:
         return theirs
@@ -191,7 +192,7 @@ class Model:
     def known(self, oid: str) -> bytes | None:
         return next((data for _, data in self.base.values() if blob_id(data) == oid), None)
 
-    def edit(self, row: Row, change: Any) -> None:
+    def edit(self, row: Row, change: Callable[[bytes, Row], bytes]) -> None:
         """A text edit, on the version that its author read."""
         mode, data = self.text(row)
         oid = row.get("oid", blob_id(data))
@@ -316,9 +317,7 @@ def foretell(base: Files, wishes: list[Row], *, keep_failing: bool) -> Foretold:
         named = {row[key] for key in ("path", "to") if key in row}
         index = len(rows)
         try:
-            if named & spoiled:
-                raise Wrong("not-tried")
-            model.do(row)
+            judge(model, row, named & spoiled)
         except Unsure:
             continue
         except Wrong as wrong:
@@ -328,6 +327,12 @@ def foretell(base: Files, wishes: list[Row], *, keep_failing: bool) -> Foretold:
             spoiled |= named
         rows.append(row)
     return Foretold(rows, model.files, failing)
+
+
+def judge(model: Model, row: Row, spoiled: set[str]) -> None:
+    if spoiled:
+        raise Wrong("not-tried")
+    model.do(row)
 
 
 def resolved(model: Model, wish: Row) -> Row:

@@ -15,16 +15,11 @@ from tests.lab import Lab, slip_command, slip_environment
 Started = subprocess.Popen[bytes]
 
 
-def start(lab: Lab, *arguments: str, stdin: bytes = b"", env: dict[str, str] | None = None) -> Started:
-    child = subprocess.Popen(
+def start(lab: Lab, *arguments: str, env: dict[str, str]) -> Started:
+    return subprocess.Popen(
         slip_command("--json", *arguments), cwd=lab.path, env=slip_environment(env),
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
-    assert child.stdin is not None
-    child.stdin.write(stdin)
-    child.stdin.close()
-    child.stdin = None
-    return child
 
 
 def answers(children: list[Started]) -> list[dict[str, object]]:

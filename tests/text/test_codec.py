@@ -80,13 +80,20 @@ def test_replace_all_is_a_count() -> None:
 
 def fault(row: object) -> str | None:
     """Where one op is wrong; it is `bad-op` then, exit status 2."""
+    refusal = refused([row])
+    if refusal is None:
+        return None
+    assert (refusal.code, refusal.exit_status) == ("bad-op", 2)
+    listed: Any = refusal.data["ops"]
+    assert [(r["index"], r["code"]) for r in listed] == [(0, "bad-op")]
+    return str(listed[0]["place"])
+
+
+def refused(rows: list[object]) -> SlipError | None:
     try:
-        decode_ops([row])
-    except SlipError as error:
-        assert (error.code, error.exit_status) == ("bad-op", 2)
-        listed: Any = error.data["ops"]
-        assert [(r["index"], r["code"]) for r in listed] == [(0, "bad-op")]
-        return str(listed[0]["place"])
+        decode_ops(rows)
+    except SlipError as refusal:
+        return refusal
     return None
 
 
@@ -275,10 +282,9 @@ def test_what_is_encoded_decodes_to_the_same_op(ops: list[model.Op]) -> None:
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=9))
 def test_any_json_is_an_op_or_a_fault_of_shape(value: object) -> None:
-    try:
-        decode_ops([value, {"op": value}, {"op": "write", "path": value, "content": value}])
-    except SlipError as fault:
-        assert fault.code == "bad-op"
+    wrong = refused([value, {"op": value}, {"op": "write", "path": value, "content": value}])
+    assert wrong is not None
+    assert wrong.code == "bad-op"
 
 
 class Answer(NamedTuple):

@@ -17,7 +17,6 @@ from slipstream_git.gitdb.process import Git
 from slipstream_git.model import EXECUTABLE, FILE, GITLINK, SYMLINK, TREE, Entry, File
 from slipstream_git.text import edits, scopes
 from slipstream_git.text.edits import Outcome, apply_all
-from slipstream_git.text.objectid import blob_id
 
 BOM = b"\xef\xbb\xbf"
 Json = dict[str, Any]
@@ -69,6 +68,7 @@ class Shelf:
         }
 
     def select(self, globs: Sequence[str], literal: bytes | None) -> Iterable[bytes]:
+        del literal  # those without it may be left out
         wanted = scopes.compile_globs(globs)
         return [p for p, f in self.files.items() if f.mode in (FILE, EXECUTABLE) and wanted(p)]
 
@@ -88,9 +88,7 @@ def allow_all(_path: bytes) -> None:
     """A session without a scope."""
 
 
-def run(
-    files: Contents, *rows: Json, past: Mapping[str, Sequence[bytes]] | None = None
-) -> Outcome:
+def run(files: Contents, *rows: Json, past: Mapping[str, Sequence[bytes]] | None = None) -> Outcome:
     return apply_all(decode_ops(rows), Shelf(files, past), allow_all)
 
 
@@ -133,7 +131,7 @@ def code(data: bytes, row: Json, past: Sequence[bytes] = ()) -> str:
     return fault.code
 
 
-def sr(old: str, new: str, **more: Any) -> Json:
+def sr(old: str, new: str, **more: object) -> Json:
     return {"op": "str_replace", "old": old, "new": new, **more}
 
 
@@ -502,7 +500,7 @@ def test_a_submodule_is_not_touched(row: Json) -> None:
 FILES = {"a.py": b"foo food\n", "d/b.py": b"foo\n", "c.txt": b"Foo\n", "bin.py": b"foo\0foo"}
 
 
-def sub(pattern: str, replacement: str, *globs: str, **more: Any) -> Json:
+def sub(pattern: str, replacement: str, *globs: str, **more: object) -> Json:
     return {
         "op": "sub", "globs": list(globs), "pattern": pattern, "replacement": replacement, **more
     }  # fmt: skip

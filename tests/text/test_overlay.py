@@ -70,7 +70,7 @@ def test_vacant_lets_an_odd_name_stay_where_it_stands_and_makes_none() -> None:
     ],
 )
 def test_collisions_are_judged_on_the_outcome(
-    files: dict[str, bytes], changes: dict[str, bytes | None], collides: bool
+    files: dict[str, bytes], changes: dict[str, bytes | None], *, collides: bool
 ) -> None:
     made = {
         path.encode(): None if data is None else File(FILE, data) for path, data in changes.items()

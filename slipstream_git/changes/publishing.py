@@ -1,0 +1,151 @@
+"""The order of effects of a landing: what is done when, and what a death in between leaves.
+
+Everything that can be refused is refused in `ready`. Then `publish`: objects, intent, index locks,
+refs locked, files and index moved, refs moved, intent gone. docs/adr/0005-order-of-landing.md
+argues it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from slipstream_git.changes import bringing, recovery
+from slipstream_git.changes.sessions import Session
+from slipstream_git.errors import SlipError
+from slipstream_git.gitdb import checkouts, transaction
+from slipstream_git.gitdb.refs import RefMove
+from slipstream_git.gitdb.worktrees import Placement, Worktree, Writer, list_worktrees
+from slipstream_git.workspace import Workspace
+
+
+class Plan(NamedTuple):
+    """A landing computed, nothing done yet. ``head`` is None for a branch to be created."""
+
+    session: Session
+    branch: str
+    head: str | None
+    head_tree: str
+    tree: str
+    engine: str | None
+    commit: str
+    moves: tuple[RefMove, ...]
+    subject: str
+
+
+class Ready(NamedTuple):
+    """A plan with nothing in its way: the worktrees that have the branch, and their writers.
+
+    ``worktrees`` without ``writers`` are left behind on purpose.
+    """
+
+    worktrees: Sequence[Worktree]
+    writers: Sequence[Writer]
+    placements: Sequence[Placement]
+    token: str
+
+
+def ready(ws: Workspace, plan: Plan, *, checkout: bool, sync: bool) -> Ready:
+    """Look whether a plan can be published. Raises `dirty` or `locked`; nothing is changed."""
+    everywhere = list_worktrees(ws.repository.git)
+    for worktree in everywhere:
+        under_way = checkouts.under_way_on(worktree, plan.branch)
+        if under_way:
+            raise SlipError(
+                "dirty",
+                f"{under_way} of {plan.branch.removeprefix('refs/heads/')} is under way in "
+                f"{worktree.root}",
+                hint="git status",
+            )
+    worktrees = _having(everywhere, plan.branch)
+    placements = bringing.placements_between(ws.repository, plan.head_tree, plan.tree)
+    token = ws.token()
+    writers = bringing.writers(
+        ws,
+        plan.session,
+        placements,
+        worktrees if checkout else (),
+        tree=plan.tree,
+        token=token,
+        index=True,
+        sync=sync,
+    )
+    return Ready(worktrees, writers, placements, token)
+
+
+def _having(worktrees: Sequence[Worktree], branch: str) -> list[Worktree]:
+    return [w for w in worktrees if w.branch == branch and not w.bare and not w.prunable]
+
+
+def publish(ws: Workspace, plan: Plan, found: Ready, *, sync: bool) -> list[str]:
+    """Make a plan true. What is wrong after it has landed is told in lines, and no failure.
+
+    Raises `ref-moved`, `dirty`, `locked` or `git-failed`; then all is as before.
+    """
+    repository = ws.repository
+    _adopt(ws, plan)
+    kept = repository.objects.publish(sync=sync)
+    try:
+        intent = recovery.intended(
+            ws,
+            token=found.token,
+            session=plan.session,
+            moves=plan.moves,
+            placements=found.placements,
+            places=[writer.worktree for writer in found.writers],
+            index=True,
+        )
+        try:
+            _move(ws, plan, found)
+        except BaseException as fault:
+            if not recovery.landed_after_all(ws, intent, plan.moves, fault):
+                bringing.roll_back(found.writers)
+                recovery.drop(intent)
+                raise
+        return _concluded(ws, plan, found, intent, sync=sync)
+    finally:
+        kept.release()
+
+
+def _adopt(ws: Workspace, plan: Plan) -> None:
+    """Take every new object that the commit reaches into the pack about to be written.
+
+    The session's own packs were not synced, and another process may have broken them: what is
+    acknowledged as landed is read back, hashed again and written with the commit.
+    """
+    objects = ws.repository.objects
+    for oid in ws.repository.trees.additions(plan.head_tree, plan.tree):
+        found = objects.read(oid)
+        if objects.write(found.kind, found.data) != oid:
+            raise SlipError("git-failed", f"object {oid} is broken", hint="git fsck")
+
+
+def _move(ws: Workspace, plan: Plan, found: Ready) -> None:
+    """The visible effects: refs locked, files and index moved, refs moved."""
+    git = ws.repository.git
+    bringing.hold(found.writers)
+    with transaction.prepared(git, plan.moves, f"slip: {plan.subject}") as refs:
+        # The branch cannot move now; but somebody may have switched to it or away meanwhile.
+        if _having(list_worktrees(git), plan.branch) != list(found.worktrees):
+            raise SlipError("ref-moved", f"{plan.branch} was checked out or left meanwhile")
+        bringing.place(found.writers)
+        refs.commit()
+
+
+def _concluded(ws: Workspace, plan: Plan, found: Ready, intent: str, *, sync: bool) -> list[str]:
+    """Tidy up after a landing. What cannot be tidied stays in the intent, for the next slip."""
+    warnings = []
+    try:
+        with suppress(OSError):
+            bringing.settle(found.writers)
+        recovery.finish_refs(ws.repository, plan.moves)
+        recovery.drop(intent)
+    except (SlipError, OSError) as fault:
+        warnings.append(f"landed; the next slip will tidy up after it ({fault})")
+    if sync:
+        try:
+            transaction.sync(ws.repository.layout.common_dir, plan.moves)
+        except SlipError as fault:
+            warnings.append(fault.message)
+    return warnings

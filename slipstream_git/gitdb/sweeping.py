@@ -1,0 +1,62 @@
+"""What processes that died left in the object directory and in slip's own: found by their pid.
+
+A number may by then belong to somebody else who lives; then the leftover stays until the next
+sweep, which is harmless: a kept pack is only not repacked.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from contextlib import suppress
+
+from slipstream_git.gitdb.repository import Layout
+
+_KEEP = re.compile(rb"slip (\d+)\n")
+_TEMPORARY = re.compile(r"\.slip-(\d+)-.*")
+_QUARANTINE = re.compile(r"(\d+)-.*")
+
+
+def sweep(layout: Layout) -> None:
+    """Release packs that the dead kept, and remove their temporary files and quarantines."""
+    packs = os.path.join(layout.objects_dir, "pack")
+    for name in _names(packs):
+        path = os.path.join(packs, name)
+        temporary = _TEMPORARY.fullmatch(name)
+        if (temporary and _is_dead(int(temporary[1]))) or (
+            name.endswith(".keep") and _kept_by_the_dead(path)
+        ):
+            with suppress(OSError):
+                os.unlink(path)
+    quarantine = os.path.join(layout.slip_dir, "quarantine")
+    for name in _names(quarantine):
+        found = _QUARANTINE.fullmatch(name)
+        if found and _is_dead(int(found[1])):
+            shutil.rmtree(os.path.join(quarantine, name), ignore_errors=True)
+
+
+def _names(directory: str) -> list[str]:
+    try:
+        return os.listdir(directory)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _kept_by_the_dead(path: str) -> bool:
+    try:
+        with open(path, "rb") as stream:
+            found = _KEEP.fullmatch(stream.read(64))
+    except OSError:
+        return False
+    return found is not None and _is_dead(int(found[1]))
+
+
+def _is_dead(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except (OverflowError, PermissionError):
+        return False
+    return False
