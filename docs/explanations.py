@@ -143,11 +143,12 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "conflict": Explanation(
         "The session and its branch changed the same place in different ways. Nothing moved.",
-        "`slip rebase` brings the conflict into the session, `slip resolve PATH` settles it.",
+        "Begin a session on the branch as it is now (`slip begin --base BRANCH`) and apply there what "
+        "`slip diff` prints, changed to fit; or land the session on a branch of its own (`--onto`).",
     ),
     "gate-failed": Explanation(
         "A gate is red, or could not run, on the tree that would have landed. Nothing moved.",
-        "`slip check` shows the end of its output; mend the session and commit again.",
+        "Mend the session and commit again.",
     ),
     "bug": Explanation(
         "slip itself failed in a way nobody foresaw.",

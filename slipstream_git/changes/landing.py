@@ -134,7 +134,7 @@ def _plan(ws: Workspace, session: Session, options: Options) -> Plan | None:
             onto=branch,
             onto_commit=head,
             base=session.base,
-            hint=_again_hint(branch),
+            hint=f"slip diff -s {session.name}",
         )
     if merged.tree == head_tree and start is not None:
         return None
@@ -164,12 +164,6 @@ def _branch(ws: Workspace, session: Session, options: Options) -> str:
         )
     done = ws.repository.git.run("symbolic-ref", "-q", branch, accept=(0, 1, 128))
     return os.fsdecode(done.out).strip() if done.status == 0 else branch
-
-
-def _again_hint(branch: str) -> str:
-    """How to stand on the branch as it is now."""
-    name = branch.removeprefix(sessions.BRANCHES)
-    return f"slip begin --base {name} --onto {name}"
 
 
 def _check_content(ws: Workspace, old: str, new: str) -> None:

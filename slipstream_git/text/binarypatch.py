@@ -57,6 +57,8 @@ def _binary_rows(text: bytes, head: re.Match[bytes]) -> tuple[list[bytes], int]:
 
 
 def _binary_row(row: bytes, raw: bytes) -> bytes:
+    if not row:
+        raise ValueError
     size = row[0] - (64 if row[0] < 97 else 70)  # A to Z are 1 to 26, a to z 27 to 52
     if not row[:1].isalpha() or len(row) % 5 != 1 or not len(raw) - 4 < size <= len(raw):
         raise ValueError

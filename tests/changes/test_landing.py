@@ -972,7 +972,7 @@ def test_check_without_a_gate_is_asked_wrongly(ready: Desk) -> None:
     ready.commit_refused("usage", check=True)
     assert ready.commit("land", check=False)["committed"]
     note = json.loads(ready.lab.git("notes", "--ref=refs/notes/slip/landed", "show", "main"))
-    assert note["checked"] is False
+    assert note["no_check"] is True
 
 
 def test_gates_are_read_from_the_commit_landed_on(desk: Desk) -> None:

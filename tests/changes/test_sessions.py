@@ -107,7 +107,9 @@ def test_nothing_of_the_users_changes(messy: Lab, store: str) -> None:
     desk.call("redo")
     desk.commit_refused("dirty")
     same()
-    desk.commit("x", dry_run=True)
+    desk.commit_refused("dirty", "x", dry_run=True)
+    same()
+    desk.commit("x", dry_run=True, no_checkout=True)
     same()
     for name in ("status", "log", "diff", "list"):
         desk.call(name)

@@ -398,6 +398,7 @@ def test_a_broken_delta_is_refused(delta: bytes) -> None:
         b"literal 3\n!abcde\n\n",
         b"literal 3\nCabcde\n\n",
         b"literal 3\nJ\x7f\x7f\x7f\x7f\x7f\n\n",
+        b"literal 1\n\n\n",
     ],
 )
 def test_a_malformed_binary_is_refused(tail: bytes) -> None:
