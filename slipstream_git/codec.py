@@ -404,4 +404,6 @@ def to_json(value: object) -> Any:
 
 def dumps(value: object) -> str:
     """One line of JSON text for a result."""
-    return json.dumps(to_json(value), ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(to_json(value), ensure_ascii=False, separators=(",", ":"))
+    # Bytes that were not UTF-8 (in a diff, say): JSON has no way to hold them.
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -13,6 +13,7 @@ from slipstream_git.changes import capturing, sessions
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import attributes
+from slipstream_git.gitdb.looking import Convertible
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.gitdb.worktrees import Placement, Worktree, Writer, manner_of
 from slipstream_git.model import GITLINK, SYMLINK, TREE, Entry
@@ -67,8 +68,14 @@ def writers(
 
 
 def content_of(repository: Repository, tree: str, paths: Sequence[bytes]) -> Content:
-    """What belongs in a worktree for an entry at one of ``paths``, with git's line endings."""
-    crlf = attributes.with_crlf(repository, attributes.of_paths(repository, tree, paths))
+    """What belongs in a worktree for an entry at one of ``paths``, with git's line endings.
+
+    It also tells what git would store for a file with other endings, which `git status` calls
+    unchanged where that is the blob it knows.
+    """
+    values = attributes.of_paths(repository, tree, paths)
+    crlf = attributes.with_crlf(repository, values)
+    converted = crlf | attributes.filtered(repository, values).keys()
 
     def content(path: bytes, entry: Entry) -> bytes:
         if entry.mode == GITLINK:
@@ -77,7 +84,14 @@ def content_of(repository: Repository, tree: str, paths: Sequence[bytes]) -> Con
             return attributes.smudged(repository, path, entry.oid)
         return repository.objects.blob(entry.oid)
 
-    return content
+    def cleaned(root: str, path: bytes, data: bytes) -> str | None:
+        # A carriage return may go though `tree` says nothing: that worktree's attributes decide.
+        if path not in converted and b"\r\n" not in data:
+            return None
+        there = repository.git.at(root, repository.layout.git_dir)
+        return attributes.cleaned(there, path, data)
+
+    return Convertible(content, cleaned)
 
 
 def versions(ws: Workspace, session: Session) -> Acceptable:
@@ -135,6 +149,12 @@ def roll_back(found: Sequence[Writer]) -> None:
 
 
 def settle(found: Sequence[Writer]) -> None:
-    """Let go of what was set aside."""
+    """Let go of what was set aside, in every worktree; then raises the first fault of any."""
+    faults: list[SlipError] = []
     for writer in found:
-        writer.settle()
+        try:
+            writer.settle()
+        except SlipError as fault:
+            faults.append(fault)
+    if faults:
+        raise faults[0]

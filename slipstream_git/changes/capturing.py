@@ -61,6 +61,7 @@ def capture(
             onto=session.onto,
             onto_commit=None,
             base=head,
+            sides=(session.name, "this worktree"),
         )
     return _step(ws, session, merged.tree, found, label)
 

@@ -23,14 +23,26 @@ def error(
     onto: str | None,
     onto_commit: str | None,
     base: str | None,
+    sides: tuple[str, str],
+    advice: str = "",
     hint: str | None = None,
 ) -> SlipError:
-    """The `conflict` error, with every conflicting file and its hunks in ``data``."""
+    """The `conflict` error, with every conflicting file and its hunks in ``data``.
+
+    sides: what ``ours`` and ``theirs`` are, in a word or two. advice: how to go on, for the message.
+    """
     files = [_file(ws, conflict, base, onto_commit) for conflict in found]
     names = ", ".join(paths.display(conflict.path) for conflict in found[:5])
     more = f" and {len(found) - 5} more" if len(found) > 5 else ""
-    data = {"onto": onto, "onto_commit": onto_commit, "base": base, "files": files}
-    return SlipError("conflict", f"{message}: {names}{more}", hint=hint, data=data)
+    ours, theirs = sides
+    data = {
+        "onto": onto,
+        "onto_commit": onto_commit,
+        "base": base,
+        "sides": {"ours": ours, "theirs": theirs},
+        "files": files,
+    }
+    return SlipError("conflict", f"{message}: {names}{more}{advice}", hint=hint, data=data)
 
 
 def _file(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from slipstream_git.changes import bringing, recovery, sessions, staging
 from slipstream_git.changes.sessions import Session
@@ -43,9 +44,15 @@ def flush(ws: Workspace, session: Session, *, index: bool) -> Flushed:
             index=index,
         )
         try:
+            bringing.hold(found)
             bringing.place(found)
+        except BaseException:
+            bringing.roll_back(found)
+            recovery.drop(intent)
+            raise
+        # The files are in place. What cannot be tidied up stays in the intent, for the next slip.
+        with suppress(SlipError):
             bringing.settle(found)
-        finally:
             recovery.drop(intent)
     changes = staging.changes_between(ws.repository, session.base_tree, session.tree)
     return Flushed(session.name, session.tree, layout.root, changes)

@@ -65,6 +65,7 @@ def _merged(ws: Workspace, session: Session, base: str, theirs: str, what: str) 
             onto=session.onto,
             onto_commit=session.tip,
             base=session.base,
+            sides=("as it is now", "what was asked for"),
         )
     return merged.tree
 
@@ -189,22 +190,26 @@ def show(ws: Workspace, session: Session, wanted: str) -> Shown:
     )
 
 
-def diff(ws: Workspace, session: Session, *, stat: bool) -> Diffed:
+def diff(ws: Workspace, session: Session, *, stat: bool, binary: bool) -> Diffed:
     """What a session changes against its base, as git prints it."""
     changes = staging.changes_between(ws.repository, session.base_tree, session.tree)
-    text = None if stat else patch_text(ws, session.base_tree, session.tree)
+    text = None if stat else patch_text(ws, session.base_tree, session.tree, binary=binary)
     return Diffed(session.name, session.base, session.tree, changes, text)
 
 
-def patch_text(ws: Workspace, old: str, new: str) -> str:
-    """``git diff`` between two trees, which may still be in the overlay."""
-    arguments = ("diff-tree", "-p", "-M", "--no-color", "--no-ext-diff", old, new)
+def patch_text(ws: Workspace, old: str, new: str, *, binary: bool = False) -> str:
+    """``git diff`` between two trees, which may still be in the overlay.
+
+    Bytes that are not UTF-8 come as lone surrogates, so that a face can write them out again.
+    """
+    full = ("--binary", "--full-index") if binary else ()
+    arguments = ("diff-tree", "-p", "-M", *full, "--no-color", "--no-ext-diff", old, new)
     if ws.repository.objects.pending():
         with quarantine.opened(ws.repository) as room:
             out = ws.repository.git.run(*arguments, env=room.env).out
     else:
         out = ws.repository.git.run(*arguments).out
-    return out.decode("utf-8", "replace")
+    return out.decode("utf-8", "surrogateescape")
 
 
 def read(ws: Workspace, session: Session, wanted: Sequence[str]) -> WasRead:

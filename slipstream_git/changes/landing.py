@@ -127,15 +127,7 @@ def _plan(ws: Workspace, session: Session, options: Options) -> Plan | None:
     head_tree = commits.parse(start, repository.objects.commit(start)).tree if start else EMPTY_TREE
     merged = merge.three_way(repository, session.base_tree, head_tree, session.tree, ws.clock())
     if merged.conflicts:
-        raise conflicts.error(
-            ws,
-            merged.conflicts,
-            f"{session.name} conflicts with {branch.removeprefix(sessions.BRANCHES)}",
-            onto=branch,
-            onto_commit=head,
-            base=session.base,
-            hint=f"slip diff -s {session.name}",
-        )
+        raise _conflict(ws, session, branch, head, merged)
     if merged.tree == head_tree and start is not None:
         return None
     if merged.tree == head_tree == EMPTY_TREE:
@@ -164,6 +156,23 @@ def _branch(ws: Workspace, session: Session, options: Options) -> str:
         )
     done = ws.repository.git.run("symbolic-ref", "-q", branch, accept=(0, 1, 128))
     return os.fsdecode(done.out).strip() if done.status == 0 else branch
+
+
+def _conflict(
+    ws: Workspace, session: Session, branch: str, head: str | None, merged: merge.Merge
+) -> SlipError:
+    name = branch.removeprefix(sessions.BRANCHES)
+    return conflicts.error(
+        ws,
+        merged.conflicts,
+        f"{session.name} conflicts with {name}",
+        onto=branch,
+        onto_commit=head,
+        base=session.base,
+        sides=(name, session.name),
+        advice=f"; begin again on {name} and apply there what the session changes, made to fit",
+        hint=f"slip begin --base {name} --onto {name} && slip diff -s {session.name}",
+    )
 
 
 def _check_content(ws: Workspace, old: str, new: str) -> None:

@@ -109,9 +109,7 @@ def _clear_ref_locks(
 ) -> None:
     layout = repository.layout
     born = os.stat(intent).st_mtime
-    reflocks.clear_dead(
-        layout.common_dir, [layout.git_dir, *git_dirs], moves, intended_at_s=born
-    )
+    reflocks.clear_dead(layout.common_dir, [layout.git_dir, *git_dirs], moves, intended_at_s=born)
 
 
 def _moves(intent: Intent) -> list[RefMove]:

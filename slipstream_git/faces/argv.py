@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from slipstream_git.faces.command import Call
+from slipstream_git.faces.calls import Call
 from slipstream_git.operations import registry
 from slipstream_git.operations.registry import Operation, Parameter
 
@@ -31,7 +31,10 @@ def parse(arguments: Sequence[str]) -> Call | None:
                 return None
         elif word in registry.names():
             row = registry.find(word)
-            return None if row is None else _command(row, directory, words)
+            call = None if row is None else _command(row, directory, words)
+            # A value never begins with a dash here, so these words are the options themselves.
+            as_json, plain = (flag in arguments for flag in FLAGS)
+            return None if call is None else call._replace(json=as_json, plain=plain)
         else:
             return None
     return None

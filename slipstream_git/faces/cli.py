@@ -13,7 +13,7 @@ import click
 
 from slipstream_git import __version__, codec
 from slipstream_git.errors import SlipError
-from slipstream_git.faces.command import Call
+from slipstream_git.faces.calls import Call
 from slipstream_git.operations import registry
 from slipstream_git.operations.registry import Operation, Parameter
 
@@ -28,11 +28,21 @@ Ops and their fields, those in brackets optional:
 {ops}
 
 \b
-count: how often `old` must occur ("all": any number), else nothing is changed.
+count: how often `old` must occur (default 1; "all": any number), else nothing is changed.
+Files keep their line endings: a line break in `new` or `text` becomes CRLF among CRLF lines.
 oid: the blob id that `slip read` printed; another one there now is refused as stale.
 create: "ok", "only" (it must be new) or "never" (it must exist). mode: "100644" or "100755".
 insert takes one of after_line (0: at the top), before, after (text on a unique line).
 Any text field NAME may be given as NAME_b64, in base64.
+
+\b
+The same edit in the other formats (or as a unified diff, as git prints it):
+*** Begin Patch            a.py
+*** Update File: a.py      <<<<<<< SEARCH
+-x = 1                     x = 1
++x = 2                     =======
+*** End Patch              x = 2
+                           >>>>>>> REPLACE
 """
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -69,7 +79,7 @@ def group() -> click.Group:
         "beside your work: no worktree, no stash, and no branch of yours moves until it lands.",
         context_settings=CONTEXT,
         params=[*_global_options(), version],
-        callback=_keep_directory,
+        callback=_keep_globals,
         no_args_is_help=True,
     )
 
@@ -88,8 +98,8 @@ def _global_options() -> list[click.Parameter]:
     ]
 
 
-def _keep_directory(directory: str | None, **_: bool) -> None:
-    click.get_current_context().obj = directory
+def _keep_globals(**given: Any) -> None:
+    click.get_current_context().obj = given
 
 
 class _Table(click.Group):
@@ -137,10 +147,15 @@ def _command(row: Operation) -> click.Command:
 
 
 def _caller(row: Operation) -> Callable[..., Call]:
-    def call(directory: str | None, **values: Any) -> Call:
-        del values["as_json"], values["no_color"]
-        where = directory or click.get_current_context().find_root().obj or "."
-        return Call(row, where, values)
+    def call(directory: str | None, *, as_json: bool, no_color: bool, **values: Any) -> Call:
+        before = click.get_current_context().find_root().obj
+        return Call(
+            row,
+            directory or before["directory"] or ".",
+            values,
+            as_json or before["as_json"],
+            no_color or before["no_color"],
+        )
 
     return call
 

@@ -12,51 +12,35 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from slipstream_git import codec
 from slipstream_git.errors import INTERRUPTED, SlipError
+from slipstream_git.faces.calls import Call
 from slipstream_git.operations import calling
 from slipstream_git.operations.registry import Operation, Parameter
+
+if TYPE_CHECKING:  # its import is paid for by commands that need a repository
+    from slipstream_git.workspace import Workspace
 
 LARGEST_INPUT = 512 << 20
 PIECE = 1 << 20
 
 
-class Call(NamedTuple):
-    """A command as it was parsed: the values by parameter name, None where not given."""
-
-    operation: Operation
-    directory: str
-    values: Mapping[str, Any]
-
-
-class Settings(NamedTuple):
-    """How to answer."""
-
-    json: bool
-    color: bool
-
-
 def run(arguments: Sequence[str]) -> int:
     """Run the command line ``arguments``; the exit status. Prints; never raises."""
-    settings = _settings(arguments)
+    # A guess for faults of parsing: after it, the parse says.
+    as_json = "--json" in arguments
     try:
         call = _parsed(arguments)
         if call is not None:
-            _print_reply(settings, call.operation, _answer(call))
+            as_json = call.json
+            _print_reply(call, _answer(call))
     except SystemExit as answered:  # click's shell completion ends so
         return answered.code if isinstance(answered.code, int) else 0
     except BaseException as fault:  # noqa: BLE001  (the one place where everything ends)
-        return _failed(settings, fault)
+        return _failed(fault, as_json=as_json)
     return 0
-
-
-def _settings(arguments: Sequence[str]) -> Settings:
-    """How to answer; also known when the rest cannot be parsed."""
-    words = arguments[: arguments.index("--")] if "--" in arguments else arguments
-    plain = "--no-color" in words or "NO_COLOR" in os.environ
-    return Settings("--json" in words, not plain and sys.stdout is not None and sys.stdout.isatty())
 
 
 def _parsed(arguments: Sequence[str]) -> Call | None:
@@ -80,13 +64,27 @@ def _answer(call: Call) -> Any:
     from slipstream_git.workspace import open_workspace
 
     in_process = os.environ.get("SLIP_STORE") == "libgit2"
-    workspace = open_workspace(call.directory, os.environ, in_process=in_process)
+    workspace = open_workspace(
+        call.directory, os.environ, in_process=in_process, notify=_print_notice
+    )
     with workspace.repository:
         if _wants_editor(row, values):
-            from slipstream_git.faces import editor
-
-            values["message_file"] = editor.message(workspace, values["session"])
+            return _edited(row, workspace, values)
         return calling.call(row, workspace, values)
+
+
+def _edited(row: Operation, workspace: Workspace, values: dict[str, Any]) -> Any:
+    """A commit whose message the person writes first; a refusal does not lose what was written."""
+    from slipstream_git.faces import editor
+
+    values["message_file"], path = editor.message(workspace, values["session"])
+    try:
+        answer = calling.call(row, workspace, values)
+    except SlipError as fault:
+        fault.message += f" (your message is kept in {path})"
+        raise
+    os.unlink(path)
+    return answer
 
 
 def _wants_editor(row: Operation, values: Mapping[str, Any]) -> bool:
@@ -97,16 +95,19 @@ def _wants_editor(row: Operation, values: Mapping[str, Any]) -> bool:
 # Parameters --------------------------------------------------------------------------------------
 
 
+READ_KINDS = ("file", "batch")
+
+
 def _filled(row: Operation, values: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters as the handler takes them: files read, what was not given at its default."""
     filled: dict[str, Any] = {}
     for parameter in row.parameters:
         value = values.get(parameter.name)
         kind = parameter.kind.value
-        if kind == "stdin" or (kind == "file" and _wants_stdin(parameter, value)):
+        if kind == "stdin" or (kind in READ_KINDS and _wants_stdin(parameter, value)):
             filled[parameter.name] = _standard_input(row)
-        elif kind == "file":
-            filled[parameter.name] = None if value is None else _file(value)
+        elif kind in READ_KINDS and value is not None:
+            filled[parameter.name] = _given(kind, value)
         elif value is None and parameter.default is not ...:
             filled[parameter.name] = parameter.default
         else:
@@ -130,10 +131,14 @@ def _standard_input(row: Operation) -> bytes:
     return _all_of(sys.stdin.buffer, "standard input")
 
 
+def _given(kind: str, text: str) -> bytes:
+    """A file's bytes; for a batch that is no file's name, the JSON text itself."""
+    if kind == "batch" and text.lstrip()[:1] in ("[", "{") and not os.path.exists(text):
+        return text.encode("utf-8", "surrogateescape")
+    return _file(text)
+
+
 def _file(name: str) -> bytes:
-    """A file's bytes; text that is itself JSON stands for itself."""
-    if name[:1] in ("[", "{"):
-        return name.encode("utf-8", "surrogateescape")
     try:
         with open(name, "rb") as stream:
             return _all_of(stream, name)
@@ -156,26 +161,32 @@ def _all_of(stream: BinaryIO, name: str) -> bytes:
 # Answers -----------------------------------------------------------------------------------------
 
 
-def _print_reply(settings: Settings, row: Operation, value: Any) -> None:
-    if settings.json:
+def _print_reply(call: Call, value: Any) -> None:
+    if call.json:
         text = codec.dumps({"ok": True, **codec.to_json(value)})
     else:
         from slipstream_git.faces import text as rendering
 
-        text = rendering.render(row.name, value, color=settings.color)
+        terminal = sys.stdout is not None and sys.stdout.isatty()
+        color = terminal and not call.plain and "NO_COLOR" not in os.environ
+        text = rendering.render(call.operation.name, value, color=color, terminal=terminal)
     if text:
         _write(sys.stdout, text)
+
+
+def _print_notice(text: str) -> None:
+    _write(sys.stderr, f"slip: {text}")
 
 
 def _write(stream: Any, text: str) -> None:
     if stream is None:
         return
     ending = "" if text.endswith("\n") else "\n"
-    stream.buffer.write((text + ending).encode("utf-8", "backslashreplace"))
+    stream.buffer.write((text + ending).encode("utf-8", "surrogateescape"))
     stream.buffer.flush()
 
 
-def _failed(settings: Settings, fault: BaseException) -> int:
+def _failed(fault: BaseException, *, as_json: bool) -> int:
     if isinstance(fault, BrokenPipeError):
         # Whoever read us has gone; a second complaint at exit would be a traceback.
         with suppress(OSError):
@@ -183,7 +194,7 @@ def _failed(settings: Settings, fault: BaseException) -> int:
         return INTERRUPTED
     error = _translated(fault)
     with suppress(OSError, ValueError):
-        _print_error(settings, error)
+        _print_error(error, as_json=as_json)
     return error.exit_status
 
 
@@ -221,8 +232,8 @@ def _filed(fault: BaseException) -> str:
     return path
 
 
-def _print_error(settings: Settings, error: SlipError) -> None:
-    if settings.json:
+def _print_error(error: SlipError, *, as_json: bool) -> None:
+    if as_json:
         _write(sys.stdout, codec.dumps({"ok": False, "error": error.as_json()}))
         return
     from slipstream_git.faces import text as rendering

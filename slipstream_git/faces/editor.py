@@ -16,24 +16,23 @@ EXPLANATION = """
 """
 
 
-def message(ws: Workspace, session: str | None) -> bytes:
-    """What the person wrote, comment lines included. Raises `usage` when it is empty."""
+def message(ws: Workspace, session: str | None) -> tuple[bytes, str]:
+    """What the person wrote, and the file that holds it. Raises `usage` when it is empty."""
     diff = registry.find("diff")
     if diff is None:
         raise ValueError("the table has no diff")
     found = calling.call(diff, ws, {"session": session, "stat": True})
     template = EXPLANATION.format(session=found.session)
-    template += "".join(
-        f"# {line}\n" for line in text.render("diff", found, color=False).split("\n")
-    )
-    path = os.path.join(ws.repository.layout.git_dir, "SLIP_EDITMSG")
+    shown = text.render("diff", found, color=False, terminal=True)
+    template += "".join(f"# {line}\n" for line in shown.split("\n"))
+    path = os.path.join(ws.repository.layout.git_dir, f"SLIP_EDITMSG-{found.session}")
     with open(path, "w", encoding="utf-8", errors="backslashreplace") as stream:
         stream.write(template)
     ws.repository.git.edit(path)
     with open(path, "rb") as written:
         content = written.read()
-    os.unlink(path)
     kept = ws.repository.git.run("stripspace", "--strip-comments", stdin=content).out
     if not kept.strip():
+        os.unlink(path)
         raise SlipError("usage", "the message is empty; nothing was committed")
-    return kept
+    return kept, path

@@ -20,12 +20,15 @@ SHORT = 10
 BOLD, RED, GREEN, YELLOW, CYAN = "1", "31", "32", "33", "36"
 
 
-def render(operation: str, value: Any, *, color: bool) -> str:
-    """The text of a result; every line of it fit for a terminal."""
+def render(operation: str, value: Any, *, color: bool, terminal: bool) -> str:
+    """The text of a result. On a terminal nothing in it can move the cursor; elsewhere bytes stay
+    as they are, so that `slip diff` can be applied again."""
     if operation == "begin":
         return str(value.session)
     renderer = _RENDERERS[type(value).__name__]
-    text = escape_for_terminal("\n".join(renderer(value)))
+    text = "\n".join(renderer(value))
+    if terminal:
+        text = escape_for_terminal(text)
     return _colored(text) if color else text
 
 
@@ -33,7 +36,7 @@ def render_error(error: SlipError) -> str:
     """An error: one line, details of failing ops where they teach, and a hint."""
     lines = [f"slip: {error.code}: {error.message}"]
     lines += _op_details(error.data.get("ops"))
-    lines += _conflict_details(error.data.get("files"))
+    lines += _conflict_details(error.data.get("files"), error.data.get("sides"))
     if error.hint:
         lines.append(f"try: {error.hint}")
     return escape_for_terminal("\n".join(lines))
@@ -78,20 +81,21 @@ def _teaching(row: Mapping[str, Any]) -> Iterable[str]:
         yield from (f"  {window['start'] + i:>6}  {line}" for i, line in enumerate(lines))
 
 
-def _conflict_details(files: object) -> Iterable[str]:
+def _conflict_details(files: object, sides: object) -> Iterable[str]:
+    names = {"base": "both came from", **(sides if isinstance(sides, dict) else {})}
     for file in files if isinstance(files, list) else []:
         yield f"  {file['path']}: {file['kind']}"
         for author in file.get("by", [])[:3]:
             yield f"    by {author['commit'][:SHORT]} {author['author']}: {author['subject']}"
         for hunk in file.get("hunks", [])[:3]:
-            yield from _hunk_lines(hunk)
+            yield from _hunk_lines(hunk, names)
 
 
-def _hunk_lines(hunk: Mapping[str, Any]) -> Iterable[str]:
+def _hunk_lines(hunk: Mapping[str, Any], names: Mapping[str, str]) -> Iterable[str]:
     for side in ("base", "ours", "theirs"):
         first, last = hunk[side]
         where = f"lines {first}-{last}" if last >= first else f"before line {first}"
-        yield f"    {side}, {where}:"
+        yield f"    {names.get(side, side)}, {where}:"
         yield from (f"      {line}" for line in str(hunk[f"{side}_text"]).splitlines()[:8])
 
 
@@ -158,7 +162,8 @@ def _status(value: results.Status) -> Iterable[str]:
     if value.agent:
         yield f"agent: {value.agent}"
     if value.behind:
-        yield f"the branch has {value.behind} commits that this session does not stand on"
+        commits = "1 commit" if value.behind == 1 else f"{value.behind} commits"
+        yield f"the branch has {commits} that this session does not stand on"
     yield from _changes(value.changes)
 
 

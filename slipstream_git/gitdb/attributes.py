@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from slipstream_git.gitdb import quarantine
+from slipstream_git.gitdb.process import Git
 from slipstream_git.gitdb.repository import Repository
+from slipstream_git.model import EXECUTABLE, FILE, Entry
 
 ASKED = ("filter", "ident", "working-tree-encoding", "text", "eol", "crlf")
 UNSET = ("unspecified", "unset")
@@ -40,10 +42,18 @@ def of_paths(repository: Repository, tree: str, paths: Collection[bytes]) -> Att
 
 
 def _index_lines(repository: Repository, tree: str, paths: Iterable[bytes]) -> Iterable[bytes]:
+    for path, entry in files_above(repository, tree, paths):
+        yield b"%o %s\t%s\0" % (entry.mode, entry.oid.encode(), path)
+
+
+def files_above(
+    repository: Repository, tree: str, paths: Iterable[bytes]
+) -> Iterator[tuple[bytes, Entry]]:
+    """The `.gitattributes` files that ``tree`` has for ``paths``; git reads no symlinks here."""
     for path in sorted(_attribute_files(paths)):
         entry = repository.trees.lookup(tree, path)
-        if entry is not None:
-            yield b"%o %s\t%s\0" % (entry.mode, entry.oid.encode(), path)
+        if entry is not None and entry.mode in (FILE, EXECUTABLE):
+            yield path, entry
 
 
 def _attribute_files(paths: Iterable[bytes]) -> set[bytes]:
@@ -72,7 +82,7 @@ def filtered(repository: Repository, attributes: Attributes) -> dict[bytes, str]
 def with_crlf(repository: Repository, attributes: Attributes) -> set[bytes]:
     """Paths whose files may get CRLF endings in the worktree though their blobs have LF."""
     config = repository.config
-    automatic = (config.get("core.autocrlf") or "").lower() == "true"
+    automatic = config.flag("core.autocrlf")
     by_default = automatic or (config.get("core.eol") or "").lower() == "crlf"
     return {
         path for path, values in attributes.items() if _may_have_crlf(values, automatic, by_default)
@@ -95,3 +105,12 @@ def smudged(repository: Repository, path: bytes, oid: str) -> bytes:
     with quarantine.opened(repository) as room:
         option = b"--path=" + path
         return repository.git.run("cat-file", "--filters", option, oid, env=room.env).out
+
+
+def cleaned(git: Git, path: bytes, data: bytes) -> str | None:
+    """The blob id that git gives a file which holds ``data``; None where its filter fails.
+
+    git: at the root of the worktree, whose own `.gitattributes` count. Nothing is written.
+    """
+    done = git.run("hash-object", "--stdin", b"--path=" + path, stdin=data, accept=(0, 1, 128))
+    return done.out.decode().strip() if done.status == 0 else None

@@ -7,16 +7,23 @@ as they do for `git add`. The worktree and its index are only read.
 from __future__ import annotations
 
 import os
+import shutil
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+import tempfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import quarantine
 from slipstream_git.gitdb.quarantine import Quarantine
 from slipstream_git.gitdb.repository import Repository
-from slipstream_git.model import EMPTY_TREE, EXECUTABLE, FILE, GITLINK, SYMLINK, Entry
+from slipstream_git.model import EMPTY_TREE, GITLINK, Entry
 from slipstream_git.text import paths
+
+# Above either, git lists the whole index: an argument list has an end.
+_NAMED_PATHS = 50
+_NAMED_BYTES = 50_000
 
 
 class Edit(NamedTuple):
@@ -35,13 +42,13 @@ def edits(
     (never ignored ones). Raises `missing` for a wanted path that is neither, `dirty` for unmerged
     paths.
     """
-    root = os.fsencode(repository.layout.root or "")
-    modes = dict(_tracked(repository, head, wanted))
+    stands = dict(_tracked(repository, head, wanted))
     if untracked:
-        modes |= dict(_untracked(repository, root, wanted))
+        root = os.fsencode(repository.layout.root or "")
+        stands |= dict.fromkeys(_untracked(repository, root, wanted), True)
+    found = [Edit(path, None) for path, is_there in stands.items() if not is_there]
     with quarantine.opened(repository) as room:
-        found = [Edit(path, None) for path, mode in modes.items() if mode is None]
-        found += _stored(repository, room, root, {p: m for p, m in modes.items() if m is not None})
+        found += _stored(repository, room, {path for path, is_there in stands.items() if is_there})
         for item in room.loose():
             repository.objects.write(item.kind, item.data)
     return sorted(found)
@@ -49,7 +56,8 @@ def edits(
 
 def _tracked(
     repository: Repository, head: str | None, wanted: Sequence[bytes]
-) -> Iterator[tuple[bytes, int | None]]:
+) -> Iterator[tuple[bytes, bool]]:
+    """Paths that may differ from ``head``, and whether anything stands there."""
     out = repository.git.run(
         "--literal-pathspecs", "diff-index", "-z", "--raw", "--no-renames",
         "--ignore-submodules=all", head or EMPTY_TREE, "--", *wanted,
@@ -64,52 +72,57 @@ def _tracked(
             )  # fmt: skip
         number = int(mode, 8)
         if number != GITLINK:
-            yield path, number or None
+            yield path, bool(number)
 
 
-def _untracked(
-    repository: Repository, root: bytes, wanted: Sequence[bytes]
-) -> Iterator[tuple[bytes, int | None]]:
+def _untracked(repository: Repository, root: bytes, wanted: Sequence[bytes]) -> Iterator[bytes]:
     out = repository.git.run(
         "--literal-pathspecs", "ls-files", "-o", "-z", "--exclude-standard", "--", *wanted
     ).out
     for path in out.split(b"\0"):
-        if path and not path.endswith(b"/"):  # a nested repository is listed as a directory
-            mode = _mode_of(os.lstat(os.path.join(root, path)).st_mode)
-            if mode is not None:
-                yield path, mode
+        # A nested repository is listed as a directory; it is not ours to store.
+        if path and not path.endswith(b"/") and _is_storable(os.path.join(root, path)):
+            yield path
 
 
-def _mode_of(mode: int) -> int | None:
-    if stat.S_ISLNK(mode):
-        return SYMLINK
-    if not stat.S_ISREG(mode):
-        return None
-    return EXECUTABLE if mode & 0o100 else FILE
+def _is_storable(place: bytes) -> bool:
+    mode = os.lstat(place).st_mode
+    return stat.S_ISREG(mode) or stat.S_ISLNK(mode)
 
 
-def _stored(
-    repository: Repository, room: Quarantine, root: bytes, modes: dict[bytes, int]
-) -> Iterator[Edit]:
-    links = [path for path, mode in modes.items() if mode == SYMLINK]
-    for path in links:
-        target = os.readlink(os.path.join(root, path))
-        yield Edit(path, Entry(SYMLINK, repository.objects.write("blob", target)))
-    files = [path for path in modes if modes[path] != SYMLINK]
-    for path, oid in zip(files, _hashed(repository, room, files), strict=True):
-        yield Edit(path, Entry(modes[path], oid))
+def _stored(repository: Repository, room: Quarantine, files: Collection[bytes]) -> Iterator[Edit]:
+    """Files as `git add` stores them, their blobs in the quarantine.
 
-
-def _hashed(repository: Repository, room: Quarantine, files: Sequence[bytes]) -> Iterable[str]:
-    """Blob ids of files, cleaned as `git add` cleans them, the blobs in the quarantine."""
+    Asked of a copy of the index and not of `git hash-object`, which does not look at the index:
+    it gives LF endings to an edited file whose blob has CRLF, where ``text=auto`` leaves it alone.
+    """
     if not files:
-        return []
-    if any(b"\n" in path for path in files):
-        return [_hashed_alone(repository, room, path) for path in files]
-    lines = b"".join(path + b"\n" for path in files)
-    done = repository.git.run("hash-object", "-w", "--stdin-paths", stdin=lines, env=room.env)
-    return done.out.decode().split()
+        return
+    with tempfile.TemporaryDirectory(prefix="slip-capture-") as directory:
+        index = os.path.join(directory, "index")
+        with suppress(FileNotFoundError):
+            # With its time: by that git knows which entries may hide a quick edit.
+            shutil.copy2(os.path.join(repository.layout.git_dir, "index"), index)
+        env = {**room.env, "GIT_INDEX_FILE": index}
+        # A split index would leave its other half in the git directory.
+        repository.git.run(
+            "update-index", "--no-split-index", "--add", "--replace", "-z", "--stdin",
+            stdin=b"".join(path + b"\0" for path in files), env=env,
+        )  # fmt: skip
+        yield from _entries(repository, env, files)
 
 
-def _hashed_alone(repository: Repository, room: Quarantine, path: bytes) -> str:
-    return repository.git.run("hash-object", "-w", "--", path, env=room.env).out.decode().strip()
+def _entries(
+    repository: Repository, env: Mapping[str, str], files: Collection[bytes]
+) -> Iterator[Edit]:
+    """What the index that ``env`` names has for files."""
+    few = len(files) <= _NAMED_PATHS and sum(map(len, files)) <= _NAMED_BYTES
+    named = sorted(files) if few else ()
+    out = repository.git.run(
+        "--literal-pathspecs", "ls-files", "-s", "-z", "--full-name", "--", *named, env=env
+    ).out
+    for record in filter(None, out.split(b"\0")):
+        facts, _, path = record.partition(b"\t")
+        if path in files:
+            mode, oid, _ = facts.decode().split(" ")
+            yield Edit(path, Entry(int(mode, 8), oid))

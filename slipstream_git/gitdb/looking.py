@@ -11,7 +11,7 @@ import errno
 import os
 import re
 import shlex
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from typing import Final, Literal, NamedTuple
 
@@ -24,11 +24,14 @@ from slipstream_git.gitdb.walking import (
     Reading,
     Walk,
     leaf_at,
+    read_regular,
     shown,
 )
-from slipstream_git.model import EXECUTABLE, GITLINK, SYMLINK, Entry
+from slipstream_git.model import EXECUTABLE, FILE, GITLINK, SYMLINK, Entry
 
 Content = Callable[[bytes, Entry], bytes]
+# Root, path and what a file there holds: the blob id that git would give it, if it converts it.
+Cleaned = Callable[[str, bytes, bytes], str | None]
 Acceptable = Callable[[bytes], "Collection[Entry | None]"]
 Checkpoint = Callable[[str], None]
 Recovering = Literal["forward", "back"] | None
@@ -64,6 +67,19 @@ class Manner(NamedTuple):
     symlinks: bool = True
     ignore_case: bool = False
     sparse: bool = False
+
+
+class Convertible(NamedTuple):
+    """Content that git converts on its way out; ``cleaned`` is the way back, as `git add` goes.
+
+    Many files clean to one blob (CRLF and LF endings, say): git calls them all unchanged.
+    """
+
+    content: Content
+    cleaned: Cleaned
+
+    def __call__(self, path: bytes, entry: Entry) -> bytes:
+        return self.content(path, entry)
 
 
 class Surprise(Exception):
@@ -122,6 +138,7 @@ class View:
         self.recovering = recovering
         self.coming = {w.path for w in self.wanted if w.new is not None}
         self._content = content
+        self._cleaned = content.cleaned if isinstance(content, Convertible) else None
         self._acceptable = acceptable
         self._manner = manner
         self._gone = {w.path for w in self.wanted if w.new is None}
@@ -255,27 +272,55 @@ class View:
         if wanted.submodule and wanted.old is None:
             return "a file where a submodule shall be", Found(leaf)
         reading = Reading(fd, wanted.name, leaf)
-        for entry in (wanted.old, wanted.new):
-            if entry is not None and self._equal(reading, wanted.path, entry):
-                return None, Found(leaf, entry, entry == wanted.new)
-        for entry in self._acceptable(wanted.path):
-            if entry is not None and entry.mode != GITLINK:  # noqa: SIM102  (two questions)
-                if self._equal(reading, wanted.path, entry):
-                    return None, Found(leaf, entry, self.recovering == "back")
+        entry = self._equal_one(reading, wanted) or self._cleaned_one(fd, wanted.name, leaf, wanted)
+        if entry is not None:
+            is_captured = entry not in (wanted.old, wanted.new)
+            is_new = self.recovering == "back" if is_captured else entry == wanted.new
+            return None, Found(leaf, entry, is_new)
         if reading.fault:
             return f"cannot be read: {reading.fault}", Found(leaf)
         return ("not tracked" if wanted.old is None else "changed"), Found(leaf)
+
+    def _versions(self, wanted: Wanted) -> Iterator[Entry]:
+        """What may stand at a path, the likeliest first."""
+        yield from (entry for entry in (wanted.old, wanted.new) if entry is not None)
+        for entry in self._acceptable(wanted.path):
+            if entry is not None and entry.mode != GITLINK:
+                yield entry
+
+    def _equal_one(self, reading: Reading, wanted: Wanted) -> Entry | None:
+        """The version that git's checkout would have written just so."""
+        equal = (e for e in self._versions(wanted) if self._equal(reading, wanted.path, e))
+        return next(equal, None)
+
+    def _cleaned_one(self, fd: int, name: bytes, leaf: Leaf, wanted: Wanted) -> Entry | None:
+        """The version that `git add` would store for a file that is equal to none."""
+        if self._cleaned is None or leaf.kind != "file":
+            return None
+        fitting = [e for e in self._versions(wanted) if self._has_kind(leaf, e)]
+        try:
+            data = read_regular(fd, name, leaf) if fitting else b""
+        except OSError:
+            return None
+        if not fitting or len(data) != leaf.size:  # the file is another by now
+            return None
+        oid = self._cleaned(self.root, wanted.path, data)
+        return next((e for e in fitting if e.oid == oid), None)
 
     def _equal(self, reading: Reading, path: bytes, entry: Entry) -> bool:
         """Is what stands there this entry, as git would have checked it out?"""
         leaf = reading.leaf
         if self.is_link(entry):
             return leaf.kind == "symlink" and reading.target() == self._content(path, entry)
+        return self._has_mode(leaf, entry) and reading.equals(self._content(path, entry))
+
+    def _has_kind(self, leaf: Leaf, entry: Entry) -> bool:
+        return entry.mode in (FILE, EXECUTABLE) and self._has_mode(leaf, entry)
+
+    def _has_mode(self, leaf: Leaf, entry: Entry) -> bool:
         if leaf.kind != "file":
             return False
-        if self._manner.file_mode and leaf.executable != (entry.mode == EXECUTABLE):
-            return False
-        return reading.equals(self._content(path, entry))
+        return not self._manner.file_mode or leaf.executable == (entry.mode == EXECUTABLE)
 
     def is_link(self, entry: Entry) -> bool:
         return entry.mode == SYMLINK and self._manner.symlinks
@@ -307,11 +352,8 @@ class View:
     def is_known(self, fd: int, name: bytes, wanted: Wanted, leaf: Leaf) -> bool:
         """Is this one of the versions that are kept elsewhere?"""
         reading = Reading(fd, name, leaf)
-        entries = (wanted.old, wanted.new, *self._acceptable(wanted.path))
-        return any(
-            e is not None and e.mode != GITLINK and self._equal(reading, wanted.path, e)
-            for e in entries
-        )
+        known = self._equal_one(reading, wanted) or self._cleaned_one(fd, name, leaf, wanted)
+        return known is not None
 
     def is_old(self, fd: int, wanted: Wanted, leaf: Leaf) -> bool:
         return (
@@ -365,6 +407,8 @@ def remembering(content: Content) -> Content:
                 known[path, entry] = data
         return data
 
+    if isinstance(content, Convertible):
+        return Convertible(remembered, content.cleaned)
     return remembered
 
 

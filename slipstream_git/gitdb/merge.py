@@ -4,19 +4,29 @@
 sides, or one side unchanged. git 2.39 cannot be told the base, so it is given two commits made
 for the purpose whose only parent is a commit of the base tree. They are dated now: dated at the
 epoch they cost 700 ms instead of 4, because git then walks all of history.
+
+It runs in an empty directory as its work tree, where only ours' own `.gitattributes` stand: what
+somebody has not committed decides no merge. (merge-ort reads no attributes from an index, and git
+2.39 none from a tree.) A merge driver still runs where git would start it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import re
+import shlex
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import commits, quarantine
+from slipstream_git.gitdb import attributes, commits, quarantine
 from slipstream_git.gitdb.packs import RawObject
 from slipstream_git.gitdb.quarantine import Quarantine
 from slipstream_git.gitdb.repository import Repository
-from slipstream_git.model import Entry
+from slipstream_git.gitdb.trees import Difference
+from slipstream_git.model import GITLINK, Entry
 from slipstream_git.text.objectid import object_id
 
 # From git's own message types (merge-ort.c) to the contract's kinds of conflict. The order
@@ -78,19 +88,115 @@ def three_way(repository: Repository, base: str, ours: str, theirs: str, now: in
     root = commit(base)
     sides = commit(ours, root), commit(theirs, root)
     with quarantine.opened(repository, extra) as room:
-        return _merged(repository, room, *sides)
+        differences = repository.trees.differences(ours, theirs)
+        with _clean_worktree(repository, ours, differences) as place:
+            return _merged(repository, room, place, *sides)
 
 
 def of_commits(repository: Repository, ours: str, theirs: str) -> Merge:
     """git's own (recursive) merge of two commits, over all their merge bases."""
-    with quarantine.opened(repository) as room:
-        return _merged(repository, room, ours, theirs)
+    ours_tree, theirs_tree = (
+        commits.parse(oid, repository.objects.commit(oid)).tree for oid in (ours, theirs)
+    )
+    differences = repository.trees.differences(ours_tree, theirs_tree)
+    with (
+        quarantine.opened(repository) as room,
+        _clean_worktree(repository, ours_tree, differences) as place,
+    ):
+        return _merged(repository, room, place, ours, theirs)
 
 
-def _merged(repository: Repository, room: Quarantine, ours: str, theirs: str) -> Merge:
-    done = repository.git.run(
-        "merge-tree", "--write-tree", "-z", "--messages", "--allow-unrelated-histories",
-        ours, theirs, env=room.env, accept=(0, 1),
+@contextmanager
+def _clean_worktree(
+    repository: Repository, tree: str, differences: Sequence[Difference]
+) -> Iterator[str]:
+    """A directory with what a merge reads of a clean worktree of ``tree``; gone on exit.
+
+    differences: between the two sides. Where they are equal git merges no content, renames or not,
+    so that the attributes of other paths do not matter.
+    """
+    paths = [difference.path for difference in differences]
+    submodules = [d.path for d in differences if any(e and e.mode == GITLINK for e in d[1:])]
+    files = dict(attributes.files_above(repository, tree, paths))
+    modules = repository.trees.leaf(tree, b".gitmodules") if submodules else None
+    if modules:
+        files[b".gitmodules"] = modules
+    try:
+        with tempfile.TemporaryDirectory(prefix="slip-merge-") as place:
+            for path, entry in files.items():
+                _write(os.fsencode(place), path, repository.objects.blob(entry.oid))
+            for path in submodules:
+                _lend(repository, os.fsencode(place), path)
+            yield place
+    except OSError as fault:
+        raise SlipError("git-failed", f"cannot make a place to merge in: {fault}") from None
+
+
+def _write(place: bytes, path: bytes, data: bytes) -> None:
+    if not _is_inside(path):
+        return
+    target = os.path.join(place, path)
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    with open(target, "wb") as stream:
+        stream.write(data)
+
+
+def _lend(repository: Repository, place: bytes, path: bytes) -> None:
+    """Let git find the checked out submodule, whose history says which commit is the later."""
+    there = os.path.join(os.fsencode(repository.layout.root or ""), path)
+    if repository.layout.root and _is_inside(path) and os.path.lexists(there + b"/.git"):
+        target = os.path.join(place, path)
+        with suppress(FileExistsError, NotADirectoryError):  # ours has something else there
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            os.symlink(there, target)
+
+
+def _is_inside(path: bytes) -> bool:
+    """A tree that somebody made by hand can hold any name; a checkout would refuse these too."""
+    return not {b"", b".", b"..", b".git"} & set(path.lower().split(b"/"))
+
+
+def _settings(repository: Repository, place: str) -> dict[str, str]:
+    """The configuration that means the same in ``place`` as in the worktree: values by key."""
+    config = repository.config
+    settings = {
+        key: _driver(repository, place, command)
+        for key, command in config.below("merge").items()
+        if key.endswith(".driver") and key.count(".") > 1
+    }
+    more = config.get("core.attributesFile")
+    if more and not more.startswith(("/", "~", "%(prefix)/")):
+        settings["core.attributesFile"] = os.path.join(repository.git.directory, more)
+    return settings
+
+
+def _driver(repository: Repository, place: str, command: str) -> str:
+    """A merge driver's command that runs in the worktree, on the files that git put in ``place``.
+
+    git names those relative to where it runs. It has told nobody where its repository is, unless
+    that cannot be found from the worktree.
+    """
+    if shlex.quote(place) != place:
+        return command  # $TMPDIR does not fit into any shell command; it runs in `place` then
+    layout = repository.layout
+    if layout.root and not os.path.lexists(os.path.join(layout.root, ".git")):
+        named = f"GIT_DIR={shlex.quote(layout.git_dir)} GIT_WORK_TREE={shlex.quote(layout.root)}"
+    else:
+        named = "unset GIT_DIR GIT_WORK_TREE"
+    start = f"cd {shlex.quote(repository.git.directory)} || exit; {named}; "
+    there = place.replace("%", "%%")
+    found = re.sub("%([OAB%])", lambda m: m[0] if m[1] == "%" else f"{there}/{m[0]}", command)
+    return start.replace("%", "%%") + found
+
+
+def _merged(repository: Repository, room: Quarantine, place: str, ours: str, theirs: str) -> Merge:
+    settings = _settings(repository, place)
+    # By name and not as `-c KEY=VALUE`: a driver's name may hold a "=".
+    named = [f"--config-env={key}=SLIP_SETTING_{n}" for n, key in enumerate(settings)]
+    values = {f"SLIP_SETTING_{n}": value for n, value in enumerate(settings.values())}
+    done = repository.git.at(place, repository.layout.git_dir).run(
+        *named, "merge-tree", "--write-tree", "-z", "--messages", "--allow-unrelated-histories",
+        ours, theirs, env={**room.env, **values}, accept=(0, 1),
     )  # fmt: skip
     tree, _, rest = done.out.partition(b"\0")
     if done.status == 0:

@@ -4,9 +4,9 @@ command pays at start for what it uses and nothing else.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from slipstream_git.operations.registry import FileOrStdin, Several, Stdin, operation
+from slipstream_git.operations.registry import Batch, FileOrStdin, Several, Stdin, operation
 
 if TYPE_CHECKING:
     from slipstream_git import outcomes, results
@@ -47,7 +47,7 @@ def begin(
 @operation
 def apply(
     ws: Workspace,
-    ops: FileOrStdin | None = None,
+    ops: Batch | None = None,
     *,
     session: str | None = None,
     format: str = "auto",  # noqa: A002  (the option's name in the contract)
@@ -94,7 +94,8 @@ def sub(
 
     pattern (PATTERN): the text to look for, literal unless --regex
     replacement (REPLACEMENT): what to put there; with --regex, \1 is the first group
-    globs (GLOB): which files, as gitignore patterns (default: every text file in scope)
+    globs (GLOB): which files: *.py is at any depth, src/** below src, !x leaves x out (default:
+        every text file in scope)
     regex: PATTERN is a regular expression of Python's `re`, multi-line, on bytes
     word: match whole words only
     ignore_case: match ASCII letters without regard to case
@@ -229,14 +230,17 @@ def list_(ws: Workspace, *, closed: bool = False) -> results.Listed:
 
 
 @operation
-def diff(ws: Workspace, *, session: str | None = None, stat: bool = False) -> outcomes.Diffed:
+def diff(
+    ws: Workspace, *, session: str | None = None, stat: bool = False, binary: bool = False
+) -> outcomes.Diffed:
     """Show what the session changes against its base.
 
     stat: only the files and how many lines they gain and lose
+    binary: whole ids and binary content, so that `git apply` and `slip apply` take all of it
     """
     from slipstream_git.changes import history, sessions
 
-    return history.diff(ws, sessions.choose(ws, session), stat=stat)
+    return history.diff(ws, sessions.choose(ws, session), stat=stat, binary=binary)
 
 
 @operation
@@ -336,9 +340,10 @@ def commit(
 ) -> outcomes.Landed:
     """Land the session as one commit on its branch.
 
-    Merged with what the branch has gained meanwhile, as git merges; a conflict moves nothing. Every
-    worktree that has the branch checked out is brought along; edits in the way are refused as
-    `dirty` before anything moves.
+    Merged with what the branch has gained meanwhile, as git merges. A conflict moves nothing, and is
+    shown with both sides: begin again on the branch, and apply there what the session changes, made
+    to fit. Every worktree that has the branch checked out is brought along; edits in the way are
+    refused as `dirty` before anything moves.
     """
     from slipstream_git.changes import landing, messages, sessions
 
@@ -356,7 +361,7 @@ def commit(
 def exec_(
     ws: Workspace,
     *,
-    ops: FileOrStdin | None = None,
+    ops: Batch | None = None,
     format: str = "auto",  # noqa: A002
     read: tuple[str, ...] = (),
     files: tuple[str, ...] = (),
@@ -427,4 +432,4 @@ def reopen(ws: Workspace, name: str) -> results.Begun:
 
 
 # The annotations above are read as text by the table; these names are what they mean.
-_NAMED_TYPES: tuple[Any, ...] = (FileOrStdin, Several, Stdin, Literal)
+_NAMED_TYPES: tuple[Any, ...] = (Batch, FileOrStdin, Several, Stdin)

@@ -45,6 +45,8 @@ TYPES: Mapping[str, Kind] = {
     "Several": Kind("text", many=True),
     # Bytes that the command line takes from a named file or from standard input.
     "FileOrStdin | None": Kind("file", optional=True),
+    # The same, or the JSON text itself.
+    "Batch | None": Kind("batch", optional=True),
     "Stdin": Kind("stdin"),
 }
 
@@ -76,6 +78,7 @@ SHARED: Mapping[str, str] = {
 CONTEXTS = ("ws", "env")
 
 FileOrStdin = bytes
+Batch = bytes
 Stdin = bytes
 Several = tuple[str, ...]
 

@@ -91,6 +91,14 @@ class Overlay:
             for directory in _parents(path):
                 self._files_below[directory] = self._files_below.get(directory, 0) + difference
 
+    def permits(self, path: bytes) -> bool:
+        """Whether the session's scope takes a path in."""
+        try:
+            self.permit(path)
+        except SlipError:
+            return False
+        return True
+
     def find(self, path: bytes) -> File | None:
         """The file at ``path``, None where there is none (or a directory)."""
         if path in self.changes:

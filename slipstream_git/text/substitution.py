@@ -34,10 +34,12 @@ def sub(op: Sub, overlay: Overlay) -> Effect:
 def _selected(op: Sub, overlay: Overlay, literal: bytes | None) -> list[bytes]:
     from slipstream_git.text import scopes
 
-    wanted = scopes.compile_globs(op.globs) if op.globs else lambda _path: True
+    wanted = scopes.compile_globs(op.globs) if op.globs else overlay.permits
     made = {path for path, file in overlay.changes.items() if file and wanted(path)}
     gone = {path for path, file in overlay.changes.items() if file is None}
-    return sorted((set(overlay.view.select(op.globs, literal)) - gone) | made)
+    # Without a glob every file in scope is meant; with one, a file out of scope is refused.
+    selected = {path for path in overlay.view.select(op.globs, literal) if wanted(path)}
+    return sorted((selected - gone) | made)
 
 
 def _substitution(op: Sub) -> Callable[[bytes], tuple[bytes, int]]:

@@ -10,7 +10,7 @@ from slipstream_git.errors import SlipError
 from tests.desk import Desk, write
 from tests.lab import Lab
 
-HOOK = b"#!/bin/sh\necho ran >> \"$GIT_DIR/ran\"\nexit 0\n"
+HOOK = b'#!/bin/sh\necho ran >> "$GIT_DIR/ran"\nexit 0\n'
 
 
 def hook(repo: Lab, name: str, content: bytes = HOOK) -> None:
@@ -42,9 +42,7 @@ def never_done_wrongly(desk: Desk, right: Callable[[], bool]) -> None:
     assert (desk.lab.snapshot(), desk.lab.refs()) == (before, refs)
 
 
-@pytest.mark.parametrize(
-    "name", ["pre-commit", "prepare-commit-msg", "commit-msg", "post-commit"]
-)
+@pytest.mark.parametrize("name", ["pre-commit", "prepare-commit-msg", "commit-msg", "post-commit"])
 def test_a_hook_runs_or_the_landing_is_refused(ready: Desk, name: str) -> None:
     hook(ready.lab, name)
     ran = ready.lab.path / ".git/ran"

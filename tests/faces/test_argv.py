@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from slipstream_git.errors import SlipError
 from slipstream_git.faces import argv, cli
-from slipstream_git.faces.command import Call
+from slipstream_git.faces.calls import Call
 from slipstream_git.operations import registry
 
 WORDS = st.sampled_from(
@@ -57,8 +57,7 @@ def test_the_plain_reader_reads_as_click_does(arguments: list[str]) -> None:
     if plain is not None:
         clicks = read(arguments)
         assert clicks is not None, arguments
-        assert clicks.operation.name == plain.operation.name
-        assert clicks.directory == plain.directory
+        assert clicks._replace(values={}) == plain._replace(values={})
         assert given_values(clicks) == given_values(plain)
 
 

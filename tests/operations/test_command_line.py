@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 
 import pytest
 
 from slipstream_git.errors import EXIT_STATUS
 from tests.desk import batch, delete, replace, write
-from tests.lab import Ground, Lab, slip_environment
+from tests.lab import Ground, Lab
 
 TIP = "refs/slip/sessions/work"
 
@@ -124,7 +122,7 @@ def test_a_git_diff_goes_through_apply_unchanged(work: Lab) -> None:
     work.commit(
         {
             "moved/app.py": work.read("src/app.py") + b"# more\n", "src/app.py": None,
-            "caf\u00e9 \"q\"": "1\n", "bin": bytes(range(256)) * 20, "empty": b"",
+            'caf\u00e9 "q"': "1\n", "bin": bytes(range(256)) * 20, "empty": b"",
             "README.md": b"# Demo\r\nno end",
         }
     )  # fmt: skip
@@ -143,14 +141,22 @@ def test_a_batch_from_a_file_and_in_the_argument(work: Lab, ground: Ground) -> N
     assert work.slip_json("apply", "no such file", expect=2).error["code"] == "usage"
 
 
-def test_dash_and_odd_names_reach_no_git_option(work: Lab) -> None:
-    for name in ("-x", "--all", "-"):
-        reply = work.slip("write", "--", name, stdin=b"x", expect=None)
-        assert reply.status in (0, 1, 2)
-    work.slip("apply", stdin=batch(write("--all", "1"), write(":(glob)*" if os.name != "nt" else "g", "1")),
-              expect=None)  # fmt: skip
-    work.slip("sub", "Demo", "demo", "--", "-x", expect=None)
-    assert "refs/heads/main" in work.refs()
+def test_names_that_begin_with_a_dash_reach_no_git_option(work: Lab) -> None:
+    ops = write("--all", "1\n"), write("-x/-y", "1\n"), write("--output=out", "1\n")
+    work.slip("apply", stdin=batch(*ops))
+    work.slip("sub", "1", "2", "--", "--all", "/-x/")
+    work.slip("read", "--", "--all", "-x/-y")
+    for rev in ("--all", "--output=out", "-h"):
+        assert work.slip_json("read", f"--rev={rev}", "README.md", expect=1).error
+        assert work.slip_json("begin", f"--base={rev}", expect=1).error["code"] == "missing"
+    work.slip("commit", "-m", "--amend")
+    assert work.git("log", "-1", "--format=%s") == "--amend"
+    work.write("--all", "captured\n")
+    work.slip("begin", "again")
+    work.slip("capture", "-s", "again", "--", "--all")
+    work.slip("commit", "-s", "again", "-m", "capture")
+    assert work.tree()["--all"] == b"captured\n"
+    assert set(work.refs("refs/heads/")) == {"refs/heads/main"}
 
 
 def test_slip_inside_a_hook_of_git_is_not_led_astray(work: Lab, ground: Ground) -> None:
@@ -162,14 +168,6 @@ def test_slip_inside_a_hook_of_git_is_not_led_astray(work: Lab, ground: Ground) 
     work.slip("commit", "-m", "land", env={"GIT_INDEX_FILE": str(index)})
     assert not index.exists()
     assert work.git("status", "--porcelain") == ""
-
-
-def test_git_slip(work: Lab) -> None:
-    done = subprocess.run(
-        ["git", "-c", "alias.slip=!slip", "--version"],
-        cwd=work.path, env=slip_environment(), check=False, capture_output=True,
-    )  # fmt: skip
-    assert done.returncode == 0
 
 
 def test_exec_from_the_command_line(repo: Lab) -> None:
