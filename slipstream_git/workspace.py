@@ -58,7 +58,9 @@ class Workspace(NamedTuple):
         email = self.env.get("GIT_AUTHOR_EMAIL") or config.get("author.email")
         name = name or config.get("user.name") or "slip"
         email = email or config.get("user.email") or "slip@localhost"
-        return f"{_plain(name)} <{_plain(email)}> {self.clock()} +0000".encode("utf-8", "surrogateescape")
+        return f"{_plain(name)} <{_plain(email)}> {self.clock()} +0000".encode(
+            "utf-8", "surrogateescape"
+        )
 
 
 def _plain(text: str) -> str:

@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from slipstream_git.changes import chain, conflicts, sessions, staging
-from slipstream_git.changes.chain import Facts
+from slipstream_git.changes import chain, conflicts, differences, sessions, staging
 from slipstream_git.changes.sessions import Session, Wish
 from slipstream_git.changes.staging import Label
 from slipstream_git.codec import bytes_field, json_bytes
@@ -58,10 +57,7 @@ def capture(
             ws,
             merged.conflicts,
             "edits of this worktree conflict with the session's",
-            onto=session.onto,
-            onto_commit=None,
-            base=head,
-            sides=(session.name, "this worktree"),
+            conflicts.Meeting(session.onto, None, head, session.name, "this worktree"),
         )
     return _step(ws, session, merged.tree, found, label)
 
@@ -118,14 +114,7 @@ def _step(
     if tree == session.tree and not news:
         ws.repository.objects.discard()
         return _told(ws, session, session)
-    facts = Facts(
-        session=session.name,
-        step=session.step + 1,
-        kind=label.kind,
-        begin=session.begin,
-        group=chain.one_line(label.group),
-        agent=chain.one_line(label.agent),
-    )
+    facts = staging.next_facts(session, label)
     journal = [_row(edit) for edit in found]
     subject = ", ".join(paths.display(edit.path) for edit in found)
     tip = chain.write_step(ws, tree, (session.tip,), facts, journal, subject)
@@ -140,9 +129,9 @@ def _told(ws: Workspace, before: Session, after: Session) -> Applied:
         step=after.step,
         commit=after.tip,
         tree=after.tree,
-        changes=staging.changes_between(ws.repository, before.tree, after.tree),
+        changes=differences.changes_between(ws.repository, before.tree, after.tree),
         ops=[],
-        overlaps=staging.overlaps(ws, after),
+        overlaps=differences.overlaps(ws, after),
         unchanged=True if before.tip == after.tip else None,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from slipstream_git.codec import to_json
 from slipstream_git.errors import SlipError
@@ -15,26 +15,33 @@ from slipstream_git.workspace import Workspace
 MOST_AUTHORS = 5
 
 
+class Meeting(NamedTuple):
+    """What met what: the base, the other side's branch and head, and both sides' names."""
+
+    onto: str | None
+    onto_commit: str | None
+    base: str | None
+    ours: str
+    theirs: str
+
+
 def error(
     ws: Workspace,
     found: Sequence[Conflict],
     message: str,
+    meeting: Meeting,
     *,
-    onto: str | None,
-    onto_commit: str | None,
-    base: str | None,
-    sides: tuple[str, str],
     advice: str = "",
     hint: str | None = None,
 ) -> SlipError:
     """The `conflict` error, with every conflicting file and its hunks in ``data``.
 
-    sides: what ``ours`` and ``theirs`` are, in a word or two. advice: how to go on, for the message.
+    advice: how to go on, the end of the message.
     """
+    onto, onto_commit, base, ours, theirs = meeting
     files = [_file(ws, conflict, base, onto_commit) for conflict in found]
     names = ", ".join(paths.display(conflict.path) for conflict in found[:5])
     more = f" and {len(found) - 5} more" if len(found) > 5 else ""
-    ours, theirs = sides
     data = {
         "onto": onto,
         "onto_commit": onto_commit,

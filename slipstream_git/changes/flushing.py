@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
-from slipstream_git.changes import bringing, recovery, sessions, staging
+from slipstream_git.changes import bringing, differences, recovery, sessions
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import locks
@@ -54,7 +54,7 @@ def flush(ws: Workspace, session: Session, *, index: bool) -> Flushed:
         with suppress(SlipError):
             bringing.settle(found)
             recovery.drop(intent)
-    changes = staging.changes_between(ws.repository, session.base_tree, session.tree)
+    changes = differences.changes_between(ws.repository, session.base_tree, session.tree)
     return Flushed(session.name, session.tree, layout.root, changes)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from slipstream_git.changes import chain, conflicts, sessions, staging
+from slipstream_git.changes import chain, conflicts, differences, sessions, staging, views
 from slipstream_git.changes.chain import Facts, Step
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
@@ -62,10 +62,9 @@ def _merged(ws: Workspace, session: Session, base: str, theirs: str, what: str) 
             ws,
             merged.conflicts,
             f"{what} conflicts with later steps",
-            onto=session.onto,
-            onto_commit=session.tip,
-            base=session.base,
-            sides=("as it is now", "what was asked for"),
+            conflicts.Meeting(
+                session.onto, session.tip, session.base, "as it is now", "what was asked for"
+            ),
         )
     return merged.tree
 
@@ -82,7 +81,7 @@ def _append(ws: Workspace, session: Session, tree: str, facts: Facts) -> Stepped
             f"session {session.name} moved meanwhile",
             hint=f"slip log -s {session.name}",
         )
-    changes = staging.changes_between(ws.repository, session.tree, tree)
+    changes = differences.changes_between(ws.repository, session.tree, tree)
     return Stepped(session.name, facts.step, tip, tree, changes=changes)
 
 
@@ -99,7 +98,7 @@ def status(ws: Workspace, session: Session) -> Status:
         tip=session.tip,
         tree=session.tree,
         steps=len(active),
-        changes=staging.changes_between(ws.repository, session.base_tree, session.tree),
+        changes=differences.changes_between(ws.repository, session.base_tree, session.tree),
         conflicts=[],
         title=session.title or None,
         agent=session.agent or None,
@@ -185,14 +184,14 @@ def show(ws: Workspace, session: Session, wanted: str) -> Shown:
         commit=step.commit,
         op=step.facts.kind,
         ops=chain.read_ops(step),
-        changes=staging.changes_between(ws.repository, before, step.tree),
+        changes=differences.changes_between(ws.repository, before, step.tree),
         diff=patch_text(ws, before, step.tree),
     )
 
 
 def diff(ws: Workspace, session: Session, *, stat: bool, binary: bool) -> Diffed:
     """What a session changes against its base, as git prints it."""
-    changes = staging.changes_between(ws.repository, session.base_tree, session.tree)
+    changes = differences.changes_between(ws.repository, session.base_tree, session.tree)
     text = None if stat else patch_text(ws, session.base_tree, session.tree, binary=binary)
     return Diffed(session.name, session.base, session.tree, changes, text)
 
@@ -232,7 +231,7 @@ def read_files(ws: Workspace, tree: str, wanted: Sequence[str]) -> list[FileRead
 def _read(ws: Workspace, tree: str, spec: str) -> FileRead:
     path, start, end = _range(spec)
     # A file whose own name ends like a range is that file.
-    if start is not None and staging.overlay(ws, tree).find(paths.from_text(spec)) is not None:
+    if start is not None and views.overlay(ws, tree).find(paths.from_text(spec)) is not None:
         path, start, end = spec, None, None
     return read_file(ws, tree, paths.from_text(path), start, end)
 
@@ -242,7 +241,7 @@ def read_file(
 ) -> FileRead:
     """Lines of one file of a tree, capped. Raises `missing` or `out-of-range`."""
     shown = paths.display(path)
-    file = staging.overlay(ws, tree).existing(path)
+    file = views.overlay(ws, tree).existing(path)
     try:
         told = fileops.excerpt(file, start, end)
     except SlipError as fault:

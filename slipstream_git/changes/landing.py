@@ -14,13 +14,13 @@ from slipstream_git.changes import (
     bringing,
     chain,
     conflicts,
+    differences,
     messages,
     provenance,
     publishing,
     recovery,
     refusals,
     sessions,
-    staging,
 )
 from slipstream_git.changes.messages import Identity, Message
 from slipstream_git.changes.publishing import Plan
@@ -166,10 +166,7 @@ def _conflict(
         ws,
         merged.conflicts,
         f"{session.name} conflicts with {name}",
-        onto=branch,
-        onto_commit=head,
-        base=session.base,
-        sides=(name, session.name),
+        conflicts.Meeting(branch, head, session.base, name, session.name),
         advice=f"; begin again on {name} and apply there what the session changes, made to fit",
         hint=f"slip begin --base {name} --onto {name} && slip diff -s {session.name}",
     )
@@ -244,7 +241,7 @@ def _told(ws: Workspace, plan: Plan, options: Options, worktrees: Sequence[Workt
         tree=plan.tree,
         merged=plan.engine is not None,
         engine=plan.engine,
-        changes=staging.changes_between(ws.repository, plan.head_tree, plan.tree),
+        changes=differences.changes_between(ws.repository, plan.head_tree, plan.tree),
         checkout=checkout,
         behind_worktrees=[w.root for w in worktrees] if options.no_checkout else None,
         gates=[],

@@ -7,28 +7,24 @@ another process moved it meanwhile, the batch is computed again on what is there
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from slipstream_git.changes import chain, sessions, timelimit
+from slipstream_git.changes import chain, differences, sessions, views
 from slipstream_git.changes.chain import Facts
 from slipstream_git.changes.sessions import Session
 from slipstream_git.codec import to_json
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import filemerge, grep
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.repository import Repository
-from slipstream_git.gitdb.trees import Difference
-from slipstream_git.model import EXECUTABLE, FILE, TREE, Entry, File, Op
-from slipstream_git.results import Applied, Change, Overlap, path_b64, status_letter
-from slipstream_git.text import edits, linediff, paths, scopes
+from slipstream_git.model import TREE, Entry, Op
+from slipstream_git.results import Applied
+from slipstream_git.text import edits, paths, scopes
 from slipstream_git.text.edits import Outcome
 from slipstream_git.text.objectid import blob_id
-from slipstream_git.text.overlay import Overlay
 from slipstream_git.workspace import Workspace
 
 TRIES = 8
-SUBSTITUTION_SECONDS = 10.0
 
 
 class Label(NamedTuple):
@@ -37,6 +33,18 @@ class Label(NamedTuple):
     kind: str = "apply"
     group: str = ""
     agent: str = ""
+
+
+def next_facts(session: Session, label: Label) -> Facts:
+    """The facts of the session's next step."""
+    return Facts(
+        session=session.name,
+        step=session.step + 1,
+        kind=label.kind,
+        begin=session.begin,
+        group=chain.one_line(label.group),
+        agent=chain.one_line(label.agent),
+    )
 
 
 class Staged(NamedTuple):
@@ -77,18 +85,11 @@ def stage(ws: Workspace, session: Session, ops: Sequence[Op], label: Label) -> S
                 "path-denied", f"{paths.display(path)} is outside what this session may touch"
             )
 
-    outcome = edits.apply_all(ops, TreeView(ws, session.tree, session), permit)
+    outcome = edits.apply_all(ops, views.TreeView(ws, session.tree, session), permit)
     tree = repository.trees.splice(session.tree, _entries(repository, session, outcome))
     if tree == session.tree:
         return Staged(session, session, outcome)
-    facts = Facts(
-        session=session.name,
-        step=session.step + 1,
-        kind=label.kind,
-        begin=session.begin,
-        group=chain.one_line(label.group),
-        agent=chain.one_line(label.agent),
-    )
+    facts = next_facts(session, label)
     journal = chain.ops_journal(repository, tree, ops)
     tip = chain.write_step(ws, tree, (session.tip,), facts, journal, chain.ops_subject(ops))
     after = session._replace(tip=tip, tree=tree, step=session.step + 1)
@@ -144,145 +145,11 @@ def told(ws: Workspace, staged: Staged, *, dry_run: bool = False) -> Applied:
         step=after.step,
         commit=after.tip,
         tree=after.tree,
-        changes=changes_between(ws.repository, before.tree, after.tree, staged.outcome),
+        changes=differences.changes_between(ws.repository, before.tree, after.tree, staged.outcome),
         ops=[to_json(result) for result in results],
-        overlaps=overlaps(ws, after),
+        overlaps=differences.overlaps(ws, after),
         unchanged=True if after.tip == before.tip else None,
         dry_run=dry_run or None,
         replaced=sum(replaced) if replaced else None,
         files=sum(files) if files else None,
     )
-
-
-def overlaps(ws: Workspace, session: Session) -> list[Overlap]:
-    """The other open sessions that change paths which this one changes."""
-    mine: set[bytes] | None = None
-    found = []
-    for other in sessions.every(ws):
-        if other.name == session.name or other.tree == other.base_tree:
-            continue
-        if mine is None:
-            mine = changed_paths(ws.repository, session)
-        shared = sorted(ws.repository.trees.differing(other.base_tree, other.tree, mine))
-        if shared:
-            found.append(Overlap(other.name, [paths.display(path) for path in shared]))
-    return found
-
-
-def changed_paths(repository: Repository, session: Session) -> set[bytes]:
-    """The paths at which a session differs from its base."""
-    return {d.path for d in repository.trees.differences(session.base_tree, session.tree)}
-
-
-def changes_between(
-    repository: Repository, old: str, new: str, outcome: Outcome | None = None
-) -> list[Change]:
-    """The paths at which two trees differ, with line counts."""
-    made = outcome.files if outcome else {}
-    return [
-        _change(repository, difference, made.get(difference.path))
-        for difference in repository.trees.differences(old, new)
-    ]
-
-
-def _change(repository: Repository, difference: Difference, made: File | None) -> Change:
-    path, old, new = difference
-    before = _content(repository, old)
-    after = made.data if made else _content(repository, new)
-    counts = linediff.count(before, after)
-    shown = paths.display(path)
-    return Change(
-        path=shown,
-        status=status_letter(old, new),
-        old_oid=old.oid if old else None,
-        new_oid=new.oid if new else None,
-        added=counts[0] if counts else None,
-        removed=counts[1] if counts else None,
-        mode=f"{new.mode:o}" if new and (old is None or old.mode != new.mode) else None,
-        path_b64=path_b64(path, shown),
-    )
-
-
-def _content(repository: Repository, entry: Entry | None) -> bytes:
-    if entry is None:
-        return b""
-    found = repository.objects.find(entry.oid)
-    return found.data if found is not None and found.kind == "blob" else entry.oid.encode()
-
-
-class TreeView:
-    """A tree as a batch sees it (the `View` of text/overlay).
-
-    history: the session whose earlier steps may hold the version that an author read.
-    """
-
-    def __init__(self, ws: Workspace, tree: str, history: Session | None = None) -> None:
-        self._ws = ws
-        self._tree = tree
-        self._history = history
-        self._trees = ws.repository.trees
-
-    def entry(self, path: bytes) -> Entry | None:
-        return self._trees.lookup(self._tree, path)
-
-    def blocker(self, path: bytes) -> tuple[bytes, Entry] | None:
-        return self._trees.blocker(self._tree, path)
-
-    def blob(self, oid: str) -> bytes | None:
-        found = self._ws.repository.objects.find(oid)
-        return found.data if found is not None and found.kind == "blob" else None
-
-    def below(self, path: bytes) -> Iterable[bytes]:
-        return (found for found, _ in self._trees.walk(self._tree, path))
-
-    def siblings(self, directory: bytes) -> Iterable[bytes]:
-        tree = self._tree
-        if directory:
-            entry = self.entry(directory)
-            if entry is None or entry.mode != TREE:
-                return ()
-            tree = entry.oid
-        return self._trees.entries(tree)
-
-    def select(self, globs: Sequence[str], literal: bytes | None) -> Iterable[bytes]:
-        wanted = scopes.compile_globs(globs) if globs else lambda _path: True
-        under = scopes.literal_prefix(globs) if globs else b""
-        if literal is not None and self._published():
-            found: Iterable[bytes] = grep.files_with(
-                self._ws.repository.git, self._tree, literal, under
-            )
-            return (path for path in found if wanted(path))
-        return (
-            path
-            for path, entry in self._trees.walk(self._tree, under)
-            if entry.mode in (FILE, EXECUTABLE) and wanted(path)
-        )
-
-    def earlier(self, path: bytes) -> Iterator[bytes]:
-        session = self._history
-        if session is None:
-            return
-        steps = sessions.steps(self._ws, session)
-        seen: set[str] = set()
-        for tree in [*(step.tree for step in reversed(steps)), session.base_tree]:
-            entry = self._trees.lookup(tree, path)
-            if entry is not None and entry.mode != TREE and entry.oid not in seen:
-                seen.add(entry.oid)
-                yield self._ws.repository.objects.blob(entry.oid)
-
-    def merge(self, base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
-        return filemerge.merge(self._ws.repository.git, base, ours, theirs)
-
-    def substitute(
-        self, change: Callable[[bytes], tuple[bytes, int]], data: bytes
-    ) -> tuple[bytes, int]:
-        return timelimit.run(lambda: change(data), SUBSTITUTION_SECONDS)
-
-    def _published(self) -> bool:
-        """Whether git can see the session's tree (an exec's draft is still in the overlay)."""
-        return self._ws.repository.store.read(self._tree) is not None
-
-
-def overlay(ws: Workspace, tree: str) -> Overlay:
-    """A tree's files to look at, with no scope."""
-    return Overlay(TreeView(ws, tree), lambda _path: None)

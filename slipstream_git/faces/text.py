@@ -21,8 +21,11 @@ BOLD, RED, GREEN, YELLOW, CYAN = "1", "31", "32", "33", "36"
 
 
 def render(operation: str, value: Any, *, color: bool, terminal: bool) -> str:
-    """The text of a result. On a terminal nothing in it can move the cursor; elsewhere bytes stay
-    as they are, so that `slip diff` can be applied again."""
+    """The text of a result.
+
+    On a terminal nothing in it can move the cursor; elsewhere bytes stay as they are, so that what
+    `slip diff` prints can be applied.
+    """
     if operation == "begin":
         return str(value.session)
     renderer = _RENDERERS[type(value).__name__]

@@ -69,17 +69,18 @@ class Manner(NamedTuple):
     sparse: bool = False
 
 
-class Convertible(NamedTuple):
+class Convertible:
     """Content that git converts on its way out; ``cleaned`` is the way back, as `git add` goes.
 
     Many files clean to one blob (CRLF and LF endings, say): git calls them all unchanged.
     """
 
-    content: Content
-    cleaned: Cleaned
+    def __init__(self, content: Content, cleaned: Cleaned) -> None:
+        self._content = content
+        self.cleaned = cleaned
 
     def __call__(self, path: bytes, entry: Entry) -> bytes:
-        return self.content(path, entry)
+        return self._content(path, entry)
 
 
 class Surprise(Exception):
@@ -298,14 +299,12 @@ class View:
         if self._cleaned is None or leaf.kind != "file":
             return None
         fitting = [e for e in self._versions(wanted) if self._has_kind(leaf, e)]
-        try:
+        with suppress(OSError):
             data = read_regular(fd, name, leaf) if fitting else b""
-        except OSError:
-            return None
-        if not fitting or len(data) != leaf.size:  # the file is another by now
-            return None
-        oid = self._cleaned(self.root, wanted.path, data)
-        return next((e for e in fitting if e.oid == oid), None)
+            if len(data) == leaf.size:  # else it is another file by now
+                oid = self._cleaned(self.root, wanted.path, data)
+                return next((e for e in fitting if e.oid == oid), None)
+        return None
 
     def _equal(self, reading: Reading, path: bytes, entry: Entry) -> bool:
         """Is what stands there this entry, as git would have checked it out?"""

@@ -115,21 +115,27 @@ def _clean_worktree(
     differences: between the two sides. Where they are equal git merges no content, renames or not,
     so that the attributes of other paths do not matter.
     """
+    with tempfile.TemporaryDirectory(prefix="slip-merge-") as place:
+        try:
+            _furnish(repository, tree, differences, os.fsencode(place))
+        except OSError as fault:
+            raise SlipError("git-failed", f"cannot make a place to merge in: {fault}") from None
+        yield place
+
+
+def _furnish(
+    repository: Repository, tree: str, differences: Sequence[Difference], place: bytes
+) -> None:
     paths = [difference.path for difference in differences]
-    submodules = [d.path for d in differences if any(e and e.mode == GITLINK for e in d[1:])]
     files = dict(attributes.files_above(repository, tree, paths))
+    submodules = [d.path for d in differences if any(e and e.mode == GITLINK for e in d[1:])]
     modules = repository.trees.leaf(tree, b".gitmodules") if submodules else None
     if modules:
         files[b".gitmodules"] = modules
-    try:
-        with tempfile.TemporaryDirectory(prefix="slip-merge-") as place:
-            for path, entry in files.items():
-                _write(os.fsencode(place), path, repository.objects.blob(entry.oid))
-            for path in submodules:
-                _lend(repository, os.fsencode(place), path)
-            yield place
-    except OSError as fault:
-        raise SlipError("git-failed", f"cannot make a place to merge in: {fault}") from None
+    for path, entry in files.items():
+        _write(place, path, repository.objects.blob(entry.oid))
+    for path in submodules:
+        _lend(repository, place, path)
 
 
 def _write(place: bytes, path: bytes, data: bytes) -> None:

@@ -53,9 +53,7 @@ def clear_dead(
             os.unlink(lock.path)
 
 
-def _found(
-    common_dir: str, git_dirs: Iterable[str], moves: Sequence[RefMove]
-) -> Iterable[_Lock]:
+def _found(common_dir: str, git_dirs: Iterable[str], moves: Sequence[RefMove]) -> Iterable[_Lock]:
     paths = [os.path.join(common_dir, f"{move.name}.lock") for move in moves]
     paths += [os.path.join(common_dir, name) for name in SHARED_NAMES]
     paths += [os.path.join(git_dir, "HEAD.lock") for git_dir in {common_dir, *git_dirs}]

@@ -19,7 +19,10 @@ _QUARANTINE = re.compile(r"(\d+)-.*")
 
 
 def sweep(layout: Layout) -> None:
-    """Release packs that the dead kept, and remove their temporary files and quarantines."""
+    """Release packs that the dead kept, and remove their temporary files and quarantines.
+
+    Called under the landing lock, so that an intent half written is nobody's who lives.
+    """
     packs = os.path.join(layout.objects_dir, "pack")
     for name in _names(packs):
         path = os.path.join(packs, name)
@@ -29,6 +32,11 @@ def sweep(layout: Layout) -> None:
         ):
             with suppress(OSError):
                 os.unlink(path)
+    intents = os.path.join(layout.slip_dir, "intents")
+    for name in _names(intents):
+        if name.endswith(".json.new"):
+            with suppress(OSError):
+                os.unlink(os.path.join(intents, name))
     quarantine = os.path.join(layout.slip_dir, "quarantine")
     for name in _names(quarantine):
         found = _QUARANTINE.fullmatch(name)

@@ -174,8 +174,9 @@ def test_scopes(
 def test_sub_outside_the_scope_is_denied_and_inside_it_counts(desk: Desk) -> None:
     desk.lab.commit({"src/b.py": "return 1\n", "docs/c.md": "return 1\n"})
     desk.begin("work", allow=("src/",))
-    desk.refused("path-denied", "sub", pattern="return", replacement="yield")
-    made = desk.call("sub", pattern="return", replacement="yield", globs=("src/",), expect=2)
+    desk.refused("path-denied", "sub", pattern="return", replacement="yield", globs=("*",))
+    # No glob means every file in scope.
+    made = desk.call("sub", pattern="return", replacement="yield", expect=2)
     assert (made["replaced"], made["files"]) == (2, 2)
     desk.refused("no-match", "sub", pattern="return", replacement="yield", globs=("src/",))
 
