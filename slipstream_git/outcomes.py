@@ -84,11 +84,20 @@ class Landed(NamedTuple):
     warnings: list[str] | None = None
 
 
+class Written(NamedTuple):
+    """A worktree file that flush wrote (W) or deleted (D)."""
+
+    path: str
+    status: str
+
+
 class Flushed(NamedTuple):
+    """What flush did; ``files`` are those that were not as they should be."""
+
     session: str
     tree: str
     worktree: str
-    changes: list[Change]
+    files: list[Written]
 
 
 class LeftAlone(NamedTuple):

@@ -19,7 +19,6 @@ from slipstream_git.gitdb.worktrees import Placement, Worktree, Writer, manner_o
 from slipstream_git.model import GITLINK, SYMLINK, TREE, Entry
 from slipstream_git.workspace import Workspace
 
-Content = Callable[[bytes, Entry], bytes]
 Acceptable = Callable[[bytes], Collection[Entry | None]]
 
 
@@ -67,7 +66,7 @@ def writers(
     return found
 
 
-def content_of(repository: Repository, tree: str, paths: Sequence[bytes]) -> Content:
+def content_of(repository: Repository, tree: str, paths: Sequence[bytes]) -> Convertible:
     """What belongs in a worktree for an entry at one of ``paths``, with git's line endings.
 
     It also tells what git would store for a file with other endings, which `git status` calls

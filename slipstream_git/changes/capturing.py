@@ -20,7 +20,7 @@ from slipstream_git.gitdb import commits, edited, merge
 from slipstream_git.gitdb.edited import Edit
 from slipstream_git.model import EMPTY_TREE, Entry
 from slipstream_git.results import Applied, Begun
-from slipstream_git.text import paths, scopes
+from slipstream_git.text import paths
 from slipstream_git.workspace import Workspace
 
 
@@ -58,6 +58,8 @@ def capture(
             merged.conflicts,
             "edits of this worktree conflict with the session's",
             conflicts.Meeting(session.onto, None, head, session.name, "this worktree"),
+            advice="; a session of its own can take them",
+            hint="slip begin --capture",
         )
     return _step(ws, session, merged.tree, found, label)
 
@@ -100,10 +102,7 @@ def _check_named(
 def _check_path(ws: Workspace, session: Session, head_tree: str, path: bytes) -> None:
     if ws.repository.trees.lookup(head_tree, path) is None:
         paths.check(path)
-    if not scopes.permitted(path, session.allow, session.deny):
-        raise SlipError(
-            "path-denied", f"{paths.display(path)} is outside what this session may touch"
-        )
+    sessions.check_scope(session, path)
 
 
 def _step(

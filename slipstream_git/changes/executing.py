@@ -9,6 +9,7 @@ from slipstream_git.changes.landing import Options
 from slipstream_git.changes.sessions import Session, Wish
 from slipstream_git.changes.staging import Label, Staged
 from slipstream_git.errors import SlipError
+from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.outcomes import Executed, Flushed, Landed
 from slipstream_git.results import FileRead
 from slipstream_git.text import batches, paths
@@ -82,9 +83,14 @@ def _touched(ws: Workspace, staged: Staged) -> list[FileRead]:
 
 def _land(ws: Workspace, session: Session, options: Options) -> Landed:
     try:
-        return landing.commit(ws, session, options)
+        landed = landing.commit(ws, session, options)
     except SlipError as fault:
         raise _left_open(fault, session) from None
+    if not landed.committed:
+        # The branch has it all: a bot's second run leaves nothing behind.
+        move = RefMove(session.ref, session.tip, None)
+        ws.repository.store.move([move], f"slip: nothing to land of {session.name}")
+    return landed
 
 
 def _flush(ws: Workspace, session: Session) -> Flushed:

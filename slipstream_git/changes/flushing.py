@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
-from slipstream_git.changes import bringing, differences, recovery, sessions
+from slipstream_git.changes import bringing, recovery, sessions
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import locks
 from slipstream_git.gitdb.trees import Trees
 from slipstream_git.gitdb.worktrees import Placement, Worktree
-from slipstream_git.outcomes import Flushed
+from slipstream_git.outcomes import Flushed, Written
+from slipstream_git.text import paths
 from slipstream_git.workspace import Workspace
 
 
@@ -26,6 +27,7 @@ def flush(ws: Workspace, session: Session, *, index: bool) -> Flushed:
         raise SlipError("unsupported", "there is no worktree here to flush to")
     branch, head = ws.repository.head()
     worktree = Worktree(layout.root, layout.git_dir, branch, head)
+    trees = ws.repository.trees
     with locks.held(layout.slip_dir), bringing.hinting_at(session):
         recovery.finish_all(ws)
         placements = _placements(ws, session)
@@ -34,6 +36,7 @@ def flush(ws: Workspace, session: Session, *, index: bool) -> Flushed:
             ws, session, placements, [worktree], tree=session.tree, token=token, index=index,
             sync=True,
         )  # fmt: skip
+        written = sorted(set().union(*(writer.changing() for writer in found)))
         intent = recovery.intended(
             ws,
             token=token,
@@ -54,8 +57,11 @@ def flush(ws: Workspace, session: Session, *, index: bool) -> Flushed:
         with suppress(SlipError):
             bringing.settle(found)
             recovery.drop(intent)
-    changes = differences.changes_between(ws.repository, session.base_tree, session.tree)
-    return Flushed(session.name, session.tree, layout.root, changes)
+    files = [
+        Written(paths.display(path), "D" if trees.leaf(session.tree, path) is None else "W")
+        for path in written
+    ]
+    return Flushed(session.name, session.tree, layout.root, files)
 
 
 def _placements(ws: Workspace, session: Session) -> Sequence[Placement]:

@@ -18,7 +18,7 @@ from slipstream_git.gitdb import commits
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.outcomes import Closed
 from slipstream_git.results import Begun
-from slipstream_git.text import paths
+from slipstream_git.text import paths, scopes
 from slipstream_git.workspace import Workspace
 
 OPEN = "refs/slip/sessions/"
@@ -201,8 +201,31 @@ def load(ws: Workspace, name: str) -> Session:
     paths.session_name(name)
     tip = ws.repository.store.ref(OPEN + name)
     if tip is None:
-        raise SlipError("session-missing", f"no session named {name} is open", hint="slip list")
+        raise _missing(ws, name)
     return at(ws, name, tip)
+
+
+def _missing(ws: Workspace, name: str) -> SlipError:
+    """That no such session is open, and what became of the last one of that name."""
+    numbers = closed_numbers(ws, name)
+    if not numbers:
+        return SlipError("session-missing", f"no session named {name} is open", hint="slip list")
+    landed = chain.read_step(ws.repository, numbers[max(numbers)]).facts.landed
+    became = f"it landed as {landed[:10]}" if landed else "it was closed"
+    return SlipError(
+        "session-missing", f"no session named {name} is open: {became}", hint=f"slip reopen {name}"
+    )
+
+
+def check_scope(session: Session, path: bytes) -> None:
+    """Raises `path-denied` for a path that the session may not touch."""
+    if not scopes.permitted(path, session.allow, session.deny):
+        bounds = [f"--allow {glob}" for glob in session.allow]
+        bounds += [f"--deny {glob}" for glob in session.deny]
+        raise SlipError(
+            "path-denied",
+            f"{paths.display(path)} is outside what {session.name} may touch ({', '.join(bounds)})",
+        )
 
 
 def at(ws: Workspace, name: str, tip: str) -> Session:

@@ -19,7 +19,7 @@ from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.model import TREE, Entry, Op
 from slipstream_git.results import Applied
-from slipstream_git.text import edits, paths, scopes
+from slipstream_git.text import edits
 from slipstream_git.text.edits import Outcome
 from slipstream_git.text.objectid import blob_id
 from slipstream_git.workspace import Workspace
@@ -80,10 +80,7 @@ def stage(ws: Workspace, session: Session, ops: Sequence[Op], label: Label) -> S
     repository = ws.repository
 
     def permit(path: bytes) -> None:
-        if not scopes.permitted(path, session.allow, session.deny):
-            raise SlipError(
-                "path-denied", f"{paths.display(path)} is outside what this session may touch"
-            )
+        sessions.check_scope(session, path)
 
     outcome = edits.apply_all(ops, views.TreeView(ws, session.tree, session), permit)
     tree = repository.trees.splice(session.tree, _entries(repository, session, outcome))

@@ -6,6 +6,7 @@ One renderer a result type, in `_RENDERERS`; whatever comes from a repository go
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -118,11 +119,11 @@ def _applied(value: results.Applied) -> Iterable[str]:
         yield f"{value.session} step {value.step} {value.commit[:SHORT]}"
     yield from _changes(value.changes)
     if value.replaced is not None:
-        yield f"replaced {value.replaced} in {value.files} files"
+        yield f"replaced {value.replaced} in {_counted(value.files or 0, 'file')}"
     for row in value.ops:
         yield from _told(row)
     for overlap in value.overlaps:
-        yield f"also changed in {overlap.session}: {', '.join(overlap.paths)}"
+        yield f"also changed in {overlap.session}: {_some(overlap.paths)}"
 
 
 def _told(row: Mapping[str, Any]) -> Iterable[str]:
@@ -145,6 +146,15 @@ def _numbered(path: str, row: Mapping[str, Any]) -> Iterable[str]:
         yield f"… more: slip read {path}:{row['end'] + 1}-"
 
 
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _some(names: Sequence[str], most: int = 5) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def _begun(value: results.Begun) -> Iterable[str]:
     yield f"{value.session} on {_branch(value.onto)}, base {_short(value.base)}"
 
@@ -158,14 +168,14 @@ def _short(oid: str | None) -> str:
 
 
 def _status(value: results.Status) -> Iterable[str]:
-    steps = f"{value.steps} step" + ("" if value.steps == 1 else "s")
+    steps = _counted(value.steps, "step")
     yield f"{value.session} on {_branch(value.onto)}, base {_short(value.base)}, {steps}"
     if value.title:
         yield f"title: {value.title}"
     if value.agent:
         yield f"agent: {value.agent}"
     if value.behind:
-        commits = "1 commit" if value.behind == 1 else f"{value.behind} commits"
+        commits = _counted(value.behind, "commit")
         yield f"the branch has {commits} that this session does not stand on"
     yield from _changes(value.changes)
 
@@ -174,8 +184,8 @@ def _listed(value: results.Listed) -> Iterable[str]:
     for session in value.sessions:
         title = f"  {session.title}" if session.title else ""
         yield (
-            f"{session.session}  {_branch(session.onto)}  {session.steps} steps  "
-            f"{len(session.changes)} files{title}"
+            f"{session.session}  {_branch(session.onto)}  {_counted(session.steps, 'step')}  "
+            f"{_counted(len(session.changes), 'file')}{title}"
         )
     if not value.sessions:
         yield "no session"
@@ -185,8 +195,9 @@ def _logged(value: outcomes.Logged) -> Iterable[str]:
     for step in value.steps:
         undone = " (undone)" if step.undone else ""
         group = f" [{step.group}]" if step.group else ""
+        agent = f" by {step.agent}" if step.agent else ""
         yield (
-            f"{step.step} {step.commit[:SHORT]} {step.op}{undone}{group} {', '.join(step.paths)}"
+            f"{step.step} {step.commit[:SHORT]} {step.op}{undone}{group}{agent} {_some(step.paths)}"
         )
     if not value.steps:
         yield f"{value.session}: no steps"
@@ -195,6 +206,8 @@ def _logged(value: outcomes.Logged) -> Iterable[str]:
 def _shown(value: outcomes.Shown) -> Iterable[str]:
     yield f"{value.session} step {value.step} {value.commit} {value.op}"
     yield from _changes(value.changes)
+    for op in value.ops:
+        yield json.dumps(op, ensure_ascii=False)
     yield value.diff
 
 
@@ -227,9 +240,11 @@ def _landed(value: outcomes.Landed) -> Iterable[str]:
     if value.commit is None:
         yield f"{value.session}: nothing committed: {value.reason}"
         return
-    done = "would land" if value.dry_run else "landed"
     how = f", merged by {value.engine}" if value.merged else ""
-    yield f"{value.session} {done} on {_branch(value.branch)} as {_short(value.commit)}{how}"
+    if value.dry_run:
+        yield f"{value.session} would land on {_branch(value.branch)}{how}"
+    else:
+        yield f"{value.session} landed on {_branch(value.branch)} as {_short(value.commit)}{how}"
     yield from _changes(value.changes or [])
     for worktree in value.behind_worktrees or []:
         yield f"left behind: {worktree}"
@@ -237,8 +252,8 @@ def _landed(value: outcomes.Landed) -> Iterable[str]:
 
 
 def _flushed(value: outcomes.Flushed) -> Iterable[str]:
-    yield f"{value.session}: {len(value.changes)} files written in {value.worktree}"
-    yield from _changes(value.changes)
+    yield f"{value.session}: {_counted(len(value.files), 'file')} changed in {value.worktree}"
+    yield from (f"{file.status} {file.path}" for file in value.files)
 
 
 def _executed(value: outcomes.Executed) -> Iterable[str]:

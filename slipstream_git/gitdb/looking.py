@@ -110,6 +110,9 @@ class Found(NamedTuple):
     case_only: bool = False  # the file seen here is one that goes, under another case
 
 
+STAGED_DIFFERENTLY = "staged differently"
+
+
 class View:
     """Looks at the places of one set of placements in one worktree, and remembers what it found.
 
@@ -324,6 +327,10 @@ class View:
     def is_link(self, entry: Entry) -> bool:
         return entry.mode == SYMLINK and self._manner.symlinks
 
+    def changing(self) -> set[bytes]:
+        """After `look`: the paths that are not yet as they shall be."""
+        return {wanted.path for wanted in self.wanted if self.moves(wanted)}
+
     def moves(self, wanted: Wanted) -> bool:
         """Will placing this path change the directory it is in?"""
         found = self._found[wanted.path]
@@ -419,9 +426,18 @@ def in_the_way(root: str, troubles: Iterable[Trouble], left: Iterable[Trouble] =
     return SlipError(
         "dirty",
         f"in the way in {root}: {named}" + (f" and {more} more" if more > 0 else ""),
-        hint=command("slip capture", sorted({t.path for t in listed})),
+        hint=_way_out(listed),
         data=_told(root, left) | {"paths": _as_json(listed)},
     )
+
+
+def _way_out(troubles: Iterable[Trouble]) -> str:
+    """What takes the edits in, so that they are in no landing's way."""
+    every = {t.path for t in troubles}
+    staged = sorted(t.path for t in troubles if t.why == STAGED_DIFFERENTLY)
+    capture = command("slip capture", sorted(every))
+    # What is staged and not in the file either is nobody's to take in but git's.
+    return f"{command('git add', staged)} && {capture}" if staged else capture
 
 
 def failed(root: str, fault: OSError, left: Iterable[Trouble] = ()) -> SlipError:

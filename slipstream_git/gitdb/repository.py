@@ -183,7 +183,9 @@ def _not_found(said: str, directory: str) -> SlipError:
             hint=f"git config --global --add safe.directory {os.path.abspath(directory)}",
         )
     if "not a git repository" in said:
-        return SlipError("git-failed", f"{directory} is not in a git repository", hint="git init")
+        return SlipError(
+            "git-failed", f"{directory} is not in a git repository; name one with -C DIR"
+        )
     return SlipError("git-failed", f"git cannot open {directory}: {said}")
 
 

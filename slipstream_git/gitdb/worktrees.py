@@ -36,6 +36,7 @@ from slipstream_git.gitdb.intents import (
 )
 from slipstream_git.gitdb.leftovers import clear_leftovers, leftovers
 from slipstream_git.gitdb.looking import (
+    STAGED_DIFFERENTLY,
     Acceptable,
     Checkpoint,
     Content,
@@ -138,6 +139,8 @@ class Writer:
         self._checkpoint = checkpoint
         self._staged: dict[bytes, Entry] = {}
         self._skipped: set[bytes] = set()
+        self._untracked: set[bytes] = set()
+        self._removes = {p.path for p in self._placements if p.new is None}
         self._editing: list[Placement] = list(self._placements)
         self._held = False
 
@@ -151,6 +154,10 @@ class Writer:
         if worktree.bare or worktree.prunable or not os.path.isdir(worktree.root):
             return True
         return worktree.head is not None and not self._index.exists
+
+    def changing(self) -> set[bytes]:
+        """After `preflight`: the paths whose files are not yet as they shall be."""
+        return set() if self.vacant else self._view.changing()
 
     def preflight(self) -> None:
         """Look whether all can be placed; changes nothing.
@@ -265,9 +272,9 @@ class Writer:
         if not self._recovering:
             self._check_nothing_under_way()
         troubles: list[Trouble] = []
-        if self._with_index or self._manner.sparse:
+        if self._with_index or self._manner.sparse or self._removes:
             troubles = self._look_at_index()
-        troubles += self._view.look(absent=self._skipped)
+        troubles += self._view.look(absent=self._skipped | self._untracked)
         if troubles:
             raise in_the_way(self.worktree.root, troubles)
 
@@ -289,6 +296,9 @@ class Writer:
             by_path.setdefault(staged.path, []).append(staged)
         self._staged = {path: s[0].entry for path, s in by_path.items() if path in paths}
         self._skipped = self._skipped_among(by_path)
+        # Taken out of the index (`git rm --cached`): the file is the user's now, and stays.
+        if not self._recovering:
+            self._untracked = {path for path in self._removes if path not in by_path}
         if not self._with_index:
             return []
         troubles = []
@@ -338,7 +348,7 @@ class Writer:
             return "removed from the index"
         if old is None and new is not None and entry.oid in _EMPTY_BLOBS:
             return None  # `git add -N`: a place kept, nothing of the user's in it
-        return "staged differently"
+        return STAGED_DIFFERENTLY
 
     def _staged_below(self, by_path: Mapping[bytes, Sequence[Staged]]) -> list[Trouble]:
         going = {p.path for p in self._placements if p.new is None}

@@ -65,9 +65,9 @@ SHARED: Mapping[str, str] = {
     "date": "(DATE): the author date, as git reads dates",
     "trailer": "(KEY=VALUE): add a trailer to the message",
     "signoff": ": add a Signed-off-by trailer",
-    "check": ": run the gates that .slip.toml defines, or skip them",
-    "sign": ": sign the commit, or not, whatever git is configured to do",
-    "no_verify": ": do not run the pre-commit and commit-msg hooks",
+    "check": ": require the gates of .slip.toml (refused: they are not run yet), or land without",
+    "sign": ": require a signature (refused: commits are not signed yet), or land without",
+    "no_verify": ": land though a pre-commit or commit-msg hook exists, without running it",
     "no_checkout": ": move refs only; leave worktrees as they are",
     "keep": ": leave the session open after landing",
     "no_sync": ": do not wait until the commit survives a power cut",
@@ -201,7 +201,7 @@ def _parameter(handler: Callable[..., Any], name: str, helps: Mapping[str, str])
 
 def _explained(text: str) -> tuple[str, str, str]:
     """``(-s, NAME): help`` as short option, metavar, help."""
-    facts, _, help_text = text.partition(":")
+    facts, _, help_text = text.partition("):" if text.startswith("(") else ":")
     words = [word for word in facts.strip(" ()").split(", ") if word]
     short = next((word for word in words if word.startswith("-")), "")
     metavar = next((word for word in words if not word.startswith("-")), "")

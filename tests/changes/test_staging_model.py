@@ -348,10 +348,11 @@ def resolved(model: Model, wish: Row) -> Row:
 
 # --- what is tried --------------------------------------------------------------------------------
 
-PATHS = st.sampled_from(["a", "b", "d", "d/c", "d/e/f", "g"])
+PATHS = st.sampled_from(["a", "a", "b", "b", "d", "d/c", "d/e/f", "g"])
+OPEN_ENDED = [b"one", b"one\ntwo", b"one\r\ntwo", b"1\none", b"1\r\none"]
 CONTENTS = st.sampled_from(
     [
-        b"", b"one\n", b"one", b"one\ntwo\n", b"one\ntwo", b"one\r\ntwo\r\n", b"one\r\ntwo",
+        b"", b"", b"one\n", b"one\ntwo\n", b"one\r\ntwo\r\n", *OPEN_ENDED, *OPEN_ENDED,
         b"one\r\ntwo\nthree\n", BOM + b"one\n", b"caf\xe9 one\n", b"one\0two\n", b"\n", b"\r\n",
         b"one\n\x0ctwo\n\n", b"one one\n", b"a\n1\n2\n3\n4\none\n", b"A\n1\n2\n3\n4\none\n",
     ]
@@ -360,7 +361,8 @@ OLDS = st.sampled_from(
     [b"one", b"two", b"o", b"one\n", b"one\r\n", b"one\ntwo", b"two\n", b"oo", b"\xe9", b"A\n1\n"]
 )
 NEWS = st.sampled_from([b"", b"ONE", b"x\ny", b"one\n\n", b"\xe8", b"one\0", b"B\n1\n"])
-TEXTS = st.sampled_from([b"", b"T", b"T\n", b"T\nU", b"\xff\n", b"T\nU\n"])
+TEXTS = st.sampled_from([b"", b"", b"T", b"T\n", b"T\nU", b"\xff\n", b"T\nU\n"])
+SPANS = st.sampled_from([(1, 1), (1, 1), (2, 2), (2, 2), (1, 2), (2, 3)])
 OIDS = st.sampled_from([None, None, None, None, None, "now", "base", "none"])
 TARGETS = st.sampled_from([b"a", b"b", b"nowhere"])
 
@@ -369,6 +371,12 @@ def op(name: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Row]:
     return st.fixed_dictionaries({"op": st.just(name), **fields}).map(
         lambda row: {key: value for key, value in row.items() if value is not None}
     )
+
+
+def spread(row: Row) -> Row:
+    """`span` as the two fields that it stands for."""
+    start, end = row.pop("span")
+    return {**row, "start": start, "end": end}
 
 
 def maybe(*values: object) -> st.SearchStrategy[Any]:
@@ -380,13 +388,18 @@ def elsewhere(row: Row) -> Row:
     return {**row, "to": "h"} if row["path"] == row["to"] else row
 
 
+REPLACED_LINES = op(
+    "replace_lines",
+    path=PATHS,
+    span=SPANS,
+    text=TEXTS,
+    oid=st.sampled_from(["now", "now", "now", "now", "base", "none"]),
+).map(spread)
 WISHES: st.SearchStrategy[Row] = st.one_of(
     op("str_replace", path=PATHS, old=OLDS, new=NEWS, oid=OIDS, count=maybe(1, 2, "all")),
     op("insert", path=PATHS, after_line=st.integers(0, 3), text=TEXTS, oid=OIDS),
-    op(
-        "replace_lines", path=PATHS, start=st.integers(1, 2), end=st.integers(2, 3), text=TEXTS,
-        oid=st.sampled_from(["now", "now", "now", "base", "none"]),
-    ),
+    REPLACED_LINES,
+    REPLACED_LINES,
     op(
         "write", path=PATHS, content=CONTENTS, oid=OIDS, create=maybe("ok", "only", "never"),
         mode=maybe(FILE, TOOL),
@@ -401,7 +414,7 @@ WISHES: st.SearchStrategy[Row] = st.one_of(
 )  # fmt: skip
 BATCHES = st.lists(WISHES, min_size=4, max_size=12)
 BASES = st.lists(
-    st.tuples(PATHS, st.sampled_from([FILE, FILE, FILE, TOOL]), CONTENTS), max_size=5
+    st.tuples(PATHS, st.sampled_from([FILE, FILE, FILE, TOOL]), CONTENTS), min_size=2, max_size=5
 ).map(lambda rows: consistent({path: (mode, data) for path, mode, data in rows}))
 
 

@@ -95,7 +95,7 @@ def test_line_endings_are_what_git_add_makes_of_them(
     """A blob with CRLF keeps them under ``text=auto``, which `git hash-object` does not see."""
     repo.commit({"crlf.txt": "a\r\nb\r\n", "lf.txt": "a\nb\n", "mixed.txt": "a\r\nb\n"})
     repo.git("config", "core.autocrlf", autocrlf)
-    repo.commit({".gitattributes": setting or None})
+    repo.commit({".gitattributes": setting})
     for name in ("crlf.txt", "lf.txt", "mixed.txt", "new.txt"):
         repo.write(name, "a\r\nb\r\nc\r\n")
     assert edits(repo) == as_git_adds(repo)
