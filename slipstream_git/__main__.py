@@ -12,9 +12,14 @@ def main() -> None:
 
         print(f"slip {__version__}")
         return
-    from slipstream_git.faces.command import run
+    try:
+        from slipstream_git.faces.command import run
 
-    sys.exit(run(sys.argv[1:]))
+        status = run(sys.argv[1:])
+    except KeyboardInterrupt:  # while the imports ran
+        print("slip: interrupted", file=sys.stderr)
+        status = 130
+    sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -406,4 +406,8 @@ def dumps(value: object) -> str:
     """One line of JSON text for a result."""
     text = json.dumps(to_json(value), ensure_ascii=False, separators=(",", ":"))
     # Bytes that were not UTF-8 (in a diff, say): JSON has no way to hold them.
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return (
+        text
+        if text.isascii()
+        else "".join(c if not "\ud800" <= c <= "\udfff" else "\ufffd" for c in text)
+    )

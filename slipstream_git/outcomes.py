@@ -108,7 +108,7 @@ class LeftAlone(NamedTuple):
 
 
 class RecoveredIntent(NamedTuple):
-    """What a landing or flush that died half way was brought to: ``landed`` or ``undone``."""
+    """What became of a landing or flush that died: ``landed``, ``undone`` or ``flushed``."""
 
     session: str
     branch: str | None

@@ -6,6 +6,8 @@ lands, and every version in the session's chain (what was captured). Anything el
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -15,7 +17,13 @@ from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import attributes
 from slipstream_git.gitdb.looking import Convertible
 from slipstream_git.gitdb.repository import Repository
-from slipstream_git.gitdb.worktrees import Placement, Worktree, Writer, manner_of
+from slipstream_git.gitdb.worktrees import (
+    Placement,
+    Worktree,
+    Writer,
+    list_worktrees,
+    manner_of,
+)
 from slipstream_git.model import GITLINK, SYMLINK, TREE, Entry
 from slipstream_git.workspace import Workspace
 
@@ -23,15 +31,41 @@ Acceptable = Callable[[bytes], Collection[Entry | None]]
 
 
 @contextmanager
-def hinting_at(session: Session) -> Iterator[None]:
-    """A `dirty` refusal inside names the session in its hint, which several open ones need."""
+def hinting_at(ws: Workspace, session: Session) -> Iterator[None]:
+    """A `dirty` refusal inside names the session in its hint, and the worktree if it is another."""
     try:
         yield
     except SlipError as fault:
         if fault.code == "dirty" and fault.hint:
-            named = f"slip capture -s {session.name}"
-            fault.hint = fault.hint.replace("slip capture", named, 1)
+            root = fault.data.get("worktree")
+            elsewhere = isinstance(root, str) and root != ws.repository.layout.root
+            there = f" -C {shlex.quote(str(root))}" if elsewhere else ""
+            fault.hint = fault.hint.replace("git add", f"git{there} add", 1).replace(
+                "slip capture", f"slip{there} capture -s {session.name}", 1
+            )
         raise
+
+
+def every_worktree(ws: Workspace) -> list[Worktree]:
+    """All worktrees of the repository, the caller's own as git found it.
+
+    ``git worktree list`` takes the main worktree to be where the git directory is, which
+    core.worktree and GIT_WORK_TREE say otherwise.
+    """
+    layout = ws.repository.layout
+    found = list(list_worktrees(ws.repository.git))
+    if layout.root is None:
+        return found
+    branch, head = ws.repository.head()
+    own = Worktree(layout.root, layout.git_dir, branch, head)
+    others = [w for w in found if not _same(w.git_dir, layout.git_dir)]
+    listed = [w for w in found if _same(w.git_dir, layout.git_dir)]
+    return [*(w._replace(root=own.root, bare=False, branch=branch) for w in listed[:1] or [own]),
+            *others]  # fmt: skip
+
+
+def _same(one: str, other: str) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def writers(

@@ -38,6 +38,8 @@ def run(ws: Workspace, request: Request, landing_options: Options | None) -> Exe
         landing.check(ws, landing_options)
     for _ in range(TRIES):
         draft = sessions.drafted(ws, request.wish)
+        if landing_options is not None:
+            landing.branch_of(ws, draft, landing_options)
         reads = list(history.read_files(ws, draft.tree, request.reads))
         staged = staging.stage(ws, draft, ops, Label("exec", "", request.wish.agent or ""))
         told = staging.told(ws, staged) if request.batch is not None else None
@@ -89,7 +91,7 @@ def _land(ws: Workspace, session: Session, options: Options) -> Landed:
     if not landed.committed:
         # The branch has it all: a bot's second run leaves nothing behind.
         move = RefMove(session.ref, session.tip, None)
-        ws.repository.store.move([move], f"slip: nothing to land of {session.name}")
+        sessions.move(ws, [move], f"slip: nothing to land of {session.name}")
     return landed
 
 

@@ -90,7 +90,7 @@ def _landed(ws: Workspace, session: Session, options: Options) -> Landed:
     if plan is None:
         return _nothing(session)
     sync = not options.no_sync
-    with bringing.hinting_at(session):
+    with bringing.hinting_at(ws, session):
         found = publishing.ready(ws, plan, checkout=not options.no_checkout, sync=sync)
         told = _told(ws, plan, options, found.worktrees)
         if options.dry_run:
@@ -119,7 +119,7 @@ def landed_already(ws: Workspace, name: str | None) -> Landed | None:
 def _plan(ws: Workspace, session: Session, options: Options) -> Plan | None:
     """The commit to be, in the overlay; None when it would change nothing."""
     repository = ws.repository
-    branch = _branch(ws, session, options)
+    branch = branch_of(ws, session, options)
     head = repository.store.ref(branch)
     refusals.check_gates(repository, head or session.base, check=options.check)
     # A branch that does not exist yet starts at the session's base.
@@ -142,7 +142,7 @@ def _plan(ws: Workspace, session: Session, options: Options) -> Plan | None:
     return Plan(session, branch, head, head_tree, merged.tree, engine, oid, moves, subject)
 
 
-def _branch(ws: Workspace, session: Session, options: Options) -> str:
+def branch_of(ws: Workspace, session: Session, options: Options) -> str:
     """The ref to move: the branch, or what it points to where it is a symbolic ref."""
     if options.onto:
         branch = sessions.branch_ref(ws, options.onto)

@@ -16,7 +16,7 @@ from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import checkouts, transaction
 from slipstream_git.gitdb.refs import RefMove
-from slipstream_git.gitdb.worktrees import Placement, Worktree, Writer, list_worktrees
+from slipstream_git.gitdb.worktrees import Placement, Worktree, Writer
 from slipstream_git.workspace import Workspace
 
 
@@ -48,7 +48,7 @@ class Ready(NamedTuple):
 
 def ready(ws: Workspace, plan: Plan, *, checkout: bool, sync: bool) -> Ready:
     """Look whether a plan can be published. Raises `dirty` or `locked`; nothing is changed."""
-    everywhere = list_worktrees(ws.repository.git)
+    everywhere = bringing.every_worktree(ws)
     for worktree in everywhere:
         under_way = checkouts.under_way_on(worktree, plan.branch)
         if under_way:
@@ -127,7 +127,7 @@ def _move(ws: Workspace, plan: Plan, found: Ready) -> None:
     bringing.hold(found.writers)
     with transaction.prepared(git, plan.moves, f"slip: {plan.subject}") as refs:
         # The branch cannot move now; but somebody may have switched to it or away meanwhile.
-        if _having(list_worktrees(git), plan.branch) != list(found.worktrees):
+        if _having(bringing.every_worktree(ws), plan.branch) != list(found.worktrees):
             raise SlipError("ref-moved", f"{plan.branch} was checked out or left meanwhile")
         bringing.place(found.writers)
         refs.commit()

@@ -51,7 +51,8 @@ def finish_all(ws: Workspace) -> list[RecoveredIntent]:
     """Bring every intent to its end. The caller holds the landing lock."""
     layout = ws.repository.layout
     sweeping.sweep(layout)
-    return [_finish(ws, intent) for intent in worktrees.pending_intents(layout.common_dir)]
+    pending = worktrees.pending_intents(layout.common_dir)
+    return [_finish(ws, intent) for intent in pending]
 
 
 def _finish(ws: Workspace, intent: Intent) -> RecoveredIntent:
@@ -59,8 +60,17 @@ def _finish(ws: Workspace, intent: Intent) -> RecoveredIntent:
     path = worktrees.intent_path(repository.layout.common_dir, intent.id)
     moves = _moves(intent)
     if moves:
-        _clear_ref_locks(repository, path, moves, [place.git_dir for place in intent.worktrees])
-    landed = bool(moves) and has_landed(repository, moves[0])
+        _clear_ref_locks(
+            repository,
+            path,
+            moves,
+            [
+                os.path.join(repository.layout.common_dir, place.git_dir)
+                for place in intent.worktrees
+            ],
+        )
+    # A flush moves no ref that could decide; it is finished, as it would have been.
+    landed = not moves or has_landed(repository, moves[0])
     if landed:
         finish_refs(repository, moves)
     troubles: list[Trouble] = []
@@ -71,9 +81,15 @@ def _finish(ws: Workspace, intent: Intent) -> RecoveredIntent:
         session=_session_name(intent),
         branch=intent.branch,
         commit=intent.new_commit,
-        outcome="landed" if landed else "undone",
+        outcome=_outcome(moves, landed=landed),
         left=[LeftAlone(paths.display(t.path), t.why) for t in troubles],
     )
+
+
+def _outcome(moves: Sequence[RefMove], *, landed: bool) -> str:
+    if not moves:
+        return "flushed"
+    return "landed" if landed else "undone"
 
 
 def _session_name(intent: Intent) -> str:
@@ -139,23 +155,32 @@ def finish_refs(repository: Repository, moves: Sequence[RefMove]) -> None:
 
 
 def _bring(ws: Workspace, intent: Intent, place: Place, *, forward: bool) -> Sequence[Trouble]:
-    if not os.path.isdir(place.root):
-        return ()
     repository = ws.repository
-    worktree = Worktree(place.root, place.git_dir, intent.branch, intent.old_head)
+    worktree = _worktree(ws, place)
+    if worktree is None:
+        return ()
     tree = _index_tree(repository, intent)
     named = [placement.path for placement in intent.placements]
     move = worktrees.finish if forward else worktrees.retreat
     return move(
         repository.git,
-        worktree,
+        worktree._replace(branch=intent.branch, head=intent.old_head),
         intent.placements,
         content=bringing.content_of(repository, tree, named),
         acceptable=_versions(ws, intent),
         token=intent.id,
         index=intent.with_index,
-        manner=worktrees.manner_of(repository.git.at(place.root, place.git_dir)),
+        manner=worktrees.manner_of(repository.git.at(worktree.root, worktree.git_dir)),
     )
+
+
+def _worktree(ws: Workspace, place: Place) -> Worktree | None:
+    """The worktree of this repository that a place names, wherever the repository is now."""
+    git_dir = os.path.normpath(os.path.join(ws.repository.layout.common_dir, place.git_dir))
+    for worktree in bringing.every_worktree(ws):
+        if worktree.git_dir == git_dir and os.path.isdir(worktree.root):
+            return worktree
+    return None
 
 
 def _versions(ws: Workspace, intent: Intent) -> bringing.Acceptable:
@@ -174,6 +199,12 @@ def _index_tree(repository: Repository, intent: Intent) -> str:
         if oid is not None and repository.objects.find(oid) is not None:
             return commits.parse(oid, repository.objects.commit(oid)).tree
     return EMPTY_TREE
+
+
+def _place(ws: Workspace, worktree: Worktree) -> Place:
+    """A worktree by its git directory's place in the repository, which may be moved or copied."""
+    common_dir = ws.repository.layout.common_dir
+    return Place(worktree.root, os.path.relpath(worktree.git_dir, common_dir))
 
 
 def drop(intent: str) -> None:
@@ -207,7 +238,7 @@ def intended(
         id=token,
         pid=os.getpid(),
         at_s=ws.clock(),
-        worktrees=tuple(Place(place.root, place.git_dir) for place in places),
+        worktrees=tuple(_place(ws, worktree) for worktree in places),
         placements=tuple(placements),
         branch=branch.name if branch else None,
         old_head=branch.old if branch else None,

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from slipstream_git.changes import chain
 from slipstream_git.changes.chain import Facts, Step
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import commits
+from slipstream_git.gitdb import commits, locks, sweeping
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.outcomes import Closed
 from slipstream_git.results import Begun
@@ -90,6 +90,23 @@ def drafted(ws: Workspace, wish: Wish) -> Session:
     return _session(facts, oid, base, base_tree, oid, base_tree, 0)
 
 
+def move(ws: Workspace, moves: Sequence[RefMove], reason: str) -> None:
+    """Move refs of slip's own; a lock that a killed slip left on one is cleared, once.
+
+    Raises `ref-moved` or `locked`.
+    """
+    store, layout = ws.repository.store, ws.repository.layout
+    try:
+        store.move(moves, reason)
+    except SlipError as fault:
+        if fault.code != "locked":
+            raise
+        with locks.held(layout.slip_dir):
+            if not sweeping.clear_stale_locks(layout.common_dir):
+                raise
+        store.move(moves, reason)
+
+
 def opened(ws: Workspace, draft: Session, tip: str, *, numbered: bool) -> Session:
     """Publish a draft and create its ref at ``tip``, the draft's begin commit or a later step.
 
@@ -99,7 +116,7 @@ def opened(ws: Workspace, draft: Session, tip: str, *, numbered: bool) -> Sessio
     repository = ws.repository
     kept = repository.objects.publish(sync=False)
     try:
-        repository.store.move([RefMove(draft.ref, None, tip)], f"slip: begin {draft.name}")
+        move(ws, [RefMove(draft.ref, None, tip)], f"slip: begin {draft.name}")
     except SlipError as fault:
         if fault.code != "ref-moved":
             raise
@@ -330,7 +347,7 @@ def closed_numbers(ws: Workspace, name: str) -> Mapping[int, str]:
 def abort(ws: Workspace, session: Session) -> Closed:
     """Close a session without landing; `reopen` brings it back."""
     moves = closing(ws, session)
-    ws.repository.store.move(moves, f"slip: abort {session.name}")
+    move(ws, moves, f"slip: abort {session.name}")
     return Closed(session.name, moves[1].name, session.tip)
 
 
@@ -344,7 +361,8 @@ def reopen(ws: Workspace, name: str) -> Begun:
         raise SlipError("session-missing", f"no closed session {name}", hint="slip list --closed")
     _check_free(plain, ws.repository.store.refs(OPEN))
     tip = numbers[number]
-    ws.repository.store.move(
+    move(
+        ws,
         [RefMove(OPEN + plain, None, tip), RefMove(f"{CLOSED}{plain}/{number}", tip, None)],
         f"slip: reopen {plain}",
     )

@@ -113,9 +113,7 @@ def advance(ws: Workspace, session: Session, tip: str) -> bool:
     """Publish the overlay and move the session's ref to ``tip``; False when it had moved."""
     kept = ws.repository.objects.publish(sync=False)
     try:
-        ws.repository.store.move(
-            [RefMove(session.ref, session.tip, tip)], f"slip: step of {session.name}"
-        )
+        sessions.move(ws, [RefMove(session.ref, session.tip, tip)], f"slip: step of {session.name}")
     except SlipError as fault:
         if fault.code != "ref-moved":
             raise

@@ -182,7 +182,11 @@ def _write(stream: Any, text: str) -> None:
     if stream is None:
         return
     ending = "" if text.endswith("\n") else "\n"
-    stream.buffer.write((text + ending).encode("utf-8", "surrogateescape"))
+    try:
+        data = (text + ending).encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a lone surrogate that is not a byte: from a batch's own text
+        data = (text + ending).encode("utf-8", "backslashreplace")
+    stream.buffer.write(data)
     stream.buffer.flush()
 
 

@@ -66,7 +66,7 @@ def move_with_git(git: Git, moves: Sequence[RefMove], reason: str) -> None:
 def translate_refusal(said: str, moves: Sequence[RefMove]) -> SlipError:
     """Which of our codes a refused ref transaction is."""
     names = ", ".join(move.name for move in moves)
-    if ".lock': File exists" in said:
+    if ".lock': File exists" in said or "packed-refs.new: File exists" in said:
         return SlipError("locked", f"another process holds the lock of {names}: {said}")
     if "but expected" in said or "reference already exists" in said or "unable to resolve" in said:
         return SlipError("ref-moved", f"{names} moved meanwhile: {said}")

@@ -22,7 +22,7 @@ QUESTIONS = (
     ("--version",),
     (
         "rev-parse", "--absolute-git-dir", "--git-common-dir", "--is-bare-repository",
-        "--show-object-format", "--git-path", "hooks", "--is-inside-work-tree", "--show-toplevel",
+        "--show-object-format", "--git-path", "hooks", "--show-toplevel",
     ),
     ("config", "--list", "-z"),
 )  # fmt: skip
@@ -135,6 +135,7 @@ def open_repository(directory: str, env: Mapping[str, str], *, in_process: bool)
     except BaseException:
         for child in children:
             child.kill()
+            child.communicate()
         raise
     layout = _layout(found, directory)
     _check_version(version.out.decode("utf-8", "replace"))
@@ -162,12 +163,12 @@ def _answer(child: Child) -> Output:
 
 def _layout(done: Output, directory: str) -> Layout:
     lines = os.fsdecode(done.out).split("\n")
-    if len(lines) < 7:
+    if len(lines) < 6:
         raise _not_found(done.said, directory)
-    git_dir, common, bare, object_format, hooks, inside, *rest = lines
+    git_dir, common, bare, object_format, hooks, *rest = lines
     if object_format != "sha1":
         raise SlipError("unsupported", f"{git_dir} holds {object_format} objects; slip needs sha1")
-    root = rest[0] if done.status == 0 and inside == "true" else None
+    root = rest[0] if done.status == 0 else None
     if root is None and bare != "true" and os.path.basename(git_dir) == ".git":
         root = os.path.dirname(git_dir)  # asked from inside .git itself
     common_dir = os.path.realpath(os.path.join(directory, common))

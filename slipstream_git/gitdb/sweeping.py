@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 from contextlib import suppress
 
 from slipstream_git.gitdb.repository import Layout
 
+STALE_S = 1.5
 _KEEP = re.compile(rb"slip (\d+)\n")
 _TEMPORARY = re.compile(r"\.slip-(\d+)-.*")
 _QUARANTINE = re.compile(r"(\d+)-.*")
@@ -68,3 +70,36 @@ def _is_dead(pid: int) -> bool:
     except (OverflowError, PermissionError):
         return False
     return False
+
+
+def clear_stale_locks(common_dir: str) -> bool:
+    """Remove locks of slip's own refs that nobody has touched for `STALE_S`; whether any was.
+
+    Only slip moves these refs, and holds a lock for milliseconds; git takes one as shortly when it
+    packs them. One that stays was left by a killed `update-ref`. Waits that long to see.
+    """
+    before = {path: _touched(path) for path in _locks(common_dir)}
+    if before:
+        time.sleep(STALE_S)
+    cleared = False
+    for path, touched in before.items():
+        if touched is not None and _touched(path) == touched:
+            with suppress(FileNotFoundError):
+                os.unlink(path)
+                cleared = True
+    return cleared
+
+
+def _locks(common_dir: str) -> list[str]:
+    found = []
+    for namespace in ("refs/slip", "refs/notes/slip"):
+        for directory, _, names in os.walk(os.path.join(common_dir, namespace)):
+            found += [os.path.join(directory, name) for name in names if name.endswith(".lock")]
+    return sorted(found)
+
+
+def _touched(path: str) -> float | None:
+    try:
+        return os.stat(path).st_mtime
+    except FileNotFoundError:
+        return None

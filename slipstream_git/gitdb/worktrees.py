@@ -36,7 +36,6 @@ from slipstream_git.gitdb.intents import (
 )
 from slipstream_git.gitdb.leftovers import clear_leftovers, leftovers
 from slipstream_git.gitdb.looking import (
-    STAGED_DIFFERENTLY,
     Acceptable,
     Checkpoint,
     Content,
@@ -46,13 +45,11 @@ from slipstream_git.gitdb.looking import (
     Surprise,
     Trouble,
     View,
-    command,
-    failed,
-    in_the_way,
     remembering,
 )
 from slipstream_git.gitdb.placing import Files
 from slipstream_git.gitdb.process import Git
+from slipstream_git.gitdb.troubles import STAGED_DIFFERENTLY, command, failed, in_the_way
 from slipstream_git.gitdb.walking import shown
 from slipstream_git.model import Entry
 
@@ -140,7 +137,8 @@ class Writer:
         self._staged: dict[bytes, Entry] = {}
         self._skipped: set[bytes] = set()
         self._untracked: set[bytes] = set()
-        self._removes = {p.path for p in self._placements if p.new is None}
+        # Where there was nothing before either, a flush takes back what it had made itself.
+        self._removes = {p.path for p in self._placements if p.new is None and p.old is not None}
         self._editing: list[Placement] = list(self._placements)
         self._held = False
 
@@ -334,8 +332,10 @@ class Writer:
         return skipped - set(hidden)
 
     def _is_restored(self, path: bytes) -> bool:
-        """Going back: is what is staged a version the user had?"""
-        return self._recovering == "back" and self._staged.get(path) in self._acceptable(path)
+        """Going back: is what is staged a version the user had, and not what was landing?"""
+        staged = self._staged.get(path)
+        landing = next((p.old for p in self._placements if p.path == path), None)
+        return self._recovering == "back" and staged != landing and staged in self._acceptable(path)
 
     def _why_not_staged(self, placement: Placement, staged: Sequence[Staged]) -> str | None:
         path, old, new = placement
