@@ -143,8 +143,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "conflict": Explanation(
         "The session and its branch changed the same place in different ways. Nothing moved.",
-        "Begin a session on the branch as it is now (`slip begin --base BRANCH`) and apply there what "
-        "`slip diff` prints, changed to fit; or land the session on a branch of its own (`--onto`).",
+        "Begin a session on the branch as it is now (`slip begin --base BRANCH`) and apply there "
+        "what `slip diff` prints, made to fit; or land it on a branch of its own (`--onto`).",
     ),
     "gate-failed": Explanation(
         "A gate is red, or could not run, on the tree that would have landed. Nothing moved.",

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from explanations import EXPLANATIONS
-
 from reference import cli_page, protocol_page
 
 from slipstream_git import errors

@@ -142,7 +142,7 @@ def open_repository(directory: str, env: Mapping[str, str], *, in_process: bool)
     config = _config(listed.out)
     _check_supported(config)
     git = Git(layout.root or layout.git_dir, env)
-    if "GIT_DIR" in env:
+    if "GIT_DIR" in env or config.get("core.worktree"):
         git = git.located(layout.git_dir, layout.root)
     store: Store
     if in_process:
