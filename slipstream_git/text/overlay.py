@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 from slipstream_git.errors import SlipError
@@ -74,17 +74,24 @@ class Overlay:
         self._count(path, -(self.changes.pop(path) is not None))
 
     @contextmanager
-    def without(self, path: bytes) -> Iterator[None]:
-        """The overlay as it would be with ``path`` removed, while the context lasts."""
-        known, before = path in self.changes, self.changes.get(path)
-        self.take({path: None})
+    def trying(self, changes: Mapping[bytes, File | None]) -> Iterator[None]:
+        """The overlay as it would be with these changes, while the context lasts.
+
+        What they take the place of is put back after: a copy would cost the whole batch each time.
+        """
+        before = {path: self.changes[path] for path in changes if path in self.changes}
+        self.take(changes)
         try:
             yield
         finally:
-            if known:
-                self.take({path: before})
-            else:
-                self.forget(path)
+            for path in changes:
+                if path not in before:
+                    self.forget(path)
+            self.take(before)
+
+    def without(self, path: bytes) -> AbstractContextManager[None]:
+        """The overlay as it would be with ``path`` removed, while the context lasts."""
+        return self.trying({path: None})
 
     def _count(self, path: bytes, difference: int) -> None:
         if difference:
@@ -248,14 +255,16 @@ def check_collisions(view: View, changes: Mapping[bytes, File | None]) -> None:
     Only paths that the batch adds are judged, on the outcome of the whole batch: renaming
     README to readme is fine, and what a repository already holds stays editable.
     """
+    added = [path for path, file in changes.items() if file and view.entry(path) is None]
+    if not added:
+        return
     directories = Directories(view, changes)
     judged: set[tuple[bytes, bytes]] = set()
-    for path, file in changes.items():
-        if file and view.entry(path) is None:
-            for step in steps(path):
-                if step not in judged:
-                    judged.add(step)
-                    _check_step(directories, path, *step)
+    for path in added:
+        for step in steps(path):
+            if step not in judged:
+                judged.add(step)
+                _check_step(directories, path, *step)
 
 
 def _check_step(directories: Directories, path: bytes, directory: bytes, name: bytes) -> None:

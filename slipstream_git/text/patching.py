@@ -12,16 +12,16 @@ from typing import Any
 from slipstream_git.errors import SlipError
 from slipstream_git.model import FILE, GITLINK, SYMLINK, File, Patch
 from slipstream_git.text import paths
-from slipstream_git.text.effects import Effect
+from slipstream_git.text.effects import Effect, parsed
 from slipstream_git.text.objectid import blob_id
 from slipstream_git.text.overlay import Changes, Overlay
-from slipstream_git.text.patches import FilePatch, Patched, apply_file, parse
+from slipstream_git.text.patches import FilePatch, Patched, apply_file
 
 
 def patch(op: Patch, overlay: Overlay) -> Effect:
     """What a patch changes, and what it tells: lines, and the largest offset where there is one."""
     oid = op.oid
-    patches = parse(op.diff)
+    patches = parsed(op)
     if oid is not None and len(patches) != 1:
         raise SlipError("bad-op", f"`oid` is for one file; this patch has {len(patches)}")
     application = _Application(overlay, oid)
@@ -146,22 +146,19 @@ class _Application:
 
     def _check_room(self, changes: Changes) -> None:
         """That every written path is valid, in scope and free, once the removals are made."""
-        trial = Overlay(self._before.view, self._before.permit)
-        trial.take(self._before.changes)
-        trial.take(changes)
-        for path, file in changes.items():
-            if file is not None:
-                trial.forget(path)
-                trial.vacant(path)
-                if path not in self._edited_in_place and path not in self._removed:
-                    self._check_free(path, trial)
-                trial.take({path: file})
+        held = {path for path in changes if self._is_held(path)}
+        with self._before.trying(changes):
+            for path in self._written:
+                with self._before.without(path):
+                    self._before.vacant(path)
+                if path in held:
+                    raise SlipError("exists", f"{paths.display(path)} exists already")
 
-    def _check_free(self, path: bytes, trial: Overlay) -> None:
-        if path not in self._before.changes and trial.find(path) is not None:
-            raise SlipError("exists", f"{paths.display(path)} exists already")
-        if self._before.changes.get(path) is not None:
-            raise SlipError("exists", f"{paths.display(path)} exists already")
+    def _is_held(self, path: bytes) -> bool:
+        """Whether a file stands at a written path that this patch neither edits nor removes."""
+        if path in self._edited_in_place or path in self._removed:
+            return False
+        return self._before.find(path) is not None
 
 
 def _required(path: bytes | None) -> bytes:
