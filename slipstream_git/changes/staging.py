@@ -103,8 +103,8 @@ def _entries(
         new = None if file is None else Entry(file.mode, blob_id(file.data))
         if new == old or (new is None and (old is None or old.mode == TREE)):
             continue
-        if file is not None and (old is None or old.oid != Entry(*new or (0, "")).oid):
-            repository.objects.write("blob", file.data)
+        if file is not None and new is not None and (old is None or old.oid != new.oid):
+            repository.objects.write("blob", file.data, new.oid)
         changes[path] = new
     return changes
 

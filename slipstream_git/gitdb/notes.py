@@ -12,17 +12,6 @@ from slipstream_git.gitdb.repository import Repository
 from slipstream_git.model import EMPTY_TREE, FILE, TREE, Entry
 
 
-def find(repository: Repository, ref: str, target: str) -> bytes:
-    """The note on ``target``, empty where there is none."""
-    tip = repository.store.ref(ref)
-    if tip is None:
-        return b""
-    tree = commits.parse(tip, repository.objects.commit(tip)).tree
-    path = _path(repository, tree, target)
-    entry = repository.trees.lookup(tree, path) if path else None
-    return repository.objects.blob(entry.oid) if entry else b""
-
-
 def adding(repository: Repository, ref: str, target: str, line: bytes, signature: bytes) -> RefMove:
     """Add one line to the note on ``target`` in the overlay; the move that makes it true."""
     tip = repository.store.ref(ref)
