@@ -64,17 +64,19 @@ class Closed(NamedTuple):
 
 
 class Landed(NamedTuple):
+    """What commit answers; ``old_head`` is null for a first commit, ``engine`` without a merge."""
+
     session: str
     committed: bool
+    old_head: str | None
+    engine: str | None
     reason: str | None = None
     already: bool | None = None
     commit: str | None = None
     commits: list[str] | None = None
     branch: str | None = None
-    old_head: str | None = None
     tree: str | None = None
     merged: bool | None = None
-    engine: str | None = None
     changes: list[Change] | None = None
     checkout: str | None = None
     behind_worktrees: list[str] | None = None

@@ -87,6 +87,12 @@ class Desk:
     def apply_refused(self, code: str, /, *ops: Json, **values: Free) -> SlipError:
         return self.refused(code, "apply", ops=batch(*ops), **values)
 
+    def failing(self, code: str, /, *ops: Json, **values: Free) -> list[Json]:
+        """The failing ops of a batch that is refused with this code."""
+        rows = self.apply_refused(code, *ops, **values).data["ops"]
+        assert isinstance(rows, list)
+        return rows
+
     def commit(self, message: str, **values: Free) -> Json:
         return self.call("commit", message=(message,), **values)
 

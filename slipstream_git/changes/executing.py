@@ -75,7 +75,8 @@ def _opened(ws: Workspace, draft: Session, staged: Staged, *, numbered: bool) ->
 
 
 def _nothing(draft: Session) -> Landed:
-    return Landed(draft.name, committed=False, reason="the batch changes nothing")
+    reason = "the batch changes nothing"
+    return Landed(draft.name, committed=False, old_head=None, engine=None, reason=reason)
 
 
 def _touched(ws: Workspace, staged: Staged) -> list[FileRead]:

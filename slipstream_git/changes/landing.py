@@ -110,7 +110,8 @@ def landed_already(ws: Workspace, name: str | None) -> Landed | None:
     facts = chain.read_step(ws.repository, numbers[max(numbers)]).facts
     if not facts.landed:
         return None
-    return Landed(wanted, committed=True, already=True, commit=facts.landed)
+    landed = facts.landed
+    return Landed(wanted, committed=True, old_head=None, engine=None, already=True, commit=landed)
 
 
 # What will happen --------------------------------------------------------------------------------
@@ -222,9 +223,8 @@ def _closing(ws: Workspace, session: Session, oid: str) -> list[RefMove]:
 
 
 def _nothing(session: Session) -> Landed:
-    return Landed(
-        session.name, committed=False, reason="the branch already has everything in this session"
-    )
+    reason = "the branch already has everything in this session"
+    return Landed(session.name, committed=False, old_head=None, engine=None, reason=reason)
 
 
 def _told(ws: Workspace, plan: Plan, options: Options, worktrees: Sequence[Worktree]) -> Landed:

@@ -82,7 +82,12 @@ def stage(ws: Workspace, session: Session, ops: Sequence[Op], label: Label) -> S
     def permit(path: bytes) -> None:
         sessions.check_scope(session, path)
 
-    outcome = edits.apply_all(ops, views.TreeView(ws, session.tree, session), permit)
+    try:
+        outcome = edits.apply_all(ops, views.TreeView(ws, session.tree, session), permit)
+    except SlipError as fault:
+        from slipstream_git.changes import repeats  # only a failing batch pays for it
+
+        raise repeats.shortened(ws, (session.name, label.agent), ops, fault) from None
     tree = repository.trees.splice(session.tree, _entries(repository, session, outcome))
     if tree == session.tree:
         return Staged(session, session, outcome)

@@ -351,3 +351,40 @@ def test_a_bare_and_a_linked_and_a_separate_repository(ground: Ground, store: st
     there.apply(write("a", "1"))
     assert there.commit("land")["checkout"] == "updated"
     assert aside.read("a") == b"1"
+
+
+def test_the_same_failing_op_sent_again_gets_a_short_answer(desk: Desk) -> None:
+    desk.lab.commit({"a.txt": "one\ntwo\nthree\n", "b.txt": "x\n"})
+    desk.begin("work")
+    wrong = replace("a.txt", "one\ntvo\n", "1\n")
+    first = desk.failing("no-match", wrong)
+    assert first[0]["nearest"]
+    again = desk.failing("no-match", write("new.txt", "x\n"), wrong)
+    assert again[0] == {
+        "index": 1,
+        "op": "str_replace",
+        "path": "a.txt",
+        "code": "no-match",
+        "message": "no-match again: refused the same way before, and that answer still holds",
+        "repeated": True,
+    }
+    # Another op, and the same op on a file that has changed, are answered in full.
+    assert desk.failing("no-match", replace("a.txt", "tvo", "2"))[0]["nearest"]
+    desk.apply(replace("a.txt", "two", "2nd"))
+    assert "repeated" not in desk.failing("no-match", wrong)[0]
+    # So is another session, and the same one an hour later.
+    desk.begin("other")
+    assert "repeated" not in desk.failing("no-match", wrong, session="other")[0]
+
+
+def test_a_file_of_told_failures_that_is_spoiled_is_only_forgotten(desk: Desk) -> None:
+    desk.begin("work")
+    wrong = replace("src/app.py", "nowhere", "x")
+    full = desk.failing("no-match", wrong)
+    told = desk.lab.path / ".git/slip/told"
+    told.write_bytes(b"\xff\0 not ours\n\n")
+    assert desk.failing("no-match", wrong) == full
+    lines = told.read_text().splitlines()
+    told.write_text("".join(f"{line.split()[0]} 12\n" for line in lines))
+    assert desk.failing("no-match", wrong) == full, "told long ago"
+    assert desk.failing("no-match", wrong) != full

@@ -1,0 +1,89 @@
+"""The second time an op fails the same way, the answer is short.
+
+An agent that sends a failing op again has the nearest lines and the text to use already; told
+once more at length, it tends to send the op a third time. What was told is kept as digests, one
+file a repository, for an hour: of the session, the agent, the op and the answer, so an op that
+fails otherwise, because the files have changed meanwhile, is answered in full.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Final
+
+from slipstream_git.codec import dumps, encode_op
+from slipstream_git.errors import SlipError
+from slipstream_git.model import Op
+from slipstream_git.text import edits
+from slipstream_git.workspace import Workspace
+
+REMEMBERED_S: Final = 3600
+REMEMBERED: Final = 512
+_SHORT: Final = ("index", "op", "path", "code")
+
+
+def shortened(
+    ws: Workspace, asker: Sequence[str], ops: Sequence[Op], fault: SlipError
+) -> SlipError:
+    """The same refusal, with the ops that were refused alike before told in a line each.
+
+    asker: who is told, a session and an agent; others are told in full. Effects: remembers what
+    is told here; where nothing can be written, nothing is remembered and nothing is said of it.
+    """
+    rows = fault.data.get("ops")
+    if not isinstance(rows, list):
+        return fault
+    path = os.path.join(ws.repository.layout.slip_dir, "told")
+    known = _known(path, ws.clock())
+    digests = [_digest(asker, ops[row["index"]], row) for row in rows]
+    with suppress(OSError):
+        _remember(path, ws, known, [d for d in digests if d not in known])
+    if not any(digest in known for digest in digests):
+        return fault
+    told = [_short(row) if d in known else row for row, d in zip(rows, digests, strict=True)]
+    short = edits.refusal(told)
+    short.hint = fault.hint
+    return short
+
+
+def _short(row: Mapping[str, object]) -> dict[str, object]:
+    if row["code"] == "not-tried":
+        return dict(row)
+    again = f"{row['code']} again: refused the same way before, and that answer still holds"
+    return {name: row[name] for name in _SHORT} | {"message": again, "repeated": True}
+
+
+def _digest(asker: Sequence[str], op: Op, row: Mapping[str, object]) -> str:
+    answer = {name: value for name, value in row.items() if name != "index"}
+    told = dumps([*asker, encode_op(op), answer])
+    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _known(path: str, now_s: int) -> dict[str, int]:
+    """The digests remembered, with the time each was told; empty where the file is unreadable."""
+    known: dict[str, int] = {}
+    try:
+        with open(path, encoding="ascii") as stream:
+            lines = stream.read().split("\n")
+    except (OSError, UnicodeDecodeError):
+        return known
+    for line in lines:
+        digest, _, time = line.partition(" ")
+        if time.isdigit() and now_s - REMEMBERED_S < int(time) <= now_s:
+            known[digest] = int(time)
+    return known
+
+
+def _remember(path: str, ws: Workspace, known: Mapping[str, int], fresh: Sequence[str]) -> None:
+    """Write the newest digests down, aside and renamed; of two at once the later one wins."""
+    if not fresh:
+        return
+    kept = {**known, **dict.fromkeys(fresh, ws.clock())}
+    text = "".join(f"{digest} {time}\n" for digest, time in list(kept.items())[-REMEMBERED:])
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(f"{path}.new", "w", encoding="ascii") as stream:
+        stream.write(text)
+    os.rename(f"{path}.new", path)
