@@ -24,7 +24,7 @@ from slipstream_git.text import paths
 from slipstream_git.workspace import Workspace
 
 # Refusals by a git that lived to say so: it gave its own locks back.
-ANOTHERS = ("locked", "ref-moved", "dirty")
+ANOTHERS = ("locked", "ref-moved", "dirty", "hook-failed")
 
 
 def recover(ws: Workspace) -> Recovered:

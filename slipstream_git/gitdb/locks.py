@@ -10,19 +10,41 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from slipstream_git.errors import SlipError
 
 PATIENCE_S = 60.0
+QUEUE_PATIENCE_S = 3600.0
 POLL_S = 0.02
 
 
 @contextmanager
 def held(slip_dir: str, *, patience_s: float = PATIENCE_S) -> Iterator[None]:
     """Hold the repository's landing lock. Raises `locked` after ``patience_s`` of waiting."""
-    path = os.path.join(slip_dir, "lock")
+    with _flocked(slip_dir, "lock", patience_s):
+        yield
+
+
+@contextmanager
+def queued(slip_dir: str, branch: str, *, wanted: bool) -> Iterator[None]:
+    """Where ``wanted``, a place in the queue of slow landings on a branch, one at a time.
+
+    The landing lock is not held meanwhile: those that need no hooks go by.
+    """
+    if not wanted:
+        yield
+        return
+    name = f"queue-{zlib.crc32(os.fsencode(branch)):08x}"
+    with _flocked(slip_dir, name, QUEUE_PATIENCE_S):
+        yield
+
+
+@contextmanager
+def _flocked(slip_dir: str, name: str, patience_s: float) -> Iterator[None]:
+    path = os.path.join(slip_dir, name)
     try:
         os.makedirs(slip_dir, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)

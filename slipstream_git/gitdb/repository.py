@@ -93,6 +93,14 @@ class Repository:
     def close(self) -> None:
         self.store.close()
 
+    def trusting(self, directory: str, *settings: str) -> Git:
+        """A git that runs this repository's hooks: see `Git.trusting`."""
+        configured = self.config.get("core.hookspath")
+        if configured and not os.path.isabs(os.path.expanduser(configured)):
+            # Relative to the caller's worktree, where a hook manager has put them.
+            settings = (*settings, f"core.hooksPath={self.layout.hooks_dir}")
+        return self.git.trusting(directory, *settings)
+
     def head(self) -> tuple[str | None, str | None]:
         """This worktree's HEAD as (full branch ref or None when detached, commit or None)."""
         with open(os.path.join(self.layout.git_dir, "HEAD"), "rb") as stream:
