@@ -36,6 +36,7 @@ Recovering = Literal["forward", "back"] | None
 
 _REMEMBERED = 64 << 20
 TEMPORARY: Final = b".slip-tmp-"
+NOT_TRACKED: Final = "not tracked"
 
 # A file changed twice within one tick of the clock has the same times: a signature this much
 # younger than the file system's own now proves nothing (4 ms on Linux before 6.13, 2 s on FAT).
@@ -277,7 +278,7 @@ class View:
             return None, Found(leaf, entry, is_new)
         if reading.fault:
             return f"cannot be read: {reading.fault}", Found(leaf)
-        return ("not tracked" if wanted.old is None else "changed"), Found(leaf)
+        return (NOT_TRACKED if wanted.old is None else "changed"), Found(leaf)
 
     def _versions(self, wanted: Wanted) -> Iterator[Entry]:
         """What may stand at a path, the likeliest first."""

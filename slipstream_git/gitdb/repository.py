@@ -21,8 +21,8 @@ OLDEST_GIT = (2, 38)
 QUESTIONS = (
     ("--version",),
     (
-        "rev-parse", "--absolute-git-dir", "--git-common-dir", "--is-bare-repository",
-        "--show-object-format", "--git-path", "hooks", "--show-toplevel",
+        "rev-parse", "--is-bare-repository", "--show-object-format", "--absolute-git-dir",
+        "--git-common-dir", "--git-path", "hooks", "--show-toplevel",
     ),
     ("config", "--list", "-z"),
 )  # fmt: skip
@@ -96,7 +96,7 @@ class Repository:
     def trusting(self, directory: str, *settings: str) -> Git:
         """A git that runs this repository's hooks: see `Git.trusting`."""
         configured = self.config.get("core.hookspath")
-        if configured and not os.path.isabs(os.path.expanduser(configured)):
+        if configured and not configured.startswith(("/", "~")):
             # Relative to the caller's worktree, where a hook manager has put them.
             settings = (*settings, f"core.hooksPath={self.layout.hooks_dir}")
         return self.git.trusting(directory, *settings)
@@ -150,7 +150,7 @@ def open_repository(directory: str, env: Mapping[str, str], *, in_process: bool)
     config = _config(listed.out)
     _check_supported(config)
     git = Git(layout.root or layout.git_dir, env)
-    if "GIT_DIR" in env or config.get("core.worktree"):
+    if "GIT_DIR" in env or "GIT_WORK_TREE" in env or config.get("core.worktree"):
         git = git.located(layout.git_dir, layout.root)
     store: Store
     if in_process:
@@ -173,7 +173,9 @@ def _layout(done: Output, directory: str) -> Layout:
     lines = os.fsdecode(done.out).split("\n")
     if len(lines) < 6:
         raise _not_found(done.said, directory)
-    git_dir, common, bare, object_format, hooks, *rest = lines
+    if len(lines) > 7:
+        raise SlipError("unsupported", f"a path of the repository of {directory} has a line break")
+    bare, object_format, git_dir, common, hooks, *rest = lines
     if object_format != "sha1":
         raise SlipError("unsupported", f"{git_dir} holds {object_format} objects; slip needs sha1")
     root = rest[0] if done.status == 0 else None

@@ -49,7 +49,7 @@ from slipstream_git.gitdb.looking import (
 )
 from slipstream_git.gitdb.placing import Files
 from slipstream_git.gitdb.process import Git
-from slipstream_git.gitdb.troubles import STAGED_DIFFERENTLY, command, failed, in_the_way
+from slipstream_git.gitdb.troubles import STAGED_DIFFERENTLY, InTheWay, command, failed
 from slipstream_git.gitdb.walking import shown
 from slipstream_git.model import Entry
 
@@ -256,7 +256,7 @@ class Writer:
             yield
         except Surprise as surprise:
             left = self.roll_back()
-            raise in_the_way(self.worktree.root, [surprise.trouble], left) from None
+            raise InTheWay(self.worktree.root, [surprise.trouble], left) from None
         except OSError as fault:
             left = self.roll_back()
             raise failed(self.worktree.root, fault, left) from None
@@ -274,7 +274,7 @@ class Writer:
             troubles = self._look_at_index()
         troubles += self._view.look(absent=self._skipped | self._untracked)
         if troubles:
-            raise in_the_way(self.worktree.root, troubles)
+            raise InTheWay(self.worktree.root, troubles)
 
     def _check_nothing_under_way(self) -> None:
         for name, what in _UNDER_WAY:
@@ -367,7 +367,7 @@ class Writer:
             self._leave([Trouble(p.path, "staged in its way") for p in self._editing])
             self._index.copy_again()
         elif lost:
-            raise in_the_way(
+            raise InTheWay(
                 self.worktree.root,
                 [Trouble(path, "staged where a directory comes") for path in lost],
             )
