@@ -105,7 +105,7 @@ def _flush(ws: Workspace, session: Session) -> Flushed:
 def _left_open(fault: SlipError, session: Session) -> SlipError:
     """The same refusal, naming the session that holds the work."""
     fault.data["session"] = session.name
-    if fault.hint is None or session.name not in fault.hint.split():
+    if fault.hint is None:
         fault.hint = f"slip diff -s {session.name}"
     fault.message += f" (session {paths.escape_for_terminal(session.name)} is left open)"
     return fault

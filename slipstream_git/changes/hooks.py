@@ -148,7 +148,10 @@ class _Rehearsal:
         if advice:
             data["settings"] = advice
             lines = " ".join(shlex.quote(line) for line in advice)
-            hint = f"printf '%s\\n' {lines} >> .slip.toml && git add .slip.toml && git commit -n"
+            hint = (
+                f"printf '%s\\n' {lines} >> .slip.toml && git add .slip.toml"
+                " && git commit -n -m 'Let hooks find their tools' .slip.toml"
+            )
         elif name in SKIPPED_BY_NO_VERIFY:
             hint = "slip commit --no-verify -m MESSAGE"
         return SlipError(

@@ -38,6 +38,7 @@ from slipstream_git.outcomes import Landed
 from slipstream_git.workspace import Workspace
 
 TRIES = 16
+_COMMIT = "slip commit "
 
 
 class Options(NamedTuple):
@@ -127,6 +128,7 @@ def commit(ws: Workspace, session: Session, order: Order) -> Landed:
                     return _followed(ws, merged, order, landed)
                 cleared = _cleared(ws, merged, order, cleared)
             except SlipError as fault:
+                _name_session(fault, session)
                 if fault.code != "ref-moved":
                     raise
             finally:
@@ -135,6 +137,12 @@ def commit(ws: Workspace, session: Session, order: Order) -> Landed:
     raise SlipError(
         "ref-moved", f"{order.options.onto or session.onto} kept moving; {TRIES} tries were lost"
     )
+
+
+def _name_session(fault: SlipError, session: Session) -> None:
+    """A hint to commit otherwise names the session, which need not be the default one."""
+    if fault.hint and fault.hint.startswith(_COMMIT) and " -s " not in fault.hint:
+        fault.hint = f"{_COMMIT}-s {session.name} {fault.hint.removeprefix(_COMMIT)}"
 
 
 def _landed(

@@ -29,16 +29,17 @@ _NOT_FOUND = re.compile(
     r"|Cannot find (?:module|package) '([^']+)'|[Ee]xecutable [`'\"]?([\w./@+-]+)[`'\"]? not found"
 )
 _VENV: Final = "python3 -m venv .venv && .venv/bin/pip install"
-# What a project of this kind keeps its tools in, and how it makes that: file, directory, command.
+# Where projects keep their tools, and how one of a kind makes them: its file, and the command.
+_TOOLS: Final = ("node_modules", ".venv", "venv", "vendor/bundle")
 _KINDS: Final = (
-    ("package-lock.json", "node_modules", "npm ci"),
-    ("pnpm-lock.yaml", "node_modules", "pnpm install --frozen-lockfile"),
-    ("yarn.lock", "node_modules", "yarn install --frozen-lockfile"),
-    ("package.json", "node_modules", "npm install"),
-    ("uv.lock", ".venv", "uv sync"),
-    ("pyproject.toml", ".venv", f"{_VENV} -e ."),
-    ("requirements.txt", ".venv", f"{_VENV} -r requirements.txt"),
-)  # fmt: skip
+    ("package-lock.json", "npm ci"),
+    ("pnpm-lock.yaml", "pnpm install --frozen-lockfile"),
+    ("yarn.lock", "yarn install --frozen-lockfile"),
+    ("package.json", "npm install"),
+    ("uv.lock", "uv sync"),
+    ("pyproject.toml", f"{_VENV} -e ."),
+    ("requirements.txt", f"{_VENV} -r requirements.txt"),
+)
 
 
 @contextmanager
@@ -128,11 +129,11 @@ def missing_program(done: Output) -> str | None:
 
 def advised_settings(root: str | None, wanted: Pool) -> list[str]:
     """Lines for `.slip.toml` that give warm worktrees the project's tools; [] where it has some."""
-    if wanted != Pool():
+    if wanted != Pool() or root is None:
         return []
-    there = (kind for kind in _KINDS if root and os.path.exists(os.path.join(root, kind[0])))
-    lock, directory, command = next(there, (None, "node_modules", "npm ci"))
-    if root and os.path.isdir(os.path.join(root, directory)):
-        return ["[pool]", f'share = ["{directory}"]']
-    when = [f'setup_when = ["{lock}"]'] if lock else []
-    return ["[pool]", f'setup = "{command}"', *when]
+    present = [name for name in _TOOLS if os.path.isdir(os.path.join(root, name))]
+    if present:
+        return ["[pool]", f"share = {json.dumps(present)}"]
+    there = (kind for kind in _KINDS if os.path.exists(os.path.join(root, kind[0])))
+    lock, command = next(there, ("", ""))
+    return ["[pool]", f'setup = "{command}"', f'setup_when = ["{lock}"]'] if lock else []

@@ -86,7 +86,14 @@ class Slot:
         ignoring = ("-c", f"core.excludesFile={self.exclude}")
         edited = self.git.run(*_PLAIN, "diff-files", "--name-only", "-z").out
         added = self.git.run(
-            *_PLAIN, *ignoring, "ls-files", "-o", "-z", "--exclude-standard", "--directory"
+            *_PLAIN,
+            *ignoring,
+            "ls-files",
+            "-o",
+            "-z",
+            "--exclude-standard",
+            "--directory",
+            "--no-empty-directory",
         ).out
         return sorted({*filter(None, edited.split(b"\0")), *filter(None, added.split(b"\0"))})
 
