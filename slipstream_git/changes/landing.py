@@ -16,6 +16,7 @@ from slipstream_git.changes import (
     conflicts,
     differences,
     messages,
+    normalising,
     provenance,
     publishing,
     recovery,
@@ -26,7 +27,7 @@ from slipstream_git.changes.messages import Identity, Message
 from slipstream_git.changes.publishing import Plan
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import attributes, commits, locks, merge
+from slipstream_git.gitdb import commits, locks, merge
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.worktrees import Worktree
 from slipstream_git.model import EMPTY_TREE
@@ -56,8 +57,6 @@ def check(ws: Workspace, options: Options) -> None:
     repository = ws.repository
     refusals.check_hooks(repository, no_verify=options.no_verify)
     refusals.check_signing(repository, sign=options.sign)
-    if not options.no_checkout:
-        refusals.check_sparse(repository)
     identity = messages.identity(repository, options.message)
     messages.text(repository, options.message, identity)
     if options.onto is not None:
@@ -95,7 +94,7 @@ def _landed(ws: Workspace, session: Session, options: Options) -> Landed:
         told = _told(ws, plan, options, found.worktrees)
         if options.dry_run:
             return told
-        warnings = publishing.publish(ws, plan, found, sync=sync)
+        warnings = [*plan.normalised, *publishing.publish(ws, plan, found, sync=sync)]
     return told._replace(warnings=warnings or None)
 
 
@@ -129,18 +128,18 @@ def _plan(ws: Workspace, session: Session, options: Options) -> Plan | None:
     merged = merge.three_way(repository, session.base_tree, head_tree, session.tree, ws.clock())
     if merged.conflicts:
         raise _conflict(ws, session, branch, head, merged)
-    if merged.tree == head_tree and start is not None:
+    tree, normalised = normalising.as_stored(ws, head_tree, merged.tree)
+    if tree == head_tree and start is not None:
         return None
-    if merged.tree == head_tree == EMPTY_TREE:
+    if tree == head_tree == EMPTY_TREE:
         return None
-    _check_content(ws, head_tree, merged.tree)
     identity = messages.identity(repository, options.message)
     text = messages.text(repository, options.message, identity)
-    oid = _commit_object(ws, session, start, merged.tree, identity, text, options)
+    oid = _commit_object(ws, session, start, tree, identity, text, options)
     moves = _moves(ws, session, branch, head, oid, options)
     engine = merged.engine if head != session.base else None
     subject = text.split(b"\n", 1)[0].decode("utf-8", "replace")
-    return Plan(session, branch, head, head_tree, merged.tree, engine, oid, moves, subject)
+    return Plan(session, branch, head, head_tree, tree, engine, oid, moves, subject, normalised)
 
 
 def branch_of(ws: Workspace, session: Session, options: Options) -> str:
@@ -171,11 +170,6 @@ def _conflict(
         advice=f"; begin again on {name} and apply there what the session changes, made to fit",
         hint=f"slip begin --base {name} --onto {name} && slip diff -s {session.name}",
     )
-
-
-def _check_content(ws: Workspace, old: str, new: str) -> None:
-    paths = [d.path for d in ws.repository.trees.differences(old, new) if d.new is not None]
-    refusals.check_filters(ws.repository, attributes.of_paths(ws.repository, new, paths))
 
 
 def _commit_object(
@@ -247,4 +241,5 @@ def _told(ws: Workspace, plan: Plan, options: Options, worktrees: Sequence[Workt
         gates=[],
         hooks=[],
         dry_run=options.dry_run or None,
+        warnings=plan.normalised or None,
     )

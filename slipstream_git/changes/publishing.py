@@ -21,7 +21,10 @@ from slipstream_git.workspace import Workspace
 
 
 class Plan(NamedTuple):
-    """A landing computed, nothing done yet. ``head`` is None for a branch to be created."""
+    """A landing computed, nothing done yet. ``head`` is None for a branch to be created.
+
+    normalised: a line for each path that lands otherwise than the session has it.
+    """
 
     session: Session
     branch: str
@@ -32,6 +35,7 @@ class Plan(NamedTuple):
     commit: str
     moves: tuple[RefMove, ...]
     subject: str
+    normalised: list[str]
 
 
 class Ready(NamedTuple):

@@ -160,13 +160,12 @@ def _bring(ws: Workspace, intent: Intent, place: Place, *, forward: bool) -> Seq
     if worktree is None:
         return ()
     tree = _index_tree(repository, intent)
-    named = [placement.path for placement in intent.placements]
     move = worktrees.finish if forward else worktrees.retreat
     return move(
         repository.git,
         worktree._replace(branch=intent.branch, head=intent.old_head),
         intent.placements,
-        content=bringing.content_of(repository, tree, named),
+        content=bringing.content_of(repository, worktree, tree, intent.placements),
         acceptable=_versions(ws, intent),
         token=intent.id,
         index=intent.with_index,

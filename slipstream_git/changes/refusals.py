@@ -1,7 +1,7 @@
 """What landing does not do yet, refused before anything moves rather than done wrongly.
 
-`git commit` would run hooks, sign, filter and honour a sparse checkout. Until landing does, a
-repository in which one of these would come into play is refused with `unsupported`, naming it.
+`git commit` would run hooks and sign. Until landing does, a repository in which one of these would
+come into play is refused with `unsupported`, naming it.
 """
 
 from __future__ import annotations
@@ -10,10 +10,8 @@ import os
 from collections.abc import Collection
 
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import attributes, commits
-from slipstream_git.gitdb.attributes import Attributes
+from slipstream_git.gitdb import commits
 from slipstream_git.gitdb.repository import Repository
-from slipstream_git.text import paths
 
 # --no-verify skips the first two, as in git.
 HOOKS = (
@@ -39,18 +37,6 @@ def check_signing(repository: Repository, *, sign: bool | None) -> None:
     """Refuse where the commit should be signed."""
     if sign or (sign is None and repository.config.flag("commit.gpgsign")):
         raise _unsupported("the commit should be signed", "slip commit --no-sign -m MESSAGE")
-
-
-def check_sparse(repository: Repository) -> None:
-    """Refuse where worktrees hold only a part of the tree."""
-    if repository.config.flag("core.sparsecheckout"):
-        raise _unsupported("the checkout is sparse", "git sparse-checkout disable")
-
-
-def check_filters(repository: Repository, found: Attributes) -> None:
-    """Refuse where a path that lands is stored otherwise than it stands in a worktree."""
-    for path, what in sorted(attributes.filtered(repository, found).items()):
-        raise _unsupported(f"{paths.display(path)} has the attribute {what}", None)
 
 
 def check_gates(repository: Repository, head: str | None, *, check: bool | None) -> None:

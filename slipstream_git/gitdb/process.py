@@ -83,7 +83,7 @@ class Git:
     ) -> None:
         self.directory = directory
         self._env = scrubbed(env, keep_location=discovering)
-        self._settings = () if discovering else NO_CODE_FROM_CONFIG
+        self._settings: tuple[str, ...] = () if discovering else NO_CODE_FROM_CONFIG
 
     def at(self, root: str, git_dir: str) -> Git:
         """The same git for another worktree of the repository, whatever GIT_DIR named this one."""
@@ -97,6 +97,13 @@ class Git:
         """The same git with its repository named, for one found through GIT_DIR."""
         place = {"GIT_DIR": git_dir} | ({"GIT_WORK_TREE": root} if root else {})
         return self._like(self.directory, place)
+
+    def setting(self, *settings: str) -> Git:
+        """The same git with further configuration, each ``name=value``."""
+        other = copy(self)
+        options = [word for setting in settings for word in ("-c", setting)]
+        other._settings = (*self._settings, *options)  # noqa: SLF001  (its own kind)
+        return other
 
     def _like(self, directory: str, more: Mapping[str, str]) -> Git:
         other = copy(self)
