@@ -16,6 +16,7 @@ from slipstream_git.changes import capturing, sessions
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import attributes
+from slipstream_git.gitdb.conversion import Cleaned, Smudged
 from slipstream_git.gitdb.looking import NOT_TRACKED, Convertible
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.gitdb.troubles import STAGED_DIFFERENTLY, InTheWay
@@ -27,7 +28,7 @@ from slipstream_git.gitdb.worktrees import (
     list_worktrees,
     manner_of,
 )
-from slipstream_git.model import GITLINK, SYMLINK, TREE, Entry
+from slipstream_git.model import TREE, Entry
 from slipstream_git.workspace import Workspace
 
 Acceptable = Callable[[bytes], Collection[Entry | None]]
@@ -104,7 +105,7 @@ def writers(
             git,
             worktree,
             placements,
-            content=content_of(ws.repository, tree, [p.path for p in placements]),
+            content=content_of(ws.repository, worktree, tree, placements),
             acceptable=versions(ws, session),
             token=token,
             index=index,
@@ -118,31 +119,23 @@ def writers(
     return found
 
 
-def content_of(repository: Repository, tree: str, paths: Sequence[bytes]) -> Convertible:
-    """What belongs in a worktree for an entry at one of ``paths``, with git's line endings.
+def content_of(
+    repository: Repository, worktree: Worktree, tree: str, placements: Sequence[Placement]
+) -> Convertible:
+    """What belongs in a worktree for the entries of placements, as git would check it out.
 
-    It also tells what git would store for a file with other endings, which `git status` calls
-    unchanged where that is the blob it knows.
+    tree: its attributes count. It also tells what git would store for a file that stands otherwise,
+    which `git status` calls unchanged where that is the blob it knows.
     """
+    paths = [placement.path for placement in placements]
     values = attributes.of_paths(repository, tree, paths)
-    crlf = attributes.with_crlf(repository, values)
-    converted = crlf | attributes.filtered(repository, values).keys()
-
-    def content(path: bytes, entry: Entry) -> bytes:
-        if entry.mode == GITLINK:
-            return b""
-        if path in crlf and entry.mode != SYMLINK:
-            return attributes.smudged(repository, path, entry.oid)
-        return repository.objects.blob(entry.oid)
-
-    def cleaned(root: str, path: bytes, data: bytes) -> str | None:
-        # A carriage return may go though `tree` says nothing: that worktree's attributes decide.
-        if path not in converted and b"\r\n" not in data:
-            return None
-        there = repository.git.at(root, repository.layout.git_dir)
-        return attributes.cleaned(there, path, data)
-
-    return Convertible(content, cleaned)
+    what = attributes.filtered(repository, values)
+    filtered = {path for path, why in what.items() if why.startswith("filter=")}
+    converted = what.keys() | attributes.with_crlf(repository, values)
+    git = repository.git.at(worktree.root, worktree.git_dir)
+    smudged = Smudged(repository, tree, placements, converted, filtered)
+    cleaned = Cleaned(repository, git, paths)
+    return Convertible(smudged.content, cleaned, smudged.prepare, filtered)
 
 
 def versions(ws: Workspace, session: Session) -> Acceptable:

@@ -17,10 +17,10 @@ from slipstream_git.changes import (
     differences,
     hooks,
     messages,
+    normalising,
     provenance,
     publishing,
     recovery,
-    refusals,
     sessions,
     settings,
 )
@@ -29,7 +29,7 @@ from slipstream_git.changes.messages import Identity, Message
 from slipstream_git.changes.publishing import Plan, Target
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import attributes, commits, locks, merge, signing
+from slipstream_git.gitdb import commits, locks, merge, signing
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.gitdb.worktrees import Worktree
@@ -78,6 +78,7 @@ class Merged(NamedTuple):
     """What would land if nobody objected. ``head`` is None for a branch to be created.
 
     start: the commit's parent; None for the first commit of all.
+    normalised: a line for each path that lands otherwise than the session has it.
     """
 
     session: Session
@@ -87,6 +88,7 @@ class Merged(NamedTuple):
     head_tree: str
     tree: str
     engine: str | None
+    normalised: tuple[str, ...]
 
 
 class Cleared(NamedTuple):
@@ -188,7 +190,7 @@ def _published(ws: Workspace, merged: Merged, order: Order, cleared: Cleared) ->
     subject = passed.text.split(b"\n", 1)[0].decode("utf-8", "replace")
     plan = Plan(target, oid, _moves(ws, merged, oid, options), subject)
     warnings = publishing.publish(ws, plan, found, sync=not options.no_sync)
-    return told._replace(warnings=warnings or None)
+    return told._replace(warnings=[*merged.normalised, *warnings] or None)
 
 
 def _target(merged: Merged, tree: str) -> Target:
@@ -263,11 +265,11 @@ def _merged(ws: Workspace, session: Session, options: Options) -> Merged | None:
     merged = merge.three_way(repository, session.base_tree, head_tree, session.tree, ws.clock())
     if merged.conflicts:
         raise _conflict(ws, session, branch, head, merged)
-    if merged.tree == head_tree and (start is not None or head_tree == EMPTY_TREE):
+    tree, normalised = normalising.as_stored(ws, head_tree, merged.tree)
+    if tree == head_tree and (start is not None or head_tree == EMPTY_TREE):
         return None
-    _check_content(ws, head_tree, merged.tree)
     engine = merged.engine if head != session.base else None
-    return Merged(session, branch, head, start, head_tree, merged.tree, engine)
+    return Merged(session, branch, head, start, head_tree, tree, engine, tuple(normalised))
 
 
 def _check_gates(repository: Repository, head: str | None, *, check: bool | None) -> None:
@@ -311,11 +313,6 @@ def _conflict(
         advice=f"; begin again on {name} and apply there what the session changes, made to fit",
         hint=f"slip begin --base {name} --onto {name} && slip diff -s {session.name}",
     )
-
-
-def _check_content(ws: Workspace, old: str, new: str) -> None:
-    paths = [d.path for d in ws.repository.trees.differences(old, new) if d.new is not None]
-    refusals.check_filters(ws.repository, attributes.of_paths(ws.repository, new, paths))
 
 
 def _commit_object(merged: Merged, order: Order, passed: Passed) -> bytes:
@@ -384,4 +381,5 @@ def _told(
         gates=[],
         hooks=passed.runs,
         dry_run=options.dry_run or None,
+        warnings=list(merged.normalised) or None,
     )

@@ -181,7 +181,7 @@ def _bring(ws: Workspace, intent: Intent, place: Place, *, forward: bool) -> Seq
         repository.git,
         worktree._replace(branch=intent.branch, head=intent.old_head),
         intent.placements,
-        content=_content(ws, intent),
+        content=_content(ws, intent, worktree),
         acceptable=acceptable,
         token=intent.id,
         index=intent.with_index,
@@ -221,7 +221,7 @@ def _placed_any(ws: Workspace, intent: Intent, worktree: Worktree) -> bool:
         ws.repository.git,
         worktree,
         intent.placements,
-        content=_content(ws, intent),
+        content=_content(ws, intent, worktree),
         acceptable=_versions(ws, intent),
         token=intent.id,
         index=False,
@@ -231,10 +231,9 @@ def _placed_any(ws: Workspace, intent: Intent, worktree: Worktree) -> bool:
     return bool({p.path for p in intent.placements if p.old != p.new} - writer.changing())
 
 
-def _content(ws: Workspace, intent: Intent) -> Convertible:
-    repository = ws.repository
-    named = [placement.path for placement in intent.placements]
-    return bringing.content_of(repository, _index_tree(repository, intent), named)
+def _content(ws: Workspace, intent: Intent, worktree: Worktree) -> Convertible:
+    tree = _index_tree(ws.repository, intent)
+    return bringing.content_of(ws.repository, worktree, tree, intent.placements)
 
 
 def _worktree(ws: Workspace, place: Place) -> Worktree | None:

@@ -126,6 +126,13 @@ class Git:
         """Run a shell command of the user's in this git's directory, as `observed`."""
         return _observed(["sh", "-c", command], self.directory, self._env)
 
+    def setting(self, *settings: str) -> Git:
+        """The same git with further configuration, each ``name=value``."""
+        other = copy(self)
+        options = [word for setting in settings for word in ("-c", setting)]
+        other._settings = (*self._settings, *options)  # noqa: SLF001  (its own kind)
+        return other
+
     def _like(self, directory: str, more: Mapping[str, str]) -> Git:
         other = copy(self)
         other.directory = directory

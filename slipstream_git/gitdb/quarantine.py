@@ -29,6 +29,13 @@ class Quarantine:
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(repository.layout.objects_dir),
         }
 
+    def read(self, oid: str) -> bytes | None:
+        """The content of an object that a git child wrote here; None where it did not."""
+        try:
+            return _read_loose(os.path.join(self.directory, oid[:2], oid[2:])).data
+        except FileNotFoundError:
+            return None
+
     def loose(self) -> Iterator[RawObject]:
         """The objects that git children wrote here."""
         for name in sorted(os.listdir(self.directory)):
@@ -43,12 +50,7 @@ def opened(
     repository: Repository, extra: Mapping[str, RawObject] | None = None
 ) -> Iterator[Quarantine]:
     """A quarantine that sees the repository, its overlay and ``extra``; gone on exit."""
-    parent = os.path.join(repository.layout.slip_dir, "quarantine")
-    try:
-        os.makedirs(parent, exist_ok=True)
-        directory = tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=parent)
-    except OSError as fault:
-        raise SlipError("git-failed", f"{parent} cannot be written: {fault.strerror}") from None
+    directory = private_directory(repository)
     try:
         pending = {**repository.objects.pending(), **(extra or {})}
         if pending:
@@ -56,6 +58,16 @@ def opened(
         yield Quarantine(directory, repository)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def private_directory(repository: Repository) -> str:
+    """A new directory of this process, which is swept away if it dies. Raises `git-failed`."""
+    parent = os.path.join(repository.layout.slip_dir, "quarantine")
+    try:
+        os.makedirs(parent, exist_ok=True)
+        return tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=parent)
+    except OSError as fault:
+        raise SlipError("git-failed", f"{parent} cannot be written: {fault.strerror}") from None
 
 
 def _quoted(path: str) -> str:

@@ -69,7 +69,8 @@ class Config:
 
     def below(self, section: str) -> Mapping[str, str]:
         """Every setting whose key begins with ``section.``."""
-        start = section.lower() + "."
+        name, dot, rest = section.partition(".")
+        start = f"{name.lower()}{dot}{rest}."  # a subsection keeps its case
         return {key: value for key, value in self._values.items() if key.startswith(start)}
 
 

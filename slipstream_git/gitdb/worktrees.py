@@ -39,6 +39,7 @@ from slipstream_git.gitdb.looking import (
     Acceptable,
     Checkpoint,
     Content,
+    Convertible,
     Manner,
     Placement,
     Recovering,
@@ -122,7 +123,7 @@ class Writer:
         self._manner = manner or Manner()
         self._recovering = recovering
         self._index = Index(self._git, worktree.git_dir, token, sync=sync, checkpoint=checkpoint)
-        content = remembering(content)
+        content = self._content = remembering(content)
         self._view = View(
             worktree.root,
             self._placements,
@@ -162,7 +163,7 @@ class Writer:
 
         Raises `dirty` (something of the user's in the way, or a merge under way), `locked`,
         `unsupported` (assume-unchanged, or skip-worktree with a file), `git-failed` (a directory
-        that cannot be written).
+        that cannot be written, a required filter that fails).
         """
         if self.vacant:
             return
@@ -170,6 +171,8 @@ class Writer:
             self._index.check_free()
         try:
             self._check()
+            if isinstance(self._content, Convertible):
+                self._content.prepare(self._view.changing())
         except OSError as fault:
             raise failed(self.worktree.root, fault) from None
 
