@@ -14,18 +14,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from slipstream_git.errors import SlipError
+from slipstream_git.gitdb import permissions
 
 PATIENCE_S = 60.0
 POLL_S = 0.02
 
 
 @contextmanager
-def held(slip_dir: str, *, patience_s: float = PATIENCE_S) -> Iterator[None]:
-    """Hold the repository's landing lock. Raises `locked` after ``patience_s`` of waiting."""
+def held(slip_dir: str, *, patience_s: float = PATIENCE_S, sharing: int = 0) -> Iterator[None]:
+    """Hold the repository's landing lock. Raises `locked` after ``patience_s`` of waiting.
+
+    sharing: who else may take it, see `permissions.parse`.
+    """
     path = os.path.join(slip_dir, "lock")
     try:
-        os.makedirs(slip_dir, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        handle = opened(path, sharing)
     except OSError as fault:
         raise SlipError("git-failed", f"{path} cannot be written: {fault.strerror}") from None
     try:
@@ -33,6 +36,32 @@ def held(slip_dir: str, *, patience_s: float = PATIENCE_S) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+@contextmanager
+def held_if_free(path: str, sharing: int) -> Iterator[bool]:
+    """Hold a lock file of slip's while inside, if nobody else does; whether it is held.
+
+    Raises OSError where the file cannot be made.
+    """
+    handle = opened(path, sharing)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(handle)
+
+
+def opened(path: str, sharing: int) -> int:
+    """A descriptor of a lock file, made where it is missing. Raises OSError."""
+    permissions.make_directory(os.path.dirname(path), sharing)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    permissions.adjust(path, sharing)
+    return handle
 
 
 def _wait(handle: int, path: str, patience_s: float) -> None:
