@@ -48,7 +48,7 @@ def capture(
     _, head = ws.repository.head()
     head_tree = commits.parse(head, ws.repository.objects.commit(head)).tree if head else EMPTY_TREE
     named = [paths.from_text(path) for path in wanted]
-    with locks.held(ws.repository.layout.slip_dir):  # no landing half way through these files
+    with locks.held(ws.repository.layout):  # no landing half way through these files
         found = edited.edits(ws.repository, head, named, untracked=untracked or bool(named))
     _check_named(ws, head_tree, named, found)
     for path, _ in found:

@@ -28,7 +28,8 @@ def flush(ws: Workspace, session: Session, *, index: bool) -> Flushed:
     branch, head = ws.repository.head()
     worktree = Worktree(layout.root, layout.git_dir, branch, head)
     trees = ws.repository.trees
-    with locks.held(layout.slip_dir), bringing.hinting_at(ws, session):
+    held = locks.held(layout)
+    with held, bringing.hinting_at(ws, session):
         recovery.finish_all(ws)
         placements = _placements(ws, session)
         token = ws.token()

@@ -118,13 +118,13 @@ def order(ws: Workspace, options: Options) -> Order:
 
 def commit(ws: Workspace, session: Session, order: Order) -> Landed:
     """Land a session. Raises `conflict`, `dirty`, `hook-failed`, `ref-moved`, …: nothing moved."""
-    slip_dir = ws.repository.layout.slip_dir
+    layout = ws.repository.layout
     cleared: Cleared | None = None
     # Two that wait for slow hooks would take the branch from each other for ever.
-    with locks.queued(slip_dir, branch_of(ws, session, order.options), wanted=order.is_slow):
+    with locks.queued(layout, branch_of(ws, session, order.options), wanted=order.is_slow):
         for _ in range(TRIES):
             try:
-                with locks.held(slip_dir), bringing.hinting_at(ws, session):
+                with locks.held(layout), bringing.hinting_at(ws, session):
                     merged, landed = _landed(ws, session, order, cleared)
                 if landed is not None:
                     return _followed(ws, merged, order, landed)

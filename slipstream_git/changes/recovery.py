@@ -14,7 +14,7 @@ from contextlib import suppress
 from slipstream_git.changes import bringing, sessions
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import commits, locks, reflocks, sweeping, worktrees
+from slipstream_git.gitdb import commits, locks, permissions, reflocks, sweeping, worktrees
 from slipstream_git.gitdb.looking import Convertible
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.repository import Repository
@@ -30,7 +30,8 @@ ANOTHERS = ("locked", "ref-moved", "dirty", "hook-failed")
 
 def recover(ws: Workspace) -> Recovered:
     """Finish or take back every landing that died, and say what became of each."""
-    with locks.held(ws.repository.layout.slip_dir):
+    layout = ws.repository.layout
+    with locks.held(layout):
         return Recovered(finish_all(ws))
 
 
@@ -40,8 +41,9 @@ def recover_if_idle(ws: Workspace) -> None:
     What cannot be recovered now is told and left for the next time; it is no reason to refuse the
     command that was asked for.
     """
+    layout = ws.repository.layout
     try:
-        with locks.held(ws.repository.layout.slip_dir, patience_s=0.0):
+        with locks.held(layout, patience_s=0.0):
             finish_all(ws)
     except SlipError as fault:
         if fault.code != "locked":
@@ -51,6 +53,7 @@ def recover_if_idle(ws: Workspace) -> None:
 def finish_all(ws: Workspace) -> list[RecoveredIntent]:
     """Bring every intent to its end. The caller holds the landing lock."""
     layout = ws.repository.layout
+    permissions.share(layout.slip_dir, layout.sharing)
     sweeping.sweep(layout)
     pending = worktrees.pending_intents(layout.common_dir)
     return [_finish(ws, intent) for intent in pending]
@@ -310,6 +313,7 @@ def intended(
         with_index=index,
     )
     try:
-        return worktrees.write_intent(ws.repository.layout.common_dir, intent)
+        layout = ws.repository.layout
+        return worktrees.write_intent(layout.common_dir, intent, sharing=layout.sharing)
     except OSError as fault:
         raise SlipError("git-failed", f"the intent cannot be written: {fault.strerror}") from None

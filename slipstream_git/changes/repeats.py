@@ -18,6 +18,7 @@ from typing import Final
 
 from slipstream_git.codec import dumps, encode_op
 from slipstream_git.errors import SlipError
+from slipstream_git.gitdb import permissions
 from slipstream_git.model import Op
 from slipstream_git.text import edits
 from slipstream_git.workspace import Workspace
@@ -88,7 +89,9 @@ def _remember(path: str, ws: Workspace, known: Mapping[str, int], fresh: Sequenc
         return
     kept = {**known, **dict.fromkeys(fresh, ws.clock())}
     text = "".join(f"{digest} {time}\n" for digest, time in list(kept.items())[-REMEMBERED:])
-    os.makedirs(os.path.dirname(path), exist_ok=True)
+    sharing = ws.repository.layout.sharing
+    permissions.make_directory(os.path.dirname(path), sharing)
     with open(f"{path}.new", "w", encoding="ascii") as stream:
         stream.write(text)
+    permissions.adjust(f"{path}.new", sharing)
     os.rename(f"{path}.new", path)

@@ -41,7 +41,7 @@ def edits(
 
     wanted: only these paths and what is below them. untracked: files git does not track, too
     (never ignored ones). Raises `missing` for a wanted path that is neither, `dirty` for unmerged
-    paths.
+    paths, `git-failed` where git took a broken object for the blob of a file.
     """
     _check_merged(repository, wanted)
     stands = dict(_tracked(repository, head, wanted))
@@ -53,6 +53,7 @@ def edits(
         found += _stored(repository, room, {path for path, is_there in stands.items() if is_there})
         for item in room.loose():
             repository.objects.write(item.kind, item.data)
+    repository.objects.check(edit.entry.oid for edit in found if edit.entry)
     return sorted(found)
 
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from slipstream_git.errors import SlipError
-from slipstream_git.gitdb.objects import LARGEST_OBJECT, too_large
+from slipstream_git.gitdb.objects import LARGEST_OBJECT, broken, too_large
 from slipstream_git.gitdb.packs import RawObject
 from slipstream_git.gitdb.process import Child, Git, pipes
 from slipstream_git.gitdb.refs import RefMove, list_refs, move_with_git
@@ -67,7 +66,7 @@ class GitStore:
         if header and header[-1] in (b"missing", b"ambiguous"):
             return None
         self.close()
-        raise SlipError("git-failed", f"git cannot read {name}: it may be broken", hint="git fsck")
+        raise broken(name)
 
     def _check_size(self, name: str, size: int) -> None:
         if size > LARGEST_OBJECT:

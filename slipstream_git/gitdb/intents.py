@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from slipstream_git.errors import SlipError
+from slipstream_git.gitdb import permissions
 from slipstream_git.gitdb.looking import Placement
 from slipstream_git.gitdb.walking import fsync, fsync_path, write_all
 from slipstream_git.model import Entry
@@ -55,14 +56,18 @@ class Intent(NamedTuple):
     with_index: bool = True
 
 
-def write_intent(common_dir: str, intent: Intent) -> str:
-    """Put an intent on the disk; when this returns it survives a power cut. Gives its path."""
+def write_intent(common_dir: str, intent: Intent, *, sharing: int = 0) -> str:
+    """Put an intent on the disk; when this returns it survives a power cut. Gives its path.
+
+    sharing: who else may bring it to its end, see `permissions.parse`.
+    """
     directory = _intents(common_dir)
-    os.makedirs(directory, exist_ok=True)
+    permissions.make_directory(directory, sharing)
     path = os.path.join(directory, f"{intent.id}.json")
     fd = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
     try:
         write_all(fd, json.dumps(_encoded(intent), separators=(",", ":")).encode())
+        permissions.adjust(f"{path}.new", sharing)
         fsync(fd)
     finally:
         os.close(fd)

@@ -12,10 +12,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import pygit2
 
 from slipstream_git.errors import SlipError
+from slipstream_git.gitdb import loose
+from slipstream_git.gitdb.gitstore import GitStore
 from slipstream_git.gitdb.objects import LARGEST_OBJECT, too_large
 from slipstream_git.gitdb.packs import RawObject
 from slipstream_git.gitdb.process import Git
@@ -33,19 +36,48 @@ LOCK_POLL_S = 0.005
 _KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
 
 
+class Place(Protocol):
+    """Where the repository is: a `repository.Layout`, which this file is below."""
+
+    @property
+    def git_dir(self) -> str: ...
+    @property
+    def common_dir(self) -> str: ...
+    @property
+    def objects_dir(self) -> str: ...
+    @property
+    def sharing(self) -> int: ...
+
+
 class LibgitStore:
     """Objects and refs, read and moved by libgit2."""
 
-    def __init__(self, git_dir: str, common_dir: str, git: Git) -> None:
+    def __init__(self, place: Place, git: Git) -> None:
         self._git = git
         try:
-            self._repository = pygit2.Repository(git_dir)
+            self._repository = pygit2.Repository(place.git_dir)
         except pygit2.GitError as fault:
-            raise SlipError("unsupported", f"{git_dir}: libgit2 cannot open it: {fault}") from None
+            raise SlipError(
+                "unsupported", f"{place.git_dir}: libgit2 cannot open it: {fault}"
+            ) from None
         self._odb = self._repository.odb
-        self._packed_refs = os.path.join(common_dir, "packed-refs")
+        self._packed_refs = os.path.join(place.common_dir, "packed-refs")
+        self._is_shared = bool(place.sharing)
+        self._loose = loose.directories(place.objects_dir)
+        self._careful: GitStore | None = None
 
     def read(self, oid: str) -> RawObject | None:
+        # libgit2 1.9 never comes back from a truncated loose object (fixed, not released), so those
+        # are read here. A broken one may have a sound copy in a pack: git looks there first.
+        try:
+            found = loose.read(self._loose, oid, LARGEST_OBJECT)
+        except loose.Broken:
+            if self._careful is None:
+                self._careful = GitStore(self._git)
+            return self._careful.read(oid)
+        return found or self._read(oid)
+
+    def _read(self, oid: str) -> RawObject | None:
         try:
             _, size = self._odb.read_header(oid)
             if size > LARGEST_OBJECT:
@@ -91,8 +123,9 @@ class LibgitStore:
             # libgit2 accepts a target that does not exist.
             if move.new is not None and self.read(move.new) is None:
                 raise SlipError("git-failed", f"{move.name}: object {move.new} is not there")
-        if any(move.new is None for move in moves):
-            # libgit2 reports a packed ref as gone also where packed-refs is locked and keeps it.
+        if self._is_shared or any(move.new is None for move in moves):
+            # libgit2 does not widen what it makes as core.sharedRepository says; and it reports a
+            # packed ref as gone also where packed-refs is locked and keeps it.
             move_with_git(self._git, moves, reason)
             return
         until = time.monotonic() + LOCK_PATIENCE_S
@@ -122,6 +155,8 @@ class LibgitStore:
 
     def close(self) -> None:
         self._repository.free()
+        if self._careful is not None:
+            self._careful.close()
 
     def _expect(self, move: RefMove) -> None:
         if self.ref(move.name) != move.old:

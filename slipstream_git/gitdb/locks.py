@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from slipstream_git.errors import SlipError
+from slipstream_git.gitdb import permissions
+from slipstream_git.gitdb.repository import Layout
 
 PATIENCE_S = 60.0
 QUEUE_PATIENCE_S = 3600.0
@@ -22,14 +24,14 @@ POLL_S = 0.02
 
 
 @contextmanager
-def held(slip_dir: str, *, patience_s: float = PATIENCE_S) -> Iterator[None]:
+def held(layout: Layout, *, patience_s: float = PATIENCE_S) -> Iterator[None]:
     """Hold the repository's landing lock. Raises `locked` after ``patience_s`` of waiting."""
-    with _flocked(slip_dir, "lock", patience_s):
+    with _flocked(layout, "lock", patience_s):
         yield
 
 
 @contextmanager
-def queued(slip_dir: str, branch: str, *, wanted: bool) -> Iterator[None]:
+def queued(layout: Layout, branch: str, *, wanted: bool) -> Iterator[None]:
     """Where ``wanted``, a place in the queue of slow landings on a branch, one at a time.
 
     The landing lock is not held meanwhile: those that need no hooks go by.
@@ -38,16 +40,15 @@ def queued(slip_dir: str, branch: str, *, wanted: bool) -> Iterator[None]:
         yield
         return
     name = f"queue-{zlib.crc32(os.fsencode(branch)):08x}"
-    with _flocked(slip_dir, name, QUEUE_PATIENCE_S):
+    with _flocked(layout, name, QUEUE_PATIENCE_S):
         yield
 
 
 @contextmanager
-def _flocked(slip_dir: str, name: str, patience_s: float) -> Iterator[None]:
-    path = os.path.join(slip_dir, name)
+def _flocked(layout: Layout, name: str, patience_s: float) -> Iterator[None]:
+    path = os.path.join(layout.slip_dir, name)
     try:
-        os.makedirs(slip_dir, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        handle = opened(path, layout.sharing)
     except OSError as fault:
         raise SlipError("git-failed", f"{path} cannot be written: {fault.strerror}") from None
     try:
@@ -55,6 +56,32 @@ def _flocked(slip_dir: str, name: str, patience_s: float) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+@contextmanager
+def held_if_free(path: str, sharing: int) -> Iterator[bool]:
+    """Hold a lock file of slip's while inside, if nobody else does; whether it is held.
+
+    Raises OSError where the file cannot be made.
+    """
+    handle = opened(path, sharing)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(handle)
+
+
+def opened(path: str, sharing: int) -> int:
+    """A descriptor of a lock file, made where it is missing. Raises OSError."""
+    permissions.make_directory(os.path.dirname(path), sharing)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    permissions.adjust(path, sharing)
+    return handle
 
 
 def _wait(handle: int, path: str, patience_s: float) -> None:

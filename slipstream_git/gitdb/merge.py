@@ -72,7 +72,8 @@ class Merge(NamedTuple):
 def three_way(repository: Repository, base: str, ours: str, theirs: str, now: int) -> Merge:
     """Merge three trees. A clean result's new objects are in the overlay.
 
-    now: seconds since the epoch, for the commits that git is given.
+    now: seconds since the epoch, for the commits that git is given. Raises `git-failed` also where
+    a part of the result is there and broken.
     """
     if base in (ours, theirs) or ours == theirs:
         return Merge(theirs if base == ours else ours, (), "trivial")
@@ -90,7 +91,10 @@ def three_way(repository: Repository, base: str, ours: str, theirs: str, now: in
     with quarantine.opened(repository, extra) as room:
         differences = repository.trees.differences(ours, theirs)
         with _clean_worktree(repository, ours, differences) as place:
-            return _merged(repository, room, place, *sides)
+            merged = _merged(repository, room, place, *sides)
+    if not merged.conflicts:
+        repository.objects.check(repository.trees.additions(ours, merged.tree))
+    return merged
 
 
 def of_commits(repository: Repository, ours: str, theirs: str) -> Merge:

@@ -6,7 +6,7 @@ fails at its last op has written nothing, and a retry after a lost race costs no
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from slipstream_git.errors import SlipError
@@ -29,6 +29,13 @@ def too_large(name: str, size: int) -> SlipError:
     )
 
 
+def broken(name: str) -> SlipError:
+    """The refusal of an object that is there and cannot be read."""
+    return SlipError(
+        "git-failed", f"object {name} cannot be read: it is broken", hint="slip doctor"
+    )
+
+
 class ObjectStore(Protocol):
     """Where committed objects come from: libgit2 in the process, or a git child."""
 
@@ -39,9 +46,12 @@ class ObjectStore(Protocol):
 class Objects:
     """The object database as one session of work sees it."""
 
-    def __init__(self, store: ObjectStore, directory: str) -> None:
+    def __init__(self, store: ObjectStore, directory: str, sharing: int = 0) -> None:
         self._store = store
         self._directory = directory
+        self._sharing = sharing
+        # Whether a pack was written since this was made.
+        self.published = False
         self._pending: dict[str, RawObject] = {}
         self._held: dict[str, RawObject] = {}
         self._cache: dict[str, RawObject] = {}
@@ -86,7 +96,7 @@ class Objects:
     def publish(self, *, sync: bool) -> Kept:
         """Write the overlay as one pack, safe from gc until the result's ``release``."""
         try:
-            kept = packs.publish(self._directory, self._pending, sync=sync)
+            kept = packs.publish(self._directory, self._pending, sync=sync, sharing=self._sharing)
         except OSError as fault:
             raise SlipError(
                 "git-failed", f"objects cannot be written to {self._directory}: {fault.strerror}"
@@ -94,7 +104,19 @@ class Objects:
         for oid, item in self._pending.items():
             self._remember(oid, item)
         self._pending = {}
+        self.published = True
         return kept
+
+    def check(self, oids: Iterable[str]) -> None:
+        """Read back blobs that git says it has stored. Raises `git-failed` for a broken one.
+
+        git writes no object whose file is there already, empty or cut short as it may be.
+        """
+        for oid in oids:
+            if oid not in self._pending:
+                found = self.find(oid)
+                if found is None or object_id(found.kind, found.data) != oid:
+                    raise broken(oid)
 
     def pending(self) -> Mapping[str, RawObject]:
         """What the overlay holds and the disk does not."""

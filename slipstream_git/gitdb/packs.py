@@ -6,6 +6,11 @@ it until the ref that reaches them has moved. Loose objects would be simpler to 
 written in between; git's own fetch uses the same ``.keep`` for the same reason. A pack is
 also faster: 100 blobs cost 2 ms against 32.
 
+A pack is slip's own when its name begins with `OWN`. git takes any 40 hex digits for a name and
+never asks what they are, so the mark costs no file beside the pack, which git would report as
+garbage and leave behind. The rest of the name is of no other pack: two processes that write the
+same objects at once must not share one ``.keep``.
+
 Formats: gitformat-pack(5), pack version 2 and index version 2, no deltas. Sizes in bytes.
 """
 
@@ -13,13 +18,19 @@ from __future__ import annotations
 
 import os
 import struct
+import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
+from slipstream_git.gitdb import permissions
 from slipstream_git.text.objectid import sha1
 
+OWN = "511b511b"
+# Above as many of slip's own, they are merged (`consolidation`). git's gc begins at 50 of all
+# packs (gc.autoPackLimit), and these should not bring it about.
+MOST_PACKS = 40
 KIND_CODES = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
 # Git recompresses when it repacks; here the person waits.
 COMPRESSION = zlib.Z_BEST_SPEED
@@ -42,23 +53,42 @@ class Kept(NamedTuple):
             os.unlink(self.keep)
 
 
-def publish(objects_dir: str, objects: Mapping[str, RawObject], *, sync: bool) -> Kept:
+def publish(
+    objects_dir: str, objects: Mapping[str, RawObject], *, sync: bool, sharing: int = 0
+) -> Kept:
     """Write ``objects`` (by id) as one pack; on return every git process can read them.
 
-    sync: also wait until they survive a power cut. Raises OSError as the disk gives it; then
-    nothing is visible, and what was written is removed.
+    sync: also wait until they survive a power cut. sharing: see `permissions.parse`. Raises OSError
+    as the disk gives it; then nothing is visible, and what was written is removed.
     """
-    pack, index, name = _encode(objects)
+    pack, index, checksum = _encode(objects)
     directory = os.path.join(objects_dir, "pack")
-    os.makedirs(directory, exist_ok=True)
-    stem = os.path.join(directory, f"pack-{name}")
+    permissions.make_directory(directory, sharing)
+    return place(directory, [pack], lambda: index, checksum, sync=sync, sharing=sharing)
+
+
+def place(
+    directory: str,
+    pack: Iterable[bytes],
+    index: Callable[[], bytes],
+    seed: bytes,
+    *,
+    sync: bool,
+    sharing: int,
+) -> Kept:
+    """Put a pack of slip's own into a pack directory, kept. The rest as for `publish`.
+
+    index: asked for when the pack is written. seed: goes into the name.
+    """
+    stem = os.path.join(directory, f"pack-{_name(seed)}")
     keep = f"{stem}.keep"
     written: list[str] = []
     try:
-        _place(keep, b"slip %d\n" % os.getpid(), written, sync=False, mode=0o644)
-        _place(f"{stem}.pack", pack, written, sync=sync)
+        text = b"slip %d\n" % os.getpid()
+        _place(keep, [text], written, sync=False, mode=0o644, sharing=sharing)
+        _place(f"{stem}.pack", pack, written, sync=sync, sharing=sharing)
         # The index is what makes a pack visible, so it comes last.
-        _place(f"{stem}.idx", index, written, sync=sync)
+        _place(f"{stem}.idx", [index()], written, sync=sync, sharing=sharing)
         if sync:
             sync_directory(directory)
     except OSError:
@@ -67,6 +97,23 @@ def publish(objects_dir: str, objects: Mapping[str, RawObject], *, sync: bool) -
                 os.unlink(path)
         raise
     return Kept(f"{stem}.pack", keep)
+
+
+def _name(seed: bytes) -> str:
+    """A name that no other pack has, whoever writes the same objects at the same time."""
+    told = b"%s %d %d" % (seed, os.getpid(), time.monotonic_ns())
+    rest: str = sha1(told).hexdigest()
+    return OWN + rest[: 40 - len(OWN)]
+
+
+def own_names(objects_dir: str) -> list[str]:
+    """Slip's own packs that are there to be read, as ``pack-…`` without an ending, sorted."""
+    try:
+        names = os.listdir(os.path.join(objects_dir, "pack"))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    start = f"pack-{OWN}"
+    return sorted(name[:-4] for name in names if name.startswith(start) and name.endswith(".idx"))
 
 
 def sync_directory(path: str) -> None:
@@ -78,13 +125,22 @@ def sync_directory(path: str) -> None:
         os.close(handle)
 
 
-def _place(path: str, data: bytes, written: list[str], *, sync: bool, mode: int = 0o444) -> None:
+def _place(
+    path: str,
+    pieces: Iterable[bytes],
+    written: list[str],
+    *,
+    sync: bool,
+    sharing: int,
+    mode: int = 0o444,
+) -> None:
     # gc deletes names that begin with tmp_, also those of the living.
     temporary = f"{os.path.dirname(path)}/.slip-{os.getpid()}-{os.path.basename(path)}"
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     try:
         with os.fdopen(handle, "wb", closefd=False) as stream:
-            stream.write(data)
+            stream.writelines(pieces)
+        permissions.adjust(temporary, sharing)
         if sync:
             os.fsync(handle)
         os.rename(temporary, path)
@@ -97,8 +153,8 @@ def _place(path: str, data: bytes, written: list[str], *, sync: bool, mode: int 
     written.append(path)
 
 
-def _encode(objects: Mapping[str, RawObject]) -> tuple[bytes, bytes, str]:
-    """Pack bytes, index bytes, and the name: the hex checksum of the pack, as git names them."""
+def _encode(objects: Mapping[str, RawObject]) -> tuple[bytes, bytes, bytes]:
+    """Pack bytes, index bytes, and the checksum of the pack."""
     parts = [b"PACK" + struct.pack(">II", 2, len(objects))]
     position = len(parts[0])
     rows: list[tuple[bytes, int, int]] = []
@@ -109,7 +165,7 @@ def _encode(objects: Mapping[str, RawObject]) -> tuple[bytes, bytes, str]:
         position += len(record)
     body = b"".join(parts)
     checksum = sha1(body).digest()
-    return body + checksum, _index(sorted(rows), checksum), checksum.hex()
+    return body + checksum, encode_index(sorted(rows), checksum), checksum
 
 
 def _header(item: RawObject) -> bytes:
@@ -125,7 +181,8 @@ def _header(item: RawObject) -> bytes:
     return bytes(out)
 
 
-def _index(rows: list[tuple[bytes, int, int]], checksum: bytes) -> bytes:
+def encode_index(rows: list[tuple[bytes, int, int]], checksum: bytes) -> bytes:
+    """An index of a pack with this checksum. Rows are id, CRC and offset, sorted by id."""
     counts = [0] * 256
     for oid, _, _ in rows:
         counts[oid[0]] += 1

@@ -20,6 +20,7 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from slipstream_git.errors import SlipError
+from slipstream_git.gitdb import locks, permissions
 from slipstream_git.gitdb.process import Git
 from slipstream_git.gitdb.repository import Repository
 
@@ -100,8 +101,8 @@ class Slot:
     def _make(self) -> None:
         """Make what is missing of the slot; an unfinished one is as good as none."""
         try:
-            os.makedirs(self.git_dir, exist_ok=True)
-            os.makedirs(self.root, exist_ok=True)
+            for directory in (self.git_dir, self.root):
+                permissions.make_directory(directory, self._repository.layout.sharing)
             common = os.path.relpath(self._repository.layout.common_dir, self.git_dir)
             _write(os.path.join(self.git_dir, "commondir"), f"{common}\n")
             _write(os.path.join(self.root, ".git"), f"gitdir: {self.git_dir}\n")
@@ -118,7 +119,7 @@ def leased(repository: Repository) -> Iterator[Slot]:
     """A slot that nobody else uses, until the end of the block. Raises `locked` after a wait."""
     parent = os.path.join(repository.layout.slip_dir, "pool")
     try:
-        handle, place = _take(parent)
+        handle, place = _take(parent, repository.layout.sharing)
     except OSError as fault:
         raise SlipError("git-failed", f"{parent} cannot be written: {fault.strerror}") from None
     try:
@@ -127,14 +128,12 @@ def leased(repository: Repository) -> Iterator[Slot]:
         os.close(handle)
 
 
-def _take(parent: str) -> tuple[int, str]:
+def _take(parent: str, sharing: int) -> tuple[int, str]:
     deadline = time.monotonic() + PATIENCE_S
     while True:
         for number in range(1, SLOTS + 1):
             place = os.path.join(parent, str(number))
-            os.makedirs(place, exist_ok=True)
-            lock = os.path.join(place, "lock")
-            handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            handle = locks.opened(os.path.join(place, "lock"), sharing)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

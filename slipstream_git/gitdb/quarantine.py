@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import packs
+from slipstream_git.gitdb import packs, permissions
 from slipstream_git.gitdb.packs import RawObject
 from slipstream_git.gitdb.repository import Repository
 
@@ -54,7 +54,7 @@ def opened(
     try:
         pending = {**repository.objects.pending(), **(extra or {})}
         if pending:
-            packs.publish(directory, pending, sync=False)
+            packs.publish(directory, pending, sync=False, sharing=repository.layout.sharing)
         yield Quarantine(directory, repository)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
@@ -62,12 +62,15 @@ def opened(
 
 def private_directory(repository: Repository) -> str:
     """A new directory of this process, which is swept away if it dies. Raises `git-failed`."""
-    parent = os.path.join(repository.layout.slip_dir, "quarantine")
+    layout = repository.layout
+    parent = os.path.join(layout.slip_dir, "quarantine")
     try:
-        os.makedirs(parent, exist_ok=True)
-        return tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=parent)
+        permissions.make_directory(parent, layout.sharing)
+        directory = tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=parent)
+        permissions.adjust(directory, layout.sharing)
     except OSError as fault:
         raise SlipError("git-failed", f"{parent} cannot be written: {fault.strerror}") from None
+    return directory
 
 
 def _quoted(path: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import NamedTuple, Protocol, Self
 
 from slipstream_git.errors import SlipError
+from slipstream_git.gitdb import permissions
 from slipstream_git.gitdb.objects import Objects, ObjectStore
 from slipstream_git.gitdb.process import Child, Git, Output
 from slipstream_git.gitdb.refs import RefStore
@@ -36,13 +37,17 @@ class Store(ObjectStore, RefStore, Protocol):
 
 
 class Layout(NamedTuple):
-    """Where a repository's parts are. Absolute paths; ``root`` is None without a worktree."""
+    """Where a repository's parts are. Absolute paths; ``root`` is None without a worktree.
+
+    sharing: who else may write there, see `permissions.parse`.
+    """
 
     git_dir: str
     common_dir: str
     root: str | None
     bare: bool
     hooks_dir: str
+    sharing: int = 0
 
     @property
     def slip_dir(self) -> str:
@@ -82,7 +87,7 @@ class Repository:
         self.git = git
         self.config = config
         self.store = store
-        self.objects = Objects(store, layout.objects_dir)
+        self.objects = Objects(store, layout.objects_dir, layout.sharing)
         self.trees = Trees(self.objects)
 
     def __enter__(self) -> Self:
@@ -150,6 +155,7 @@ def open_repository(directory: str, env: Mapping[str, str], *, in_process: bool)
     _check_version(version.out.decode("utf-8", "replace"))
     config = _config(listed.out)
     _check_supported(config)
+    layout = layout._replace(sharing=permissions.parse(config.get("core.sharedrepository")))
     git = Git(layout.root or layout.git_dir, env)
     if "GIT_DIR" in env or "GIT_WORK_TREE" in env or config.get("core.worktree"):
         git = git.located(layout.git_dir, layout.root)
@@ -157,7 +163,7 @@ def open_repository(directory: str, env: Mapping[str, str], *, in_process: bool)
     if in_process:
         from slipstream_git.gitdb.libgit2 import LibgitStore  # costs 80 ms
 
-        store = LibgitStore(layout.git_dir, layout.common_dir, git)
+        store = LibgitStore(layout, git)
     else:
         from slipstream_git.gitdb.gitstore import GitStore
 

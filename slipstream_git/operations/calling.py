@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
+from slipstream_git.gitdb import packs
 from slipstream_git.operations.registry import Operation
 from slipstream_git.workspace import Workspace
 
 
 def call(row: Operation, ws: Workspace, values: Mapping[str, Any]) -> Any:
-    """Call an operation in a repository. A landing that died there is first brought to its end."""
+    """Call an operation in a repository. A landing that died there is first brought to its end.
+
+    Where the operation has written and slip's packs have become many, they are merged afterwards.
+    """
     if ws.unfinished and row.name != "recover":
         from slipstream_git.changes import recovery
 
         recovery.recover_if_idle(ws)
-    return row.handler(ws, **values)
+    answer = row.handler(ws, **values)
+    if ws.repository.objects.published:
+        _tidy(ws)
+    return answer
+
+
+def _tidy(ws: Workspace) -> None:
+    """Merge slip's packs when they are many; what cannot be merged now waits for the next time."""
+    layout = ws.repository.layout
+    if len(packs.own_names(layout.objects_dir)) <= packs.MOST_PACKS:
+        return
+    from slipstream_git.gitdb import consolidation
+
+    with suppress(OSError):
+        consolidation.consolidate(layout.objects_dir, layout.slip_dir, sharing=layout.sharing)

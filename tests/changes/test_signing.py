@@ -127,7 +127,7 @@ def test_what_cannot_be_signed_is_no_commit(ssh: Desk, fault: str) -> None:
     before, refs = repo.snapshot(), repo.refs()
     refusal = ssh.commit_refused("git-failed")
     assert "signed" in refusal.message
-    assert refusal.hint == "slip commit --no-sign -m MESSAGE"
+    assert refusal.hint == "slip commit -s work --no-sign -m MESSAGE"
     assert (repo.snapshot(), repo.refs()) == (before, refs)
     assert ssh.commit("land", sign=False)["committed"]
 
