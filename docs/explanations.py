@@ -47,7 +47,8 @@ EXPLANATIONS: dict[str, Explanation] = {
         "Use a path relative to the root of the repository, with `/`.",
     ),
     "too-large": Explanation(
-        "A file, a batch or an answer is over its limit.",
+        "A file, a batch or an answer is over its limit; `slip.maxFileBytes` (1g) and "
+        "`slip.maxBatchBytes` (256m) in git config set two of them.",
         "Split it, or raise the limit that the error names.",
     ),
     "binary": Explanation(
@@ -99,8 +100,9 @@ EXPLANATIONS: dict[str, Explanation] = {
         "Take it out; if it was real, revoke it as well.",
     ),
     "quota": Explanation(
-        "Open sessions or stored data are over the limit that `slip.quota` sets.",
-        "Land or abort sessions, run `slip gc`, or raise the limit.",
+        "Sessions would take more of the disk than `slip.quota` in git config allows, or one "
+        "session more steps than `slip.maxSteps` (10000).",
+        "Land sessions, abort them and run `slip gc --expire now`, or raise the limit.",
     ),
     "locked": Explanation(
         "Another program holds a lock that is needed.",

@@ -136,6 +136,31 @@ class Recovered(NamedTuple):
     intents: list[RecoveredIntent]
 
 
+class Expired(NamedTuple):
+    """A closed session that gc let go."""
+
+    session: str
+    ref: str
+    commit: str
+
+
+class Collected(NamedTuple):
+    """What gc did. ``kept`` counts closed sessions; bytes and objects are those of sessions alone.
+
+    ``packs`` are slip's own.
+    """
+
+    expired: list[Expired]
+    kept: int
+    bytes_before: int
+    bytes_after: int
+    objects_before: int
+    objects_after: int
+    packs_before: int
+    packs_after: int
+    dry_run: bool | None = None
+
+
 class Executed(NamedTuple):
     reads: list[FileRead]
     apply: Applied | None

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from slipstream_git.changes import chain, conflicts, differences, sessions, staging
+from slipstream_git.changes import bounds, chain, conflicts, differences, sessions, staging
 from slipstream_git.changes.chain import Step
 from slipstream_git.changes.sessions import Session, Wish
 from slipstream_git.changes.staging import Label
@@ -51,6 +51,7 @@ def capture(
     with locks.held(ws.repository.layout):  # no landing half way through these files
         found = edited.edits(ws.repository, head, named, untracked=untracked or bool(named))
     _check_named(ws, head_tree, named, found)
+    bounds.check_captured(ws, found)
     for path, _ in found:
         _check_path(ws, session, head_tree, path)
     before = captured(ws, session)
@@ -117,6 +118,7 @@ def _step(
     if tree == session.tree and not news:
         ws.repository.objects.discard()
         return _told(ws, session, session)
+    bounds.check_steps(ws, session.name, session.step)
     facts = staging.next_facts(session, label)
     journal = [_row(edit) for edit in found]
     subject = ", ".join(paths.display(edit.path) for edit in found)
@@ -124,6 +126,7 @@ def _step(
     files = commits.encode(theirs, (), ws.signature(), ws.signature(), _FILES_MESSAGE)
     parents = (session.tip, ws.repository.objects.write("commit", files))
     tip = chain.write_step(ws, tree, parents, facts, journal, subject)
+    bounds.check_quota(ws)
     if not staging.advance(ws, session, tip):
         raise SlipError("ref-moved", f"session {session.name} moved meanwhile", hint="slip capture")
     return _told(ws, session, session._replace(tip=tip, tree=tree, step=session.step + 1))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from slipstream_git.changes import flushing, history, landing, sessions, staging
+from slipstream_git.changes import bounds, flushing, history, landing, sessions, staging
 from slipstream_git.changes.landing import Options, Order
 from slipstream_git.changes.sessions import Session, Wish
 from slipstream_git.changes.staging import Label, Staged
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.refs import RefMove
+from slipstream_git.model import Op
 from slipstream_git.outcomes import Executed, Flushed, Landed
 from slipstream_git.results import FileRead
 from slipstream_git.text import batches, paths
@@ -33,7 +34,7 @@ def run(ws: Workspace, request: Request, options: Options | None) -> Executed:
     """Do it. A failing batch leaves nothing; a refused landing leaves the session, and says so."""
     if request.flush and options is not None:
         raise SlipError("usage", "--flush and -m exclude each other")
-    ops = batches.decode(request.batch, request.form) if request.batch is not None else ()
+    ops = _decoded(ws, request)
     order = landing.order(ws, options) if options is not None else None
     for _ in range(TRIES):
         draft = sessions.drafted(ws, request.wish)
@@ -60,6 +61,12 @@ def run(ws: Workspace, request: Request, options: Options | None) -> Executed:
     raise SlipError(
         "ref-moved", "other sessions kept taking the free names", hint="slip begin NAME"
     )
+
+
+def _decoded(ws: Workspace, request: Request) -> tuple[Op, ...]:
+    if request.batch is None:
+        return ()
+    return batches.decode(request.batch, request.form, bounds.batch_bytes(ws))
 
 
 def _opened(ws: Workspace, draft: Session, staged: Staged, *, numbered: bool) -> Session | None:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from slipstream_git.changes import chain
+from slipstream_git.changes import bounds, chain
 from slipstream_git.changes.chain import Facts, Step
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, locks, sweeping
@@ -111,9 +111,10 @@ def opened(ws: Workspace, draft: Session, tip: str, *, numbered: bool) -> Sessio
     """Publish a draft and create its ref at ``tip``, the draft's begin commit or a later step.
 
     numbered: the name was chosen here (s1, s2, …), so a lost race takes the next one.
-    Raises `session-exists`.
+    Raises `session-exists` or `quota`.
     """
     repository = ws.repository
+    bounds.check_quota(ws)
     kept = repository.objects.publish(sync=False)
     try:
         move(ws, [RefMove(draft.ref, None, tip)], f"slip: begin {draft.name}")

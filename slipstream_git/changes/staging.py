@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from slipstream_git.changes import chain, differences, sessions, views
+from slipstream_git.changes import bounds, chain, differences, sessions, views
 from slipstream_git.changes.chain import Facts
 from slipstream_git.changes.sessions import Session
 from slipstream_git.codec import to_json
@@ -62,14 +62,17 @@ class Staged(NamedTuple):
 def apply(
     ws: Workspace, session: Session, ops: Sequence[Op], label: Label, *, dry_run: bool = False
 ) -> Applied:
-    """Stage a batch on an open session. Raises what its ops raise, or `ref-moved`."""
+    """Stage a batch on an open session. Raises what its ops raise, `quota` or `ref-moved`."""
     for _ in range(TRIES):
         staged = stage(ws, session, ops, label)
         if dry_run:
             shown = told(ws, staged, dry_run=True)
             ws.repository.objects.discard()
             return shown
-        if staged.session.tip == session.tip or advance(ws, session, staged.session.tip):
+        if staged.session.tip == session.tip:
+            return told(ws, staged)
+        bounds.check_quota(ws)
+        if advance(ws, session, staged.session.tip):
             return told(ws, staged)
         session = sessions.load(ws, session.name)
     raise SlipError("ref-moved", f"session {session.name} kept moving; {TRIES} tries were lost")
@@ -83,7 +86,8 @@ def stage(ws: Workspace, session: Session, ops: Sequence[Op], label: Label) -> S
         sessions.check_scope(session, path)
 
     try:
-        outcome = edits.apply_all(ops, views.TreeView(ws, session.tree, session), permit)
+        view = views.TreeView(ws, session.tree, session)
+        outcome = edits.apply_all(ops, view, permit, bounds.file_bytes(ws))
     except SlipError as fault:
         from slipstream_git.changes import repeats  # only a failing batch pays for it
 
@@ -91,6 +95,7 @@ def stage(ws: Workspace, session: Session, ops: Sequence[Op], label: Label) -> S
     tree = repository.trees.splice(session.tree, _entries(repository, session, outcome))
     if tree == session.tree:
         return Staged(session, session, outcome)
+    bounds.check_steps(ws, session.name, session.step)
     facts = next_facts(session, label)
     journal = chain.ops_journal(repository, tree, ops)
     tip = chain.write_step(ws, tree, (session.tip,), facts, journal, chain.ops_subject(ops))

@@ -303,6 +303,18 @@ def _recovered(value: outcomes.Recovered) -> Iterable[str]:
         yield "nothing to recover"
 
 
+def _collected(value: outcomes.Collected) -> Iterable[str]:
+    verb = "would expire" if value.dry_run else "expired"
+    for gone in value.expired:
+        yield f"{verb} {gone.session} {_short(gone.commit)} ({gone.ref})"
+    if not value.expired:
+        yield "nothing to expire"
+    yield f"closed sessions kept: {value.kept}"
+    for what in ("bytes", "objects", "packs"):
+        before, after = getattr(value, f"{what}_before"), getattr(value, f"{what}_after")
+        yield f"{what}: {after}" if before == after else f"{what}: {after} (before: {before})"
+
+
 def _merged_tree(value: outcomes.MergedTree) -> Iterable[str]:
     yield value.tree
 
@@ -338,6 +350,7 @@ _RENDERERS: Mapping[str, Callable[[Any], Iterable[str]]] = {
     "Flushed": _flushed,
     "Executed": _executed,
     "Recovered": _recovered,
+    "Collected": _collected,
     "MergedTree": _merged_tree,
     "Demonstrated": _demonstrated,
 }

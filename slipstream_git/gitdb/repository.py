@@ -27,6 +27,8 @@ QUESTIONS = (
     ),
     ("config", "--list", "-z"),
 )  # fmt: skip
+UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+LONGEST_NUMBER = 18
 TRUE_WORDS = ("true", "yes", "on", "1", "")
 
 
@@ -71,6 +73,22 @@ class Config:
     def flag(self, key: str, *, default: bool = False) -> bool:
         value = self.get(key)
         return default if value is None else value.lower() in TRUE_WORDS
+
+    def number(self, key: str, default: int) -> int:
+        """A count or a size, with git's ``k``, ``m`` or ``g`` behind it. Raises `usage`."""
+        value = self.get(key)
+        if value is None:
+            return default
+        text = value.strip().lower()
+        unit = UNITS.get(text[-1:], 1)
+        digits = text[:-1] if unit > 1 else text
+        if not (digits.isascii() and digits.isdigit() and len(digits) < LONGEST_NUMBER):
+            raise SlipError(
+                "usage",
+                f"git config {key} is {value!r}, which is no number",
+                hint=f"git config --show-origin --get-all {key}",
+            )
+        return int(digits) * unit
 
     def below(self, section: str) -> Mapping[str, str]:
         """Every setting whose key begins with ``section.``."""

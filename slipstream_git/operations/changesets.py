@@ -64,10 +64,10 @@ def apply(
     ops (FILE): the batch, or - for standard input (the default)
     format (FORMAT): auto, json, jsonl, diff, v4a or blocks
     """
-    from slipstream_git.changes import sessions, staging
+    from slipstream_git.changes import bounds, sessions, staging
     from slipstream_git.text import batches
 
-    batch = batches.decode(ops or b"", format)
+    batch = batches.decode(ops or b"", format, bounds.batch_bytes(ws))
     label = staging.Label("apply", group or "", agent or "")
     return staging.apply(ws, sessions.choose(ws, session), batch, label, dry_run=dry_run)
 

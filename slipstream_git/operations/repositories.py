@@ -35,6 +35,21 @@ def recover(ws: Workspace) -> outcomes.Recovered:
 
 
 @operation
+def gc(ws: Workspace, *, expire: str | None = None, dry_run: bool = False) -> outcomes.Collected:
+    """Let closed sessions go that are old, and tidy up what slip keeps.
+
+    Open sessions are never touched. The objects of what expired are then git's to prune (`git gc`).
+    Also sweeps what dead processes left, and merges slip's own packs into one.
+
+    expire (DAYS): let go what was closed so many days ago, or now, or never (default: slip.expire
+        in git config, else 14)
+    """
+    from slipstream_git.changes import expiry
+
+    return expiry.collect(ws, expire=expire, dry_run=dry_run)
+
+
+@operation
 def demo(env: Mapping[str, str]) -> outcomes.Demonstrated:
     """Build a small repository and show three sessions: a landing, a merge and a conflict."""
     from slipstream_git.changes import demonstration

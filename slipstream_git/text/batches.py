@@ -7,15 +7,18 @@ from slipstream_git.errors import SlipError
 from slipstream_git.model import Op
 
 FORMATS = ("auto", "json", "jsonl", "diff", "v4a", "blocks")
-LARGEST_BATCH = 512 << 20
+LARGEST_BATCH = 256 << 20
 
 
-def decode(text: bytes, form: str) -> tuple[Op, ...]:
-    """The ops of a batch text. Raises `bad-json`, `bad-op`, `bad-patch` or `too-large`."""
+def decode(text: bytes, form: str, largest: int = LARGEST_BATCH) -> tuple[Op, ...]:
+    """The ops of a batch text. Raises `bad-json`, `bad-op`, `bad-patch` or `too-large`.
+
+    largest: how many bytes the text may have.
+    """
     if form not in FORMATS:
         raise SlipError("usage", f"--format is one of {', '.join(FORMATS)}, not {form!r}")
-    if len(text) > LARGEST_BATCH:
-        raise SlipError("too-large", f"a batch has at most {LARGEST_BATCH} bytes")
+    if len(text) > largest:
+        raise SlipError("too-large", f"a batch has at most {largest} bytes, not {len(text)}")
     if form == "auto":
         # JSON is by far the most common, and the other dialects cost an import.
         if text.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"", b"[", b"{"):

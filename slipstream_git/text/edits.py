@@ -64,8 +64,17 @@ class Outcome(NamedTuple):
     results: tuple[OpResult, ...]
 
 
-def apply_all(ops: Sequence[Op], view: View, permit: Callable[[bytes], None]) -> Outcome:
-    """Apply a batch. Raises the one failing op's own code, or `batch` when several failed."""
+def apply_all(
+    ops: Sequence[Op],
+    view: View,
+    permit: Callable[[bytes], None],
+    largest: int | None = None,
+) -> Outcome:
+    """Apply a batch. Raises the one failing op's own code, or `batch` when several failed.
+
+    largest: bytes of a file that an op may make; `LARGEST_FILE` where nothing is said.
+    """
+    largest = LARGEST_FILE if largest is None else largest
     overlay = Overlay(view, permit)
     results: list[OpResult] = []
     failures: list[dict[str, object]] = []
@@ -74,7 +83,7 @@ def apply_all(ops: Sequence[Op], view: View, permit: Callable[[bytes], None]) ->
         try:
             _check_not_spoiled(op, spoiled)
             effect = _EFFECTS[type(op)](op, overlay)
-            _check_sizes(effect.changes)
+            _check_sizes(effect.changes, largest)
         except SlipError as fault:
             spoiled |= set(touched(op))
             failures.append(failure(index, op, fault))
@@ -116,12 +125,10 @@ def _check_not_spoiled(op: Op, spoiled: set[bytes]) -> None:
             raise SlipError("not-tried", f"an earlier op on {paths.display(path)} failed")
 
 
-def _check_sizes(changes: Changes) -> None:
+def _check_sizes(changes: Changes, largest: int) -> None:
     for path, file in changes.items():
-        if file and len(file.data) > LARGEST_FILE:
-            raise SlipError(
-                "too-large", f"{paths.display(path)} would be over {LARGEST_FILE} bytes"
-            )
+        if file and len(file.data) > largest:
+            raise SlipError("too-large", f"{paths.display(path)} would be over {largest} bytes")
 
 
 def _result(index: int, op: Op, effect: Effect) -> OpResult:
