@@ -252,7 +252,8 @@ class Lab:
             stash=b"" if bare else self.git_bytes("stash", "list"),
             status=b"" if bare else self.git_bytes("status", "--porcelain=v2", "--ignored", "-z"),
             entries=b"" if bare else self.git_bytes("ls-files", "--stage", "-v", "-z"),
-            diff=b"" if bare else self.git_bytes("diff", "--binary"),
+            # git refuses to look into a FIFO that stands where a tracked file was.
+            diff=b"" if bare else self.git_bytes("diff", "--binary", expect=None),
             cached=b"" if bare else self.git_bytes("diff", "--cached", "--binary"),
             config=(self.common_dir / "config").read_bytes(),
             files=self.files(),
