@@ -7,7 +7,6 @@ publishing.py makes it so, in its order.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from slipstream_git.changes import (
@@ -26,13 +25,12 @@ from slipstream_git.changes import (
 )
 from slipstream_git.changes.hooks import Passed, Proposal
 from slipstream_git.changes.messages import Identity, Message
-from slipstream_git.changes.publishing import Plan, Target
+from slipstream_git.changes.publishing import Plan, Ready, Target
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, locks, merge, signing
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.repository import Repository
-from slipstream_git.gitdb.worktrees import Worktree
 from slipstream_git.model import EMPTY_TREE
 from slipstream_git.outcomes import Landed
 from slipstream_git.workspace import Workspace
@@ -184,7 +182,7 @@ def _published(ws: Workspace, merged: Merged, order: Order, cleared: Cleared) ->
     oid = objects.write("commit", data)
     target = _target(merged, passed.tree)
     found = publishing.ready(ws, target, checkout=not options.no_checkout, sync=not options.no_sync)
-    told = _told(ws, merged, passed, oid, options, found.worktrees)
+    told = _told(ws, merged, passed, oid, options, found)
     if options.dry_run:
         return told
     subject = passed.text.split(b"\n", 1)[0].decode("utf-8", "replace")
@@ -360,11 +358,13 @@ def _told(
     passed: Passed,
     oid: str,
     options: Options,
-    worktrees: Sequence[Worktree],
+    found: Ready,
 ) -> Landed:
+    worktrees = found.worktrees
     checkout = "not-checked-out"
     if worktrees:
-        checkout = "skipped" if options.no_checkout else "updated"
+        followed = any(not writer.vacant for writer in found.writers)
+        checkout = "updated" if followed else "skipped"
     return Landed(
         session=merged.session.name,
         committed=not options.dry_run,

@@ -19,6 +19,7 @@ intent. Both can be called, and killed, any number of times.
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -150,7 +151,14 @@ class Writer:
         worktree = self.worktree
         if worktree.bare or worktree.prunable or not os.path.isdir(worktree.root):
             return True
-        return worktree.head is not None and not self._index.exists
+        return self._lacks_index and not self._has_files()
+
+    @property
+    def _lacks_index(self) -> bool:
+        return self.worktree.head is not None and not self._index.exists
+
+    def _has_files(self) -> bool:
+        return any(name != ".git" for name in os.listdir(self.worktree.root))
 
     def changing(self) -> set[bytes]:
         """After `preflight`: the paths whose files are not yet as they shall be."""
@@ -270,12 +278,23 @@ class Writer:
     def _check(self) -> None:
         if not self._recovering:
             check_nothing_under_way(self.worktree)
+            self._check_has_index()
         troubles: list[Trouble] = []
         if self._with_index or self._manner.sparse or self._removes:
             troubles = self._look_at_index()
         troubles += self._view.look(absent=self._skipped | self._untracked)
         if troubles:
             raise InTheWay(self.worktree.root, troubles)
+
+    def _check_has_index(self) -> None:
+        if self._with_index and self._lacks_index:
+            root = self.worktree.root
+            raise SlipError(
+                "dirty",
+                f"{root} has files but no index, so what is the user's there is not known",
+                hint=shlex.join(["git", "-C", root, "reset"]),
+                data={"worktree": root, "paths": []},
+            )
 
     def _look_at_index(self) -> list[Trouble]:
         by_path: dict[bytes, list[Staged]] = {}

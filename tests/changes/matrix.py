@@ -176,15 +176,11 @@ def put_all(lab: Lab, files: dict[str, Content]) -> None:
 
 State = Callable[[Place], None]
 STATES: dict[str, tuple[State, tuple[str, ...]]] = {}
-# What landing does not do yet, and says so: to be moved up as each is done.
-NOT_YET: dict[str, tuple[State, tuple[str, ...]]] = {}
 
 
-def state(
-    kinds: tuple[str, ...], into: dict[str, tuple[State, tuple[str, ...]]] = STATES
-) -> Callable[[State], State]:
+def state(kinds: tuple[str, ...]) -> Callable[[State], State]:
     def listed(function: State) -> State:
-        into[function.__name__.replace("_", " ")] = function, kinds
+        STATES[function.__name__.replace("_", " ")] = function, kinds
         return function
 
     return listed

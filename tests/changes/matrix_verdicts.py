@@ -2,7 +2,7 @@
 
 docs/worktree-states.md has the same table for readers; test_worktree_matrix.py holds the two equal,
 and every cell to this: a difference that is not here fails, and so does a line here that no longer
-is one. BROKEN has the cells in which slip does not keep its promise.
+is one.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ DIFFERENCES = (
     Difference(WORKTREES, "locked", "lands", {"two worktrees one index locked": SOME}),
     Difference(WORKTREES, "lands", "lands otherwise", {
         "two worktrees": ALL,
-        "two worktrees one sparse": ("modify", "delete"),
+        "two worktrees one sparse": SOME,
     }),
     Difference(FLAGS, "unsupported", "lands", {
         "assume unchanged": TRACKED,
@@ -139,18 +139,6 @@ DIFFERENCES = (
         "parent read only": ("delete", "move from"),
     }),
 )  # fmt: skip
-
-# A promise not kept, by state: the kinds of change, and what is wrong. Each is a strict xfail.
-BROKEN: dict[str, tuple[tuple[str, ...], str]] = {
-    "no index": (
-        SOME,
-        "the branch moves, files and index stay behind, and the checkout is told to be updated",
-    ),
-    "two worktrees one sparse": (
-        ("add", "move from", "to directory", "from directory"),
-        "a worktree that is sparse by its own configuration gets new files that it leaves out",
-    ),
-}
 
 
 def rows() -> Iterator[tuple[str, str, str, str, str]]:
