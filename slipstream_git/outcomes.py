@@ -111,6 +111,7 @@ class Flushed(NamedTuple):
     tree: str
     worktree: str
     files: list[Written]
+    warnings: list[str] | None = None
 
 
 class LeftAlone(NamedTuple):

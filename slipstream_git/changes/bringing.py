@@ -20,6 +20,7 @@ from slipstream_git.gitdb.conversion import Cleaned, Smudged
 from slipstream_git.gitdb.looking import NOT_TRACKED, Convertible
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.gitdb.troubles import STAGED_DIFFERENTLY, InTheWay
+from slipstream_git.gitdb.walking import shown
 from slipstream_git.gitdb.worktrees import (
     Placement,
     Trouble,
@@ -189,19 +190,27 @@ def hold(found: Sequence[Writer]) -> None:
         raise
 
 
-def roll_back(found: Sequence[Writer]) -> None:
-    """Take back what was held and placed."""
-    for writer in reversed(found):
-        writer.roll_back()
+def roll_back(found: Sequence[Writer]) -> list[str]:
+    """Take back what was held and placed; a line for each path that somebody changed since."""
+    return [line for writer in reversed(found) for line in _told(writer, writer.roll_back())]
 
 
-def settle(found: Sequence[Writer]) -> None:
-    """Let go of what was set aside, in every worktree; then raises the first fault of any."""
-    faults: list[SlipError] = []
+def settle(found: Sequence[Writer]) -> tuple[list[str], SlipError | None]:
+    """Let go of what was set aside, in every worktree.
+
+    Gives a line for each file that somebody wrote to while it was replaced, saying where that is
+    kept; and the first fault, where something could not be let go.
+    """
+    lines: list[str] = []
+    first: SlipError | None = None
     for writer in found:
         try:
-            writer.settle()
+            lines += _told(writer, writer.settle())
         except SlipError as fault:
-            faults.append(fault)
-    if faults:
-        raise faults[0]
+            first = first or fault
+    return lines, first
+
+
+def _told(writer: Writer, troubles: Sequence[Trouble]) -> list[str]:
+    root = fsencode(writer.worktree.root)
+    return [f"{shown(root + b'/' + path)}: {why}" for path, why in troubles]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 
 from slipstream_git.changes import bringing, capturing, recovery, sessions
 from slipstream_git.changes.sessions import Session
@@ -55,14 +54,14 @@ def flush(ws: Workspace, session: Session, *, index: bool) -> Flushed:
             recovery.drop(intent)
             raise
         # The files are in place. What cannot be tidied up stays in the intent, for the next slip.
-        with suppress(SlipError):
-            bringing.settle(found)
+        warnings, unsettled = bringing.settle(found)
+        if unsettled is None:
             recovery.drop(intent)
     files = [
         Written(paths.display(path), "D" if trees.leaf(session.tree, path) is None else "W")
         for path in written
     ]
-    return Flushed(session.name, session.tree, layout.root, files)
+    return Flushed(session.name, session.tree, layout.root, files, warnings or None)
 
 
 def _given_back(ws: Workspace, session: Session) -> set[bytes]:

@@ -8,7 +8,6 @@ argues it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import NamedTuple
 
 from slipstream_git.changes import bringing, hooks, recovery
@@ -106,8 +105,10 @@ def publish(ws: Workspace, plan: Plan, found: Ready, *, sync: bool) -> list[str]
             _move(ws, plan, found)
         except BaseException as fault:
             if not recovery.landed_after_all(ws, intent, plan.moves, fault):
-                bringing.roll_back(found.writers)
+                left = bringing.roll_back(found.writers)
                 recovery.drop(intent)
+                if left and isinstance(fault, SlipError):
+                    fault.message += f" (left as it is: {'; '.join(left)})"
                 raise
         return _concluded(ws, plan, found, intent, sync=sync)
     finally:
@@ -132,7 +133,8 @@ def _move(ws: Workspace, plan: Plan, found: Ready) -> None:
     bringing.hold(found.writers)
     with transaction.prepared(_ref_mover(ws), plan.moves, f"slip: {plan.subject}") as refs:
         # The branch cannot move now; but somebody may have switched to it or away meanwhile.
-        if _having(bringing.every_worktree(ws), plan.target.branch) != list(found.worktrees):
+        there = _having(bringing.every_worktree(ws), plan.target.branch)
+        if [w.git_dir for w in there] != [w.git_dir for w in found.worktrees]:
             raise SlipError("ref-moved", f"{plan.target.branch} was checked out or left meanwhile")
         bringing.place(found.writers)
         refs.commit()
@@ -149,10 +151,10 @@ def _ref_mover(ws: Workspace) -> Git:
 
 def _concluded(ws: Workspace, plan: Plan, found: Ready, intent: str, *, sync: bool) -> list[str]:
     """Tidy up after a landing. What cannot be tidied stays in the intent, for the next slip."""
-    warnings = []
+    warnings, unsettled = bringing.settle(found.writers)
     try:
-        with suppress(OSError):
-            bringing.settle(found.writers)
+        if unsettled is not None:
+            raise unsettled
         recovery.finish_refs(ws.repository, plan.moves)
         recovery.drop(intent)
     except (SlipError, OSError) as fault:

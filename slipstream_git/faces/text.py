@@ -277,6 +277,7 @@ def _hook_run(run: outcomes.HookRun) -> Iterable[str]:
 def _flushed(value: outcomes.Flushed) -> Iterable[str]:
     yield f"{value.session}: {_counted(len(value.files), 'file')} changed in {value.worktree}"
     yield from (f"{file.status} {file.path}" for file in value.files)
+    yield from (f"warning: {warning}" for warning in value.warnings or [])
 
 
 def _executed(value: outcomes.Executed) -> Iterable[str]:

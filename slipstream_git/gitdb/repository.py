@@ -62,13 +62,13 @@ class Layout(NamedTuple):
 
 
 class Config:
-    """git's configuration for one repository, read once. Keys in lower case as git lists them."""
+    """git's configuration for one repository, read once. Keys as git lists them."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = values
 
     def get(self, key: str) -> str | None:
-        return self._values.get(key.lower())
+        return self._values.get(_normal(key))
 
     def flag(self, key: str, *, default: bool = False) -> bool:
         value = self.get(key)
@@ -95,6 +95,13 @@ class Config:
         name, dot, rest = section.partition(".")
         start = f"{name.lower()}{dot}{rest}."  # a subsection keeps its case
         return {key: value for key, value in self._values.items() if key.startswith(start)}
+
+
+def _normal(key: str) -> str:
+    """A key as git lists it: section and name in lower case, what is between them as it is."""
+    section, _, rest = key.partition(".")
+    subsection, dot, name = rest.rpartition(".")
+    return f"{section.lower()}.{subsection}{dot}{name.lower()}"
 
 
 class Repository:

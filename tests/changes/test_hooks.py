@@ -267,3 +267,17 @@ def test_the_pool_is_nobodys_worktree(ready: Desk) -> None:
     ready.begin("more")
     ready.apply(write("b.txt", "2\n"))
     assert ready.commit("more")["hooks"][0]["status"] == "passed"
+
+
+def test_a_write_through_a_descriptor_from_before_is_kept_and_told(ready: Desk) -> None:
+    """The hook, which runs when the files are placed, stands for a program with the old file open."""
+    repo = ready.lab
+    late = f"for f in {repo.path}/src/.slip-tmp-*; do echo late >> $f; done"
+    hook(repo, "reference-transaction", f'test "$1" != committed || {late}')
+    landed = ready.commit("land")
+    (warning,) = landed["warnings"]
+    assert "src/app.py: written to meanwhile; kept as .slip-tmp-" in warning
+    kept = next((repo.path / "src").glob(".slip-tmp-*"))
+    assert kept.name in warning
+    assert kept.read_text().endswith("late\n")
+    assert repo.read("src/app.py") == b"x = 1\ny = 3\n"
