@@ -34,6 +34,10 @@ def run(ws: Workspace, request: Request, options: Options | None) -> Executed:
     """Do it. A failing batch leaves nothing; a refused landing leaves the session, and says so."""
     if request.flush and options is not None:
         raise SlipError("usage", "--flush and -m exclude each other")
+    if request.batch is None and (request.flush or options is not None):
+        raise SlipError(
+            "usage", "there is no batch to land", hint="slip exec --ops FILE -m MESSAGE"
+        )
     ops = _decoded(ws, request)
     order = landing.order(ws, options) if options is not None else None
     for _ in range(TRIES):

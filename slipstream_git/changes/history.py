@@ -39,7 +39,12 @@ def redo(ws: Workspace, session: Session) -> Stepped:
     """Bring back the step that was taken back last. Raises `missing` or `conflict`."""
     _, undone = sessions.effective(sessions.steps(ws, session))
     if not undone:
-        raise SlipError("missing", f"session {session.name} has nothing to redo")
+        raise SlipError(
+            "missing",
+            f"session {session.name} has nothing to redo; a new step ends what could be brought"
+            " back, but `slip show STEP` still has its ops",
+            hint=f"slip log -s {session.name}",
+        )
     step = undone[-1]
     parent = chain.read_step(ws.repository, step.parents[0])
     after = _merged(ws, session, parent.tree, step.tree, f"redo of step {step.number}")

@@ -169,6 +169,8 @@ def _place(ws: Workspace, wish: Wish) -> tuple[str | None, str | None]:
     repository = ws.repository
     branch, head = repository.head()
     onto = branch if wish.onto is None else branch_ref(ws, wish.onto)
+    if wish.onto is not None and repository.store.ref(onto or "") is None:
+        ws.notify(f"the branch {wish.onto} does not exist yet; landing makes it")
     if wish.base is not None:
         return repository.resolve(wish.base), onto
     if head is None and branch is not None and wish.onto and onto != branch:

@@ -30,7 +30,9 @@ Ops and their fields, those in brackets optional:
 \b
 count: how often `old` must occur (default 1; "all": any number), else nothing is changed.
 Files keep their line endings: a line break in `new` or `text` becomes CRLF among CRLF lines.
-oid: the blob id that `slip read` printed; another one there now is refused as stale.
+Paths are from the root of the repository, whatever directory you are in.
+oid: the blob id that `slip read` printed. Where another one is by now, the edit is carried over if
+it still fits (told as matched: earlier-version), else refused as stale.
 create: "ok", "only" (it must be new) or "never" (it must exist). mode: "100644" or "100755".
 insert takes one of after_line (0: at the top), before, after (text on a unique line).
 Any text field NAME may be given as NAME_b64, in base64.

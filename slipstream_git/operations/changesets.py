@@ -212,7 +212,7 @@ def read(
 
 @operation
 def status(ws: Workspace, *, session: str | None = None) -> results.Status:
-    """Show where a session stands: its branch, what it changes, what is in its way."""
+    """Show where a session stands: its branch, what it changes, what conflicts with the branch."""
     from slipstream_git.changes import history, sessions
 
     return history.status(ws, sessions.choose(ws, session))

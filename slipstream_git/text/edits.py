@@ -115,7 +115,7 @@ def refusal(failures: Sequence[Mapping[str, object]]) -> SlipError:
 
 def _title(row: Mapping[str, object]) -> str:
     """What an op does to which path, in no more words than a line holds."""
-    text = f"{row['op']} {row['path']}"
+    text = f"{row['op']} {row['path']}".rstrip()
     return text if len(text) <= LONGEST_TITLE else text[: LONGEST_TITLE - 1] + "…"
 
 

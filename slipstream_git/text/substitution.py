@@ -8,9 +8,11 @@ from typing import Any
 
 from slipstream_git.errors import SlipError
 from slipstream_git.model import File, Sub
-from slipstream_git.text import matching
+from slipstream_git.text import matching, paths
 from slipstream_git.text.effects import Effect, named
 from slipstream_git.text.overlay import REGULAR, Changes, Overlay
+
+MOST_NAMED = 5  # files, in an error
 
 
 def sub(op: Sub, overlay: Overlay) -> Effect:
@@ -60,13 +62,15 @@ def _substitution(op: Sub) -> Callable[[bytes], tuple[bytes, int]]:
 
 def _check_expected(op: Sub, total: int, changes: Changes) -> None:
     pattern = op.pattern.decode("utf-8", "replace")
-    found = {"replaced": total, "files": len(changes)}
+    where = [paths.display(path) for path in sorted(changes)[:MOST_NAMED]]
+    found = {"replaced": total, "files": len(changes), "paths": where}
     if op.expect is None and total == 0:
         raise SlipError("no-match", f"{pattern!r} occurs nowhere in {named(op)}", data=found)
     if op.expect is not None and total != op.expect:
         code = "no-match" if total < op.expect else "ambiguous"
         raise SlipError(
             code,
-            f"{pattern!r} occurs {total} times in {len(changes)} files, not {op.expect}",
+            f"{pattern!r} occurs {total} times in {len(changes)} files, not {op.expect}"
+            + (f": {', '.join(where)}" if changes else ""),
             data=found,
         )

@@ -270,7 +270,7 @@ def test_the_pool_is_nobodys_worktree(ready: Desk) -> None:
 
 
 def test_a_write_through_a_descriptor_from_before_is_kept_and_told(ready: Desk) -> None:
-    """The hook, which runs when the files are placed, stands for a program with the old file open."""
+    """The hook, which runs once the files are placed, is a program that had the old file open."""
     repo = ready.lab
     late = f"for f in {repo.path}/src/.slip-tmp-*; do echo late >> $f; done"
     hook(repo, "reference-transaction", f'test "$1" != committed || {late}')
