@@ -88,22 +88,19 @@ def measure(bench: Bench, repositories: Sequence[Repository], wanted: str) -> li
     if "c" in wanted:
         _say("c: 8 edits in 5 files, in the process")
         found += _edits_in_process(bench, repositories)
-    if "d" in wanted:
-        roomy = [r for r in repositories if r.files >= LEAST_FILES]
-        for repository in roomy:
-            _say(f"d: 1,000 edits in 500 files, {repository.name}")
-            found += _many_edits(bench, repository)
     if "e" in wanted:
         _say("e: start-up")
         found.append(_start_up(bench))
-    if "f" in wanted:
-        for repository in repositories:
-            _say(f"f: slip apply, {repository.name}")
-            found += _apply_command(bench, repository)
-    if set("ab") & set(wanted):
-        for repository in repositories:
-            _say(f"a, b: opening, {repository.name}")
-            found += _opening(bench, repository)
+    for letters, row, least_files in (
+        ("d", _many_edits, LEAST_FILES),
+        ("f", _apply_command, 0),
+        ("g", _exec_command, 0),
+        ("ab", _opening, 0),
+    ):
+        for repository in repositories if set(letters) & set(wanted) else ():
+            if repository.files >= least_files:
+                _say(f"{', '.join(letters)}: {repository.name}")
+                found += row(bench, repository)
     return sorted(found, key=lambda figure: (figure.row, figure.target is None, figure.repository))
 
 
@@ -211,6 +208,25 @@ def _apply_command(bench: Bench, repository: Repository) -> list[Figure]:
         _figure("f", repository, f"{what} plumbing with its own index", times,
                 ("slip", "plumbing"), target),
         _figure("f", repository, f"{what} fast-import", times, ("slip", "import"), None),
+    ]  # fmt: skip
+
+
+def _exec_command(bench: Bench, repository: Repository) -> list[Figure]:
+    sites = edits.choose(repository.path, *FEW)
+    durable = ("core.fsync=all", "core.fsyncMethod=fsync")
+    team: list[Side] = [
+        sides.SlipExec("slip", bench.clone(repository, "g-slip"), sites, bench.installed),
+        sides.GitCommit("git", bench.clone(repository, "g-git"), sites),
+        sides.GitCommit("durable", bench.clone(repository, "g-durable"), sites, durable),
+    ]
+    times = race([team], bench.turns)
+    target = Target(most=2 if repository.large else 3)
+    what = "slip exec, 8 edits in 5 files, durable, /"
+    return [
+        _figure("g", repository, f"{what} git apply && git commit -a", times,
+                ("slip", "git"), target),
+        _figure("g", repository, f"{what} the same with core.fsync=all", times,
+                ("slip", "durable"), Target(most=1.5)),
     ]  # fmt: skip
 
 

@@ -139,6 +139,58 @@ class FastImport:
         return line(self._place, "rev-parse", f"{GIT_REF}^{{tree}}")
 
 
+class SlipExec:
+    """The whole command `slip exec`: begin, apply, land, the worktree brought along."""
+
+    def __init__(self, name: str, place: Path, sites: Sequence[Site], installed: Installed) -> None:
+        self.name = name
+        self._place = place
+        self._sites = sites
+        self._slip = str(installed.slip)
+        self._batch = place.with_suffix(".json")
+        git(place, "checkout", "--quiet")
+
+    def prepare(self, turn: int) -> None:
+        self._batch.write_bytes(edits.batch(self._sites, turn + 1))
+
+    def run(self, turn: int) -> None:
+        command([self._slip, "exec", "--ops", "-", "-m", f"turn {turn}"], self._place, self._batch)
+
+    def outcome(self) -> str:
+        return _committed(self._place)
+
+
+class GitCommit:
+    """`git apply && git commit -a`, in a worktree. ``settings``: configuration for the commit."""
+
+    def __init__(
+        self, name: str, place: Path, sites: Sequence[Site], settings: Sequence[str] = ()
+    ) -> None:
+        self.name = name
+        self._place = place
+        self._sites = sites
+        self._settings = [word for setting in settings for word in ("-c", setting)]
+        self._diff = place.with_suffix(".diff")
+        git(place, "checkout", "--quiet")
+
+    def prepare(self, turn: int) -> None:
+        self._diff.write_bytes(edits.diff(self._sites, turn + 1))
+
+    def run(self, turn: int) -> None:
+        command(["git", "apply", "--whitespace=nowarn", str(self._diff)], self._place)
+        words = ["git", *self._settings, "commit", "--quiet", "-a", "-m", f"turn {turn}"]
+        command(words, self._place)
+
+    def outcome(self) -> str:
+        return _committed(self._place)
+
+
+def _committed(place: Path) -> str:
+    """HEAD's tree, where worktree and index are equal to it."""
+    dirty = line(place, "status", "--porcelain", "--untracked-files=no")
+    return f"{line(place, 'rev-parse', 'HEAD^{tree}')} {dirty}"
+
+
 class BeginInProcess:
     """Opening a session in an open workspace."""
 
