@@ -57,7 +57,8 @@ class Options(NamedTuple):
 class Order(NamedTuple):
     """A landing as it was asked for, found possible whatever the session holds.
 
-    hooks: those that run before the commit. sign: as asked for or configured.
+    hooks: those that run before the commit. sign: as asked for or configured. stored: what earlier
+    tries found to land otherwise than the session has it.
     """
 
     options: Options
@@ -65,6 +66,7 @@ class Order(NamedTuple):
     text: bytes
     hooks: tuple[str, ...]
     sign: bool
+    stored: normalising.Known
 
     @property
     def is_slow(self) -> bool:
@@ -111,7 +113,7 @@ def order(ws: Workspace, options: Options) -> Order:
     # Like `git commit --dry-run`: nothing that could have an effect is run.
     before = () if options.dry_run else hooks.before(repository, no_verify=options.no_verify)
     sign = not options.dry_run and signing.is_wanted(repository, sign=options.sign)
-    return Order(options, identity, text, before, sign)
+    return Order(options, identity, text, before, sign, stored={})
 
 
 def commit(ws: Workspace, session: Session, order: Order) -> Landed:
@@ -152,7 +154,7 @@ def _landed(
     options = order.options
     if not options.dry_run:
         recovery.finish_all(ws)
-    merged = _merged(ws, session, options)
+    merged = _merged(ws, session, order)
     if merged is None:
         return None, _nothing(session)
     if not order.is_slow:
@@ -251,9 +253,9 @@ def landed_already(ws: Workspace, name: str | None) -> Landed | None:
 # What will happen --------------------------------------------------------------------------------
 
 
-def _merged(ws: Workspace, session: Session, options: Options) -> Merged | None:
+def _merged(ws: Workspace, session: Session, order: Order) -> Merged | None:
     """The session merged with its branch, in the overlay; None when that would change nothing."""
-    repository = ws.repository
+    repository, options = ws.repository, order.options
     branch = branch_of(ws, session, options)
     head = repository.store.ref(branch)
     # A branch that does not exist yet starts at the session's base.
@@ -263,7 +265,7 @@ def _merged(ws: Workspace, session: Session, options: Options) -> Merged | None:
     merged = merge.three_way(repository, session.base_tree, head_tree, session.tree, ws.clock())
     if merged.conflicts:
         raise _conflict(ws, session, branch, head, merged)
-    tree, normalised = normalising.as_stored(ws, head_tree, merged.tree)
+    tree, normalised = normalising.as_stored(ws, head_tree, merged.tree, order.stored)
     if tree == head_tree and (start is not None or head_tree == EMPTY_TREE):
         return None
     engine = merged.engine if head != session.base else None

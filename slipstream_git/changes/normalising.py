@@ -27,30 +27,56 @@ class _Changed(NamedTuple):
     why: Mapping[bytes, str]
 
 
-def as_stored(ws: Workspace, head_tree: str, tree: str) -> tuple[str, list[str]]:
+class Normalised(NamedTuple):
+    """What lands in place of what: entries by path, the blobs they name, a line for each."""
+
+    entries: Mapping[bytes, Entry]
+    blobs: Mapping[str, bytes]
+    lines: list[str]
+
+
+# By head tree and tree.
+Known = dict[tuple[str, str], Normalised]
+
+
+def as_stored(
+    ws: Workspace, head_tree: str, tree: str, known: Known | None = None
+) -> tuple[str, list[str]]:
     """The tree that lands for ``tree``, in the overlay, and a line for each path that it changes.
 
     Only what differs from ``head_tree`` is looked at; the attributes are those of ``tree``. Filters
     run as for `git add`, and git-lfs stores its objects. Raises `git-failed` where one fails that
     may not.
+
+    known: kept by the caller from one try of a landing to the next, so that hooks have seen what
+    lands also where a filter does not give the same bytes twice.
     """
-    repository = ws.repository
+    known = {} if known is None else known
+    found = known.get((head_tree, tree))
+    if found is None:
+        found = known[head_tree, tree] = _normalised(ws.repository, head_tree, tree)
+    for oid, data in found.blobs.items():
+        ws.repository.objects.write("blob", data, oid)
+    return ws.repository.trees.splice(tree, found.entries), found.lines
+
+
+def _normalised(repository: Repository, head_tree: str, tree: str) -> Normalised:
     changed = _changed(repository, head_tree, tree)
     if not changed.entries:
-        return tree, []
+        return Normalised({}, {}, [])
     drivers = any(why.startswith("filter=") for why in changed.why.values())
     with conversion.opened(repository, tree, changed.entries, drivers=drivers) as shop:
         stored = _stored(repository, shop, changed)
-        for oid in stored.values():
-            data = shop.blob(oid)
-            if data is not None:
-                repository.objects.write("blob", data, oid)
-    entries = {path: Entry(changed.entries[path].mode, oid) for path, oid in stored.items()}
+        read = {oid: shop.blob(oid) for oid in stored.values()}
     lines = [
         f"{paths.display(path)} landed as git add would store it ({changed.why[path]})"
         for path in sorted(stored)
     ]
-    return repository.trees.splice(tree, entries), lines
+    return Normalised(
+        {path: Entry(changed.entries[path].mode, oid) for path, oid in stored.items()},
+        {oid: data for oid, data in read.items() if data is not None},
+        lines,
+    )
 
 
 def _changed(repository: Repository, head_tree: str, tree: str) -> _Changed:

@@ -177,7 +177,7 @@ class Writer:
             self._index.check_free()
         try:
             self._check()
-            if isinstance(self._content, Convertible):
+            if isinstance(self._content, Convertible) and not self._recovering:
                 self._content.prepare(self._view.changing())
         except OSError as fault:
             raise failed(self.worktree.root, fault) from None

@@ -8,22 +8,17 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
+from slipstream_git.changes import bringing, recovery
 from tests.changes.test_recovery import copied, killed, state
 from tests.desk import Desk, Json, delete, move, replace, write
 from tests.lab import Content, Ground, Lab, Script, fsck
 
-POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 # Without the letters of $Id$.
 CASE = {"filter.case.smudge": "tr a-cj-z A-CJ-Z", "filter.case.clean": "tr A-CJ-Z a-cj-z"}
-needs_lfs = [
-    pytest.mark.real_part,
-    pytest.mark.skipif(shutil.which("git-lfs") is None, reason="git-lfs is not installed"),
-]
-
 Files = dict[str, Content]
 
 
@@ -44,8 +39,6 @@ def twin_of(desk: Desk, ground: Ground) -> Lab:
 def assert_as_git_brings_it(repo: Lab, twin: Lab) -> None:
     """Files, index entries and status are what `git merge --ff-only` to the same commit gives."""
     twin.git("fetch", "--quiet", str(repo.path), "main")
-    if (repo.path / ".git/lfs").exists():
-        shutil.copytree(repo.path / ".git/lfs", twin.path / ".git/lfs", dirs_exist_ok=True)
     twin.git("merge", "--quiet", "--ff-only", "FETCH_HEAD")
     assert repo.files() == twin.files()
     assert repo.git_bytes("ls-files", "-s", "-v") == twin.git_bytes("ls-files", "-s", "-v")
@@ -78,11 +71,6 @@ OUT: dict[str, Out] = {
     "text=auto": Out({"core.eol": "crlf"}, {".gitattributes": "* text=auto\n", **BASE}, EDITS),
     "autocrlf": Out({"core.autocrlf": "true"}, BASE, EDITS),
     "driver": Out(CASE, {".gitattributes": "*.txt filter=case\n", **BASE}, EDITS),
-    "driver, required": Out(
-        {**CASE, "filter.case.required": "true"},
-        {".gitattributes": "*.txt filter=case\n", **BASE},
-        EDITS,
-    ),
     "driver by a capital name": Out(
         {name.replace("case", "Case"): value for name, value in CASE.items()},
         {".gitattributes": "*.txt filter=Case\n", **BASE},
@@ -418,102 +406,44 @@ def test_a_bare_repository_stores_as_git_add_too(bare_repo: Lab, store: str) -> 
     assert bare_repo.tree()["a.txt"] == b"raw\n"
 
 
-# --- git-lfs --------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def lfs(desk: Desk) -> Desk:
+def test_hooks_see_what_git_add_would_store(desk: Desk) -> None:
+    """Also where a filter never gives the same bytes twice: what they saw is what lands."""
     repo = desk.lab
-    repo.git("lfs", "install", "--local", "--skip-repo")
-    # git-lfs puts its own there when it first stores a file; they are for locks and pushes.
-    repo.git("config", "core.hooksPath", "/dev/null")
-    repo.commit({".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n"})
-    repo.commit({"a.bin": b"\0old\n", "gone.bin": b"gone\n", "from.bin": b"\0moved\n"})
-    return desk
+    repo.commit({".gitattributes": "*.enc filter=salt\n*.txt text\n"})
+    configured(repo, {**SALTED, "filter.salt.smudge": "sed '/^enc /d'"})
+    place = repo.path / ".git/hooks/pre-commit"
+    place.parent.mkdir(exist_ok=True)
+    place.write_text('#!/bin/sh\ngit write-tree >> "$SAW"\n')
+    place.chmod(0o755)
+    saw = repo.path / ".git/saw"
+    desk.begin("work")
+    desk.apply(write("a.enc", "plain\n"), write("b.txt", b"b\r\n"))
+    landed = desk.commit("land", env={"SAW": str(saw)})
+    assert saw.read_text().split() == [landed["tree"]]
+    assert repo.tree()["a.enc"].startswith(b"enc ")
+    assert len(landed["warnings"]) == 2
+    assert (repo.read("a.enc"), repo.read("b.txt")) == (b"plain\n", b"b\n")
 
 
-def pointer_of(repo: Lab, content: bytes) -> bytes:
-    return repo.git_bytes("lfs", "clean", stdin=content)
+def test_a_flush_that_died_is_taken_back_though_its_filter_fails(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing had been placed yet, so nothing need be converted."""
+    repo = desk.lab
+    repo.commit({".gitattributes": "*.txt filter=case\n", "a.txt": "a\n", "z": "z\n"})
+    desk.begin("work")
+    desk.apply(write("a.txt", "b\n"), write("c.txt", "c\n"))
+    before = repo.snapshot()
+    with monkeypatch.context() as patch:
+        for module, name in ((bringing, "hold"), (bringing, "roll_back"), (recovery, "drop")):
+            patch.setattr(module, name, _interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            desk.call("flush")
+    configured(repo, {**CASE, "filter.case.smudge": "false", "filter.case.required": "true"})
+    recovered = desk.call("recover")
+    assert [row["left"] for row in recovered["intents"]] == [[]]
+    assert repo.snapshot()._replace(config=before.config) == before
 
 
-class TestLfs:
-    pytestmark = needs_lfs
-
-    def test_add_modify_delete_move(self, lfs: Desk, ground: Ground) -> None:
-        """Raw content and pointers alike."""
-        repo, twin = lfs.lab, twin_of(lfs, ground)
-        raw = {"a.bin": b"\0new\n" * 2000, "d/b.bin": b"added\n"}
-        known = pointer_of(repo, b"by pointer\n")
-        lfs.begin("work")
-        lfs.apply(
-            *(write(path, content) for path, content in raw.items()),
-            write("c.bin", known), delete("gone.bin"), move("from.bin", "to/here.bin"),
-        )  # fmt: skip
-        landed = lfs.commit("land")
-        assert [line.split(" ")[0] for line in landed["warnings"]] == ["a.bin", "d/b.bin"]
-        stored = repo.tree()
-        assert all(stored[p].startswith(POINTER) for p in stored if p.endswith(".bin"))
-        assert {path: repo.read(path) for path in raw} == raw
-        assert (repo.read("c.bin"), repo.read("to/here.bin")) == (b"by pointer\n", b"\0moved\n")
-        assert_as_git_brings_it(repo, twin)
-        repo.git("lfs", "fsck")
-
-    def test_the_commit_is_what_git_would_have_made(self, lfs: Desk, ground: Ground) -> None:
-        twin = twin_of(lfs, ground)
-        twin.commit({"a.bin": b"new\n", "b.bin": b"b\n", "gone.bin": None}, "land")
-        lfs.begin("work")
-        lfs.apply(write("a.bin", "new\n"), write("b.bin", "b\n"), delete("gone.bin"))
-        assert lfs.commit("land")["commit"] == twin.oid("main")
-
-    def test_a_missing_object_refuses_before_anything_moves(self, lfs: Desk) -> None:
-        repo = lfs.lab
-        missing = POINTER + b"oid sha256:" + b"1" * 64 + b"\nsize 9\n"
-        lfs.begin("work")
-        lfs.apply(write("z.bin", missing), write("a.txt", "a\n"), write("b.bin", "raw\n"))
-        before, refs = repo.snapshot(), repo.refs()
-        fault = lfs.commit_refused("git-failed")
-        assert "z.bin: smudge filter lfs failed" in fault.message
-        assert "\n" not in fault.message
-        assert (repo.snapshot(), repo.refs()) == (before, refs)
-        assert lfs.commit("land", no_checkout=True)["committed"]
-        assert repo.tree()["z.bin"] == missing
-
-    @pytest.mark.parametrize("stands", [b"\0old\n", "pointer"])
-    def test_the_former_object_is_not_needed(self, lfs: Desk, stands: bytes | str) -> None:
-        """A file that cleans to the branch's pointer is unchanged, wherever its object is."""
-        repo = lfs.lab
-        repo.write("a.bin", repo.tree()["a.bin"] if stands == "pointer" else stands)
-        repo.git("add", "a.bin")
-        shutil.rmtree(repo.path / ".git/lfs/objects")
-        lfs.begin("work")
-        lfs.apply(write("a.bin", "new\n"))
-        lfs.commit("land")
-        assert repo.read("a.bin") == b"new\n"
-        assert repo.git("status", "--porcelain=v2") == ""
-
-    def test_an_edited_file_is_in_the_way_until_it_is_captured(self, lfs: Desk) -> None:
-        repo = lfs.lab
-        repo.write("a.bin", b"mine\n")
-        lfs.begin("work")
-        lfs.apply(write("a.bin", "new\n"))
-        before = repo.snapshot()
-        lfs.commit_refused("dirty")
-        assert repo.snapshot() == before
-        lfs.begin("other", capture=True)
-        lfs.apply(write("b.bin", "b\n"), session="other")
-        landed: dict[str, Any] = lfs.commit("land", session="other")
-        assert [row["path"] for row in landed["changes"]] == ["a.bin", "b.bin"]
-        assert repo.tree()["a.bin"] == pointer_of(repo, b"mine\n")
-        assert repo.git("status", "--porcelain=v2") == ""
-
-    def test_undo_of_what_was_flushed(self, lfs: Desk) -> None:
-        repo = lfs.lab
-        before = repo.files()
-        lfs.begin("work")
-        lfs.apply(write("a.bin", pointer_of(repo, b"new\n")), delete("gone.bin"))
-        lfs.call("flush")
-        assert repo.read("a.bin") == b"new\n"
-        lfs.call("undo")
-        lfs.call("flush")
-        assert repo.files() == before
-        assert repo.git("status", "--porcelain=v2") == ""
+def _interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
