@@ -63,6 +63,17 @@ class Closed(NamedTuple):
     commit: str
 
 
+class HookRun(NamedTuple):
+    """One hook that ran. ``changed``: paths it changed in what lands; ``not_landed``: elsewhere."""
+
+    name: str
+    status: str
+    exit: int
+    changed: list[str] | None = None
+    not_landed: list[str] | None = None
+    output: str | None = None
+
+
 class Landed(NamedTuple):
     """What commit answers; ``old_head`` is null for a first commit, ``engine`` without a merge."""
 
@@ -81,7 +92,7 @@ class Landed(NamedTuple):
     checkout: str | None = None
     behind_worktrees: list[str] | None = None
     gates: list[Any] | None = None
-    hooks: list[Any] | None = None
+    hooks: list[HookRun] | None = None
     dry_run: bool | None = None
     warnings: list[str] | None = None
 

@@ -215,6 +215,10 @@ class Lab:
             at = line_end + 1 + size + 1
         return files
 
+    def message(self, rev: str = "HEAD") -> str:
+        """A commit's message, as it is stored."""
+        return self.git_bytes("cat-file", "commit", rev).partition(b"\n\n")[2].decode()
+
     # --- the worktree ---
 
     def write(self, path: str, content: Content) -> None:
@@ -248,7 +252,8 @@ class Lab:
             stash=b"" if bare else self.git_bytes("stash", "list"),
             status=b"" if bare else self.git_bytes("status", "--porcelain=v2", "--ignored", "-z"),
             entries=b"" if bare else self.git_bytes("ls-files", "--stage", "-v", "-z"),
-            diff=b"" if bare else self.git_bytes("diff", "--binary"),
+            # git refuses to look into a FIFO that stands where a tracked file was.
+            diff=b"" if bare else self.git_bytes("diff", "--binary", expect=None),
             cached=b"" if bare else self.git_bytes("diff", "--cached", "--binary"),
             config=(self.common_dir / "config").read_bytes(),
             files=self.files(),
@@ -279,6 +284,17 @@ class Lab:
         assert b"Traceback" not in reply.out + reply.err, told
         assert expect in (None, reply.status), told
         return reply
+
+    def start(self, *arguments: str, in_a_group: bool = False) -> subprocess.Popen[bytes]:
+        """Start the real command line and let it run; for tests that kill it."""
+        return subprocess.Popen(
+            slip_command(*arguments),
+            cwd=self.path,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=slip_environment(),
+            start_new_session=in_a_group,
+        )
 
     def slip_json(
         self,

@@ -10,21 +10,25 @@ import os
 import shlex
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from os import fsdecode, fsencode
 
 from slipstream_git.changes import capturing, sessions
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import attributes
-from slipstream_git.gitdb.looking import Convertible
+from slipstream_git.gitdb.conversion import Cleaned, Smudged
+from slipstream_git.gitdb.looking import NOT_TRACKED, Convertible
 from slipstream_git.gitdb.repository import Repository
+from slipstream_git.gitdb.troubles import STAGED_DIFFERENTLY, InTheWay
 from slipstream_git.gitdb.worktrees import (
     Placement,
+    Trouble,
     Worktree,
     Writer,
     list_worktrees,
     manner_of,
 )
-from slipstream_git.model import GITLINK, SYMLINK, TREE, Entry
+from slipstream_git.model import TREE, Entry
 from slipstream_git.workspace import Workspace
 
 Acceptable = Callable[[bytes], Collection[Entry | None]]
@@ -32,18 +36,33 @@ Acceptable = Callable[[bytes], Collection[Entry | None]]
 
 @contextmanager
 def hinting_at(ws: Workspace, session: Session) -> Iterator[None]:
-    """A `dirty` refusal inside names the session in its hint, and the worktree if it is another."""
+    """A refusal inside because of files in the way gets a hint that takes them out of it."""
     try:
         yield
-    except SlipError as fault:
-        if fault.code == "dirty" and fault.hint:
-            root = fault.data.get("worktree")
-            elsewhere = isinstance(root, str) and root != ws.repository.layout.root
-            there = f" -C {shlex.quote(str(root))}" if elsewhere else ""
-            fault.hint = fault.hint.replace("git add", f"git{there} add", 1).replace(
-                "slip capture", f"slip{there} capture -s {session.name}", 1
-            )
+    except InTheWay as fault:
+        there = [] if fault.root == ws.repository.layout.root else ["-C", fault.root]
+        fault.hint = _way_out(session, there, fault.troubles)
         raise
+
+
+def _way_out(session: Session, there: Sequence[str], troubles: Sequence[Trouble]) -> str:
+    """A command after which these are in no landing's way, and nothing of them is lost."""
+    edited = {t.path for t in troubles if t.why != STAGED_DIFFERENTLY}
+    staged = [t.path for t in troubles if t.path not in edited]
+    if staged:
+        # A version that only the index has: git's stash keeps it, and gives it back.
+        return _typed(["git", *there, "stash", "push"], staged)
+    new = [t.path for t in troubles if t.why == NOT_TRACKED]
+    if new:
+        # The session has a file of its own there, so capturing this one could only conflict.
+        root = fsencode(there[1]) + b"/" if there else b""
+        return _typed(["mv", "-n"], [root + new[0], root + new[0] + b".mine"])
+    return _typed(["slip", *there, "capture", "-s", session.name], sorted(edited))
+
+
+def _typed(words: Sequence[str], paths: Sequence[bytes]) -> str:
+    end = ["--"] if any(path.startswith(b"-") for path in paths) else []
+    return shlex.join([*words, *end, *map(fsdecode, paths)])
 
 
 def every_worktree(ws: Workspace) -> list[Worktree]:
@@ -86,7 +105,7 @@ def writers(
             git,
             worktree,
             placements,
-            content=content_of(ws.repository, tree, [p.path for p in placements]),
+            content=content_of(ws.repository, worktree, tree, placements),
             acceptable=versions(ws, session),
             token=token,
             index=index,
@@ -100,40 +119,35 @@ def writers(
     return found
 
 
-def content_of(repository: Repository, tree: str, paths: Sequence[bytes]) -> Convertible:
-    """What belongs in a worktree for an entry at one of ``paths``, with git's line endings.
+def content_of(
+    repository: Repository, worktree: Worktree, tree: str, placements: Sequence[Placement]
+) -> Convertible:
+    """What belongs in a worktree for the entries of placements, as git would check it out.
 
-    It also tells what git would store for a file with other endings, which `git status` calls
-    unchanged where that is the blob it knows.
+    tree: its attributes count. It also tells what git would store for a file that stands otherwise,
+    which `git status` calls unchanged where that is the blob it knows.
     """
+    paths = [placement.path for placement in placements]
     values = attributes.of_paths(repository, tree, paths)
-    crlf = attributes.with_crlf(repository, values)
-    converted = crlf | attributes.filtered(repository, values).keys()
-
-    def content(path: bytes, entry: Entry) -> bytes:
-        if entry.mode == GITLINK:
-            return b""
-        if path in crlf and entry.mode != SYMLINK:
-            return attributes.smudged(repository, path, entry.oid)
-        return repository.objects.blob(entry.oid)
-
-    def cleaned(root: str, path: bytes, data: bytes) -> str | None:
-        # A carriage return may go though `tree` says nothing: that worktree's attributes decide.
-        if path not in converted and b"\r\n" not in data:
-            return None
-        there = repository.git.at(root, repository.layout.git_dir)
-        return attributes.cleaned(there, path, data)
-
-    return Convertible(content, cleaned)
+    what = attributes.filtered(repository, values)
+    filtered = {path for path, why in what.items() if why.startswith("filter=")}
+    converted = what.keys() | attributes.with_crlf(repository, values)
+    git = repository.git.at(worktree.root, worktree.git_dir)
+    smudged = Smudged(repository, tree, placements, converted, filtered)
+    cleaned = Cleaned(repository, git, paths)
+    return Convertible(smudged.content, cleaned, smudged.prepare, filtered)
 
 
 def versions(ws: Workspace, session: Session) -> Acceptable:
     """The versions of a path that the session keeps: every step's, and what it captured.
 
+    But not what it captured and took back by an undo: that is the user's own again.
+
     None among them: a step removed the file, so that its absence is the session's doing.
     """
     trees = [step.tree for step in sessions.steps(ws, session)]
     captured = capturing.captured(ws, session)
+    given_back = capturing.given_back(ws, session)
 
     def acceptable(path: bytes) -> Collection[Entry | None]:
         found: list[Entry | None] = list(captured.get(path, ()))
@@ -141,7 +155,7 @@ def versions(ws: Workspace, session: Session) -> Acceptable:
             entry = ws.repository.trees.lookup(tree, path)
             if entry is None or entry.mode != TREE:
                 found.append(entry)
-        return list(dict.fromkeys(found))
+        return [e for e in dict.fromkeys(found) if e not in given_back.get(path, ())]
 
     return acceptable
 

@@ -8,20 +8,23 @@ landing's way, because the session has what it holds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 from slipstream_git.changes import bounds, chain, conflicts, differences, sessions, staging
+from slipstream_git.changes.chain import Step
 from slipstream_git.changes.sessions import Session, Wish
 from slipstream_git.changes.staging import Label
 from slipstream_git.codec import bytes_field, json_bytes
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import commits, edited, merge
+from slipstream_git.gitdb import commits, edited, locks, merge
 from slipstream_git.gitdb.edited import Edit
 from slipstream_git.model import EMPTY_TREE, Entry
 from slipstream_git.results import Applied, Begun
 from slipstream_git.text import paths
 from slipstream_git.workspace import Workspace
+
+_FILES_MESSAGE: Final = b"slip: the worktree's files as they were captured\n"
 
 
 def begin(ws: Workspace, wish: Wish) -> Begun:
@@ -45,7 +48,8 @@ def capture(
     _, head = ws.repository.head()
     head_tree = commits.parse(head, ws.repository.objects.commit(head)).tree if head else EMPTY_TREE
     named = [paths.from_text(path) for path in wanted]
-    found = edited.edits(ws.repository, head, named, untracked=untracked or bool(named))
+    with locks.held(ws.repository.layout):  # no landing half way through these files
+        found = edited.edits(ws.repository, head, named, untracked=untracked or bool(named))
     _check_named(ws, head_tree, named, found)
     bounds.check_captured(ws, found)
     for path, _ in found:
@@ -62,7 +66,7 @@ def capture(
             advice="; a session of its own can take them",
             hint="slip begin --capture",
         )
-    return _step(ws, session, merged.tree, found, label)
+    return _step(ws, session, merged.tree, theirs, found, label)
 
 
 def _sides(
@@ -107,7 +111,7 @@ def _check_path(ws: Workspace, session: Session, head_tree: str, path: bytes) ->
 
 
 def _step(
-    ws: Workspace, session: Session, tree: str, found: Sequence[Edit], label: Label
+    ws: Workspace, session: Session, tree: str, theirs: str, found: Sequence[Edit], label: Label
 ) -> Applied:
     known = captured(ws, session)
     news = [edit for edit in found if edit.entry not in known.get(edit.path, ())]
@@ -118,7 +122,10 @@ def _step(
     facts = staging.next_facts(session, label)
     journal = [_row(edit) for edit in found]
     subject = ", ".join(paths.display(edit.path) for edit in found)
-    tip = chain.write_step(ws, tree, (session.tip,), facts, journal, subject)
+    # Merged, the tree may not hold what the files held: a second parent keeps that from gc.
+    files = commits.encode(theirs, (), ws.signature(), ws.signature(), _FILES_MESSAGE)
+    parents = (session.tip, ws.repository.objects.write("commit", files))
+    tip = chain.write_step(ws, tree, parents, facts, journal, subject)
     bounds.check_quota(ws)
     if not staging.advance(ws, session, tip):
         raise SlipError("ref-moved", f"session {session.name} moved meanwhile", hint="slip capture")
@@ -146,9 +153,25 @@ def _row(edit: Edit) -> dict[str, Any]:
 
 
 def captured(ws: Workspace, session: Session) -> dict[bytes, list[Entry | None]]:
-    """What the session captured of each path, oldest first."""
+    """What the session has captured of each path and not taken back, oldest first."""
+    return _captured_by(sessions.effective(sessions.steps(ws, session))[0])
+
+
+def given_back(ws: Workspace, session: Session) -> dict[bytes, list[Entry | None]]:
+    """What it captured and took back: the user's own again, whatever the chain still holds."""
+    history = sessions.steps(ws, session)
+    active, _ = sessions.effective(history)
+    numbers = {step.number for step in active}
+    mine = _captured_by(active)
+    return {
+        path: [entry for entry in entries if entry not in mine.get(path, ())]
+        for path, entries in _captured_by(s for s in history if s.number not in numbers).items()
+    }
+
+
+def _captured_by(steps: Iterable[Step]) -> dict[bytes, list[Entry | None]]:
     found: dict[bytes, list[Entry | None]] = {}
-    for step in sessions.steps(ws, session):
+    for step in steps:
         if step.facts.kind == "capture":
             for row in chain.read_ops(step):
                 entry = Entry(int(row["mode"], 8), row["oid"]) if row["oid"] else None

@@ -126,7 +126,9 @@ class _Teller:
     def commit(self, said: str, name: str, message: str) -> None:
         def verb() -> Landed:
             session = sessions.load(self._ws, name)
-            return landing.commit(self._ws, session, Options(Message((message,))))
+            return landing.commit(
+                self._ws, session, landing.order(self._ws, Options(Message((message,))))
+            )
 
         self._tell(said, f"slip commit -s {name} -m '{message}'", "commit", verb)
 

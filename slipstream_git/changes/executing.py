@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from slipstream_git.changes import bounds, flushing, history, landing, sessions, staging
-from slipstream_git.changes.landing import Options
+from slipstream_git.changes.landing import Options, Order
 from slipstream_git.changes.sessions import Session, Wish
 from slipstream_git.changes.staging import Label, Staged
 from slipstream_git.errors import SlipError
@@ -30,25 +30,24 @@ class Request(NamedTuple):
     flush: bool
 
 
-def run(ws: Workspace, request: Request, landing_options: Options | None) -> Executed:
+def run(ws: Workspace, request: Request, options: Options | None) -> Executed:
     """Do it. A failing batch leaves nothing; a refused landing leaves the session, and says so."""
-    if request.flush and landing_options is not None:
+    if request.flush and options is not None:
         raise SlipError("usage", "--flush and -m exclude each other")
     ops = _decoded(ws, request)
-    if landing_options is not None:
-        landing.check(ws, landing_options)
+    order = landing.order(ws, options) if options is not None else None
     for _ in range(TRIES):
         draft = sessions.drafted(ws, request.wish)
-        if landing_options is not None:
-            landing.branch_of(ws, draft, landing_options)
+        if options is not None:
+            landing.branch_of(ws, draft, options)
         reads = list(history.read_files(ws, draft.tree, request.reads))
         staged = staging.stage(ws, draft, ops, Label("exec", "", request.wish.agent or ""))
         told = staging.told(ws, staged) if request.batch is not None else None
         if request.read_all:
             reads += _touched(ws, staged)
         if staged.session.tip == draft.tip:
-            return Executed(reads, told, _nothing(draft) if landing_options else None)
-        if landing_options is None and not request.flush:
+            return Executed(reads, told, _nothing(draft) if options else None)
+        if options is None and not request.flush:
             diff = history.patch_text(ws, draft.tree, staged.session.tree)
             ws.repository.objects.discard()
             return Executed(reads, told and told._replace(diff=diff, dry_run=True), None)
@@ -56,9 +55,9 @@ def run(ws: Workspace, request: Request, landing_options: Options | None) -> Exe
         if session is None:
             continue
         done = Executed(reads, told and told._replace(session=session.name), None)
-        if landing_options is None:
+        if order is None:
             return done._replace(flush=_flush(ws, session))
-        return done._replace(commit=_land(ws, session, landing_options))
+        return done._replace(commit=_land(ws, session, order))
     raise SlipError(
         "ref-moved", "other sessions kept taking the free names", hint="slip begin NAME"
     )
@@ -91,9 +90,9 @@ def _touched(ws: Workspace, staged: Staged) -> list[FileRead]:
     return [history.read_file(ws, staged.session.tree, path) for path in sorted(files)]
 
 
-def _land(ws: Workspace, session: Session, options: Options) -> Landed:
+def _land(ws: Workspace, session: Session, order: Order) -> Landed:
     try:
-        landed = landing.commit(ws, session, options)
+        landed = landing.commit(ws, session, order)
     except SlipError as fault:
         raise _left_open(fault, session) from None
     if not landed.committed:
@@ -113,7 +112,7 @@ def _flush(ws: Workspace, session: Session) -> Flushed:
 def _left_open(fault: SlipError, session: Session) -> SlipError:
     """The same refusal, naming the session that holds the work."""
     fault.data["session"] = session.name
-    if fault.hint is None or session.name not in fault.hint.split():
+    if fault.hint is None:
         fault.hint = f"slip diff -s {session.name}"
     fault.message += f" (session {paths.escape_for_terminal(session.name)} is left open)"
     return fault

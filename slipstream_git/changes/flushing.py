@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
-from slipstream_git.changes import bringing, recovery, sessions
+from slipstream_git.changes import bringing, capturing, recovery, sessions
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import locks
@@ -28,7 +28,7 @@ def flush(ws: Workspace, session: Session, *, index: bool) -> Flushed:
     branch, head = ws.repository.head()
     worktree = Worktree(layout.root, layout.git_dir, branch, head)
     trees = ws.repository.trees
-    held = locks.held(layout.slip_dir, sharing=layout.sharing)
+    held = locks.held(layout)
     with held, bringing.hinting_at(ws, session):
         recovery.finish_all(ws)
         placements = _placements(ws, session)
@@ -65,6 +65,16 @@ def flush(ws: Workspace, session: Session, *, index: bool) -> Flushed:
     return Flushed(session.name, session.tree, layout.root, files)
 
 
+def _given_back(ws: Workspace, session: Session) -> set[bytes]:
+    """Paths that the session captured, took back, and does not change any more."""
+    trees = ws.repository.trees
+    return {
+        path
+        for path, entries in capturing.given_back(ws, session).items()
+        if entries and trees.leaf(session.tree, path) == trees.leaf(session.base_tree, path)
+    }
+
+
 def _placements(ws: Workspace, session: Session) -> Sequence[Placement]:
     """Every path that a step of the session touched, from its base to its tip."""
     trees: Trees = ws.repository.trees
@@ -73,6 +83,7 @@ def _placements(ws: Workspace, session: Session) -> Sequence[Placement]:
         for step in sessions.steps(ws, session)
         for difference in trees.differences(session.base_tree, step.tree)
     }
+    touched -= _given_back(ws, session)
     before = {path: trees.leaf(session.base_tree, path) for path in touched}
     return [
         Placement(path, before[path], trees.leaf(session.tree, path)) for path in sorted(touched)

@@ -15,25 +15,30 @@ from slipstream_git.changes import (
     chain,
     conflicts,
     differences,
+    hooks,
     messages,
+    normalising,
     provenance,
     publishing,
     recovery,
-    refusals,
     sessions,
+    settings,
 )
+from slipstream_git.changes.hooks import Passed, Proposal
 from slipstream_git.changes.messages import Identity, Message
-from slipstream_git.changes.publishing import Plan
+from slipstream_git.changes.publishing import Plan, Target
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import attributes, commits, locks, merge
+from slipstream_git.gitdb import commits, locks, merge, signing
 from slipstream_git.gitdb.refs import RefMove
+from slipstream_git.gitdb.repository import Repository
 from slipstream_git.gitdb.worktrees import Worktree
 from slipstream_git.model import EMPTY_TREE
 from slipstream_git.outcomes import Landed
 from slipstream_git.workspace import Workspace
 
 TRIES = 16
+_COMMIT = "slip commit "
 
 
 class Options(NamedTuple):
@@ -51,52 +56,183 @@ class Options(NamedTuple):
     dry_run: bool = False
 
 
-def check(ws: Workspace, options: Options) -> None:
+class Order(NamedTuple):
+    """A landing as it was asked for, found possible whatever the session holds.
+
+    hooks: those that run before the commit. sign: as asked for or configured.
+    """
+
+    options: Options
+    identity: Identity
+    text: bytes
+    hooks: tuple[str, ...]
+    sign: bool
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether programs of the user's take part, which may take minutes."""
+        return bool(self.hooks) or self.sign
+
+
+class Merged(NamedTuple):
+    """What would land if nobody objected. ``head`` is None for a branch to be created.
+
+    start: the commit's parent; None for the first commit of all.
+    normalised: a line for each path that lands otherwise than the session has it.
+    """
+
+    session: Session
+    branch: str
+    head: str | None
+    start: str | None
+    head_tree: str
+    tree: str
+    engine: str | None
+    normalised: tuple[str, ...]
+
+
+class Cleared(NamedTuple):
+    """What hooks and signature made of a merge, outside the lock; good for this merge alone.
+
+    asked: the tree that the hooks were shown. commit: signed, for that parent.
+    """
+
+    asked: str
+    passed: Passed
+    parent: str | None = None
+    commit: bytes | None = None
+
+
+def order(ws: Workspace, options: Options) -> Order:
     """Refuse what cannot land whatever the session holds; nothing is computed yet."""
     repository = ws.repository
-    refusals.check_hooks(repository, no_verify=options.no_verify)
-    refusals.check_signing(repository, sign=options.sign)
-    if not options.no_checkout:
-        refusals.check_sparse(repository)
-    identity = messages.identity(repository, options.message)
-    messages.text(repository, options.message, identity)
     if options.onto is not None:
         sessions.branch_ref(ws, options.onto)
+    identity = messages.identity(repository, options.message)
+    text = messages.text(repository, options.message, identity)
+    # Like `git commit --dry-run`: nothing that could have an effect is run.
+    before = () if options.dry_run else hooks.before(repository, no_verify=options.no_verify)
+    sign = not options.dry_run and signing.is_wanted(repository, sign=options.sign)
+    return Order(options, identity, text, before, sign)
 
 
-def commit(ws: Workspace, session: Session, options: Options) -> Landed:
-    """Land a session. Raises `conflict`, `dirty`, `ref-moved`, …; then nothing has moved."""
-    check(ws, options)
-    with locks.held(ws.repository.layout.slip_dir):
-        if not options.dry_run:
-            recovery.finish_all(ws)
+def commit(ws: Workspace, session: Session, order: Order) -> Landed:
+    """Land a session. Raises `conflict`, `dirty`, `hook-failed`, `ref-moved`, …: nothing moved."""
+    layout = ws.repository.layout
+    cleared: Cleared | None = None
+    # Two that wait for slow hooks would take the branch from each other for ever.
+    with locks.queued(layout, branch_of(ws, session, order.options), wanted=order.is_slow):
         for _ in range(TRIES):
             try:
-                return _landed(ws, session, options)
+                with locks.held(layout), bringing.hinting_at(ws, session):
+                    merged, landed = _landed(ws, session, order, cleared)
+                if landed is not None:
+                    return _followed(ws, merged, order, landed)
+                cleared = _cleared(ws, merged, order, cleared)
             except SlipError as fault:
+                _name_session(fault, session)
                 if fault.code != "ref-moved":
                     raise
             finally:
                 ws.repository.objects.discard()
             session = sessions.load(ws, session.name)
     raise SlipError(
-        "ref-moved", f"{options.onto or session.onto} kept moving; {TRIES} tries were lost"
+        "ref-moved", f"{order.options.onto or session.onto} kept moving; {TRIES} tries were lost"
     )
 
 
-def _landed(ws: Workspace, session: Session, options: Options) -> Landed:
-    """One try: plan, look, publish."""
-    plan = _plan(ws, session, options)
-    if plan is None:
-        return _nothing(session)
-    sync = not options.no_sync
-    with bringing.hinting_at(ws, session):
-        found = publishing.ready(ws, plan, checkout=not options.no_checkout, sync=sync)
-        told = _told(ws, plan, options, found.worktrees)
-        if options.dry_run:
-            return told
-        warnings = publishing.publish(ws, plan, found, sync=sync)
-    return told._replace(warnings=warnings or None)
+def _name_session(fault: SlipError, session: Session) -> None:
+    """A hint to commit otherwise names the session, which need not be the default one."""
+    if fault.hint and fault.hint.startswith(_COMMIT) and " -s " not in fault.hint:
+        fault.hint = f"{_COMMIT}-s {session.name} {fault.hint.removeprefix(_COMMIT)}"
+
+
+def _landed(
+    ws: Workspace, session: Session, order: Order, cleared: Cleared | None
+) -> tuple[Merged | None, Landed | None]:
+    """One try, under the lock. No `Landed`: hooks or signature have not seen this merge yet."""
+    options = order.options
+    if not options.dry_run:
+        recovery.finish_all(ws)
+    merged = _merged(ws, session, options)
+    if merged is None:
+        return None, _nothing(session)
+    if not order.is_slow:
+        cleared = Cleared(merged.tree, Passed(merged.tree, order.text, {}, []))
+    if cleared is None or not _covers(cleared, merged, order):
+        # Asked here too, so that nobody waits for hooks before being told of a dirty file.
+        publishing.ready(ws, _target(merged, merged.tree), checkout=not options.no_checkout)
+        return merged, None
+    if cleared.passed.tree == merged.head_tree and merged.start is not None:
+        return None, _nothing(session)
+    return merged, _published(ws, merged, order, cleared)
+
+
+def _covers(cleared: Cleared, merged: Merged, order: Order) -> bool:
+    if cleared.asked != merged.tree:
+        return False
+    return not order.sign or cleared.parent == merged.start
+
+
+def _published(ws: Workspace, merged: Merged, order: Order, cleared: Cleared) -> Landed:
+    """Make the commit, and make it so."""
+    options, passed = order.options, cleared.passed
+    objects = ws.repository.objects
+    for item in passed.objects.values():
+        objects.write(item.kind, item.data)
+    data = cleared.commit or _commit_object(merged, order, passed)
+    oid = objects.write("commit", data)
+    target = _target(merged, passed.tree)
+    found = publishing.ready(ws, target, checkout=not options.no_checkout, sync=not options.no_sync)
+    told = _told(ws, merged, passed, oid, options, found.worktrees)
+    if options.dry_run:
+        return told
+    subject = passed.text.split(b"\n", 1)[0].decode("utf-8", "replace")
+    plan = Plan(target, oid, _moves(ws, merged, oid, options), subject)
+    warnings = publishing.publish(ws, plan, found, sync=not options.no_sync)
+    return told._replace(warnings=[*merged.normalised, *warnings] or None)
+
+
+def _target(merged: Merged, tree: str) -> Target:
+    return Target(merged.session, merged.branch, merged.head, merged.head_tree, tree)
+
+
+def _cleared(ws: Workspace, merged: Merged | None, order: Order, before: Cleared | None) -> Cleared:
+    """Let hooks and signature see a merge; nothing of ours is locked meanwhile.
+
+    Hooks run again only when what they were shown has changed.
+    """
+    if merged is None:
+        raise ValueError("nothing to clear")
+    if before is not None and before.asked == merged.tree:
+        passed = before.passed
+    elif order.hooks:
+        passed = hooks.run(ws, _proposal(merged, order, merged.tree, order.text), order.hooks)
+    else:
+        passed = Passed(merged.tree, order.text, {}, [])
+    if not order.sign:
+        return Cleared(merged.tree, passed)
+    for item in passed.objects.values():
+        ws.repository.objects.write(item.kind, item.data)
+    data = signing.signed(ws.repository, _commit_object(merged, order, passed))
+    return Cleared(merged.tree, passed, merged.start, data)
+
+
+def _proposal(merged: Merged, order: Order, tree: str, text: bytes) -> Proposal:
+    return Proposal(tree, merged.branch, merged.start, text, order.identity)
+
+
+def _followed(ws: Workspace, merged: Merged | None, order: Order, landed: Landed) -> Landed:
+    """What git runs after a commit; it has landed, so nothing that fails here is a failure."""
+    if merged is None or not landed.committed or not hooks.exists(ws.repository, hooks.AFTER):
+        return landed
+    proposal = _proposal(merged, order, landed.tree or merged.tree, order.text)
+    try:
+        runs = hooks.after(ws, proposal)
+    except SlipError as fault:
+        warnings = [*(landed.warnings or ()), f"landed; {hooks.AFTER} did not run: {fault.message}"]
+        return landed._replace(warnings=warnings)
+    return landed._replace(hooks=[*(landed.hooks or ()), *runs])
 
 
 def landed_already(ws: Workspace, name: str | None) -> Landed | None:
@@ -117,30 +253,36 @@ def landed_already(ws: Workspace, name: str | None) -> Landed | None:
 # What will happen --------------------------------------------------------------------------------
 
 
-def _plan(ws: Workspace, session: Session, options: Options) -> Plan | None:
-    """The commit to be, in the overlay; None when it would change nothing."""
+def _merged(ws: Workspace, session: Session, options: Options) -> Merged | None:
+    """The session merged with its branch, in the overlay; None when that would change nothing."""
     repository = ws.repository
     branch = branch_of(ws, session, options)
     head = repository.store.ref(branch)
-    refusals.check_gates(repository, head or session.base, check=options.check)
     # A branch that does not exist yet starts at the session's base.
     start = head or session.base
+    _check_gates(repository, start, check=options.check)
     head_tree = commits.parse(start, repository.objects.commit(start)).tree if start else EMPTY_TREE
     merged = merge.three_way(repository, session.base_tree, head_tree, session.tree, ws.clock())
     if merged.conflicts:
         raise _conflict(ws, session, branch, head, merged)
-    if merged.tree == head_tree and start is not None:
+    tree, normalised = normalising.as_stored(ws, head_tree, merged.tree)
+    if tree == head_tree and (start is not None or head_tree == EMPTY_TREE):
         return None
-    if merged.tree == head_tree == EMPTY_TREE:
-        return None
-    _check_content(ws, head_tree, merged.tree)
-    identity = messages.identity(repository, options.message)
-    text = messages.text(repository, options.message, identity)
-    oid = _commit_object(ws, session, start, merged.tree, identity, text, options)
-    moves = _moves(ws, session, branch, head, oid, options)
     engine = merged.engine if head != session.base else None
-    subject = text.split(b"\n", 1)[0].decode("utf-8", "replace")
-    return Plan(session, branch, head, head_tree, merged.tree, engine, oid, moves, subject)
+    return Merged(session, branch, head, start, head_tree, tree, engine, tuple(normalised))
+
+
+def _check_gates(repository: Repository, head: str | None, *, check: bool | None) -> None:
+    """Refuse where gates would run, which they do not yet; ``--check`` where none is defined."""
+    gates = settings.at(repository, head).gates
+    if gates and check is not False:
+        raise SlipError(
+            "unsupported",
+            f".slip.toml defines gates ({', '.join(gates)}), and slip does not run them yet",
+            hint="slip commit --no-check -m MESSAGE",
+        )
+    if check and not gates:
+        raise SlipError("usage", "--check: .slip.toml defines no gate")
 
 
 def branch_of(ws: Workspace, session: Session, options: Options) -> str:
@@ -173,35 +315,20 @@ def _conflict(
     )
 
 
-def _check_content(ws: Workspace, old: str, new: str) -> None:
-    paths = [d.path for d in ws.repository.trees.differences(old, new) if d.new is not None]
-    refusals.check_filters(ws.repository, attributes.of_paths(ws.repository, new, paths))
+def _commit_object(merged: Merged, order: Order, passed: Passed) -> bytes:
+    parents = [merged.start] if merged.start else []
+    if order.options.merge:
+        parents.append(merged.session.tip)
+    who = order.identity
+    return commits.encode(passed.tree, tuple(parents), who.author, who.committer, passed.text)
 
 
-def _commit_object(
-    ws: Workspace,
-    session: Session,
-    parent: str | None,
-    tree: str,
-    identity: Identity,
-    text: bytes,
-    options: Options,
-) -> str:
-    parents = [parent] if parent else []
-    if options.merge:
-        parents.append(session.tip)
-    data = commits.encode(tree, tuple(parents), identity.author, identity.committer, text)
-    return ws.repository.objects.write("commit", data)
-
-
-def _moves(
-    ws: Workspace, session: Session, branch: str, head: str | None, oid: str, options: Options
-) -> tuple[RefMove, ...]:
+def _moves(ws: Workspace, merged: Merged, oid: str, options: Options) -> tuple[RefMove, ...]:
     """Every ref that the landing moves: the branch, the session's, and the provenance note."""
-    moves = [RefMove(branch, head, oid)]
+    moves = [RefMove(merged.branch, merged.head, oid)]
     if not options.keep:
-        moves += _closing(ws, session, oid)
-    moves.append(provenance.noting(ws, session, oid, unchecked=options.check is False))
+        moves += _closing(ws, merged.session, oid)
+    moves.append(provenance.noting(ws, merged.session, oid, unchecked=options.check is False))
     return tuple(moves)
 
 
@@ -227,24 +354,32 @@ def _nothing(session: Session) -> Landed:
     return Landed(session.name, committed=False, old_head=None, engine=None, reason=reason)
 
 
-def _told(ws: Workspace, plan: Plan, options: Options, worktrees: Sequence[Worktree]) -> Landed:
+def _told(
+    ws: Workspace,
+    merged: Merged,
+    passed: Passed,
+    oid: str,
+    options: Options,
+    worktrees: Sequence[Worktree],
+) -> Landed:
     checkout = "not-checked-out"
     if worktrees:
         checkout = "skipped" if options.no_checkout else "updated"
     return Landed(
-        session=plan.session.name,
+        session=merged.session.name,
         committed=not options.dry_run,
-        commit=plan.commit,
-        commits=[plan.commit],
-        branch=plan.branch,
-        old_head=plan.head,
-        tree=plan.tree,
-        merged=plan.engine is not None,
-        engine=plan.engine,
-        changes=differences.changes_between(ws.repository, plan.head_tree, plan.tree),
+        commit=oid,
+        commits=[oid],
+        branch=merged.branch,
+        old_head=merged.head,
+        tree=passed.tree,
+        merged=merged.engine is not None,
+        engine=merged.engine,
+        changes=differences.changes_between(ws.repository, merged.head_tree, passed.tree),
         checkout=checkout,
         behind_worktrees=[w.root for w in worktrees] if options.no_checkout else None,
         gates=[],
-        hooks=[],
+        hooks=passed.runs,
         dry_run=options.dry_run or None,
+        warnings=list(merged.normalised) or None,
     )

@@ -7,6 +7,8 @@ from typing import NamedTuple
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.repository import Repository
 
+LONGEST_SECONDS = 17  # of what fits 64 bits with room to spare: three thousand million years
+
 
 class Message(NamedTuple):
     """What the caller said of the commit to be."""
@@ -87,10 +89,19 @@ def _author(text: str) -> tuple[str, str]:
     return name.strip(), email.strip()
 
 
+def _storable(ident: bytes) -> bytes:
+    """An ident that `git fsck` accepts; git itself stores dates that it then calls broken."""
+    seconds, _, zone = ident.rpartition(b"> ")[2].partition(b" ")
+    if len(seconds) > LONGEST_SECONDS or len(zone) != len("+0000"):
+        date = f"{seconds.decode()} {zone.decode()}"
+        raise SlipError("usage", f"git cannot store this date: {date}")
+    return ident
+
+
 def _ident(repository: Repository, name: str, env: dict[str, str]) -> bytes:
     done = repository.git.run("var", name, env=env, accept=(0, 128))
     if done.status == 0:
-        return done.out.rstrip(b"\n")
+        return _storable(done.out.rstrip(b"\n"))
     said = done.said
     if "date" in said:
         raise SlipError("usage", f"git does not read this date: {said}")

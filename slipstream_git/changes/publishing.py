@@ -11,24 +11,30 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from slipstream_git.changes import bringing, recovery
+from slipstream_git.changes import bringing, hooks, recovery
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import checkouts, transaction
+from slipstream_git.gitdb.process import Git
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.worktrees import Placement, Worktree, Writer
 from slipstream_git.workspace import Workspace
 
 
-class Plan(NamedTuple):
-    """A landing computed, nothing done yet. ``head`` is None for a branch to be created."""
+class Target(NamedTuple):
+    """What a branch shall hold. ``head`` is None for a branch to be created."""
 
     session: Session
     branch: str
     head: str | None
     head_tree: str
     tree: str
-    engine: str | None
+
+
+class Plan(NamedTuple):
+    """A landing computed, nothing done yet. ``moves``: the branch's first."""
+
+    target: Target
     commit: str
     moves: tuple[RefMove, ...]
     subject: str
@@ -46,27 +52,27 @@ class Ready(NamedTuple):
     token: str
 
 
-def ready(ws: Workspace, plan: Plan, *, checkout: bool, sync: bool) -> Ready:
-    """Look whether a plan can be published. Raises `dirty` or `locked`; nothing is changed."""
+def ready(ws: Workspace, target: Target, *, checkout: bool, sync: bool = True) -> Ready:
+    """Look whether the worktrees can follow. Raises `dirty` or `locked`; nothing is changed."""
     everywhere = bringing.every_worktree(ws)
     for worktree in everywhere:
-        under_way = checkouts.under_way_on(worktree, plan.branch)
+        under_way = checkouts.under_way_on(worktree, target.branch)
         if under_way:
             raise SlipError(
                 "dirty",
-                f"{under_way} of {plan.branch.removeprefix('refs/heads/')} is under way in "
+                f"{under_way} of {target.branch.removeprefix('refs/heads/')} is under way in "
                 f"{worktree.root}",
                 hint="git status",
             )
-    worktrees = _having(everywhere, plan.branch)
-    placements = bringing.placements_between(ws.repository, plan.head_tree, plan.tree)
+    worktrees = _having(everywhere, target.branch)
+    placements = bringing.placements_between(ws.repository, target.head_tree, target.tree)
     token = ws.token()
     writers = bringing.writers(
         ws,
-        plan.session,
+        target.session,
         placements,
         worktrees if checkout else (),
-        tree=plan.tree,
+        tree=target.tree,
         token=token,
         index=True,
         sync=sync,
@@ -90,7 +96,7 @@ def publish(ws: Workspace, plan: Plan, found: Ready, *, sync: bool) -> list[str]
         intent = recovery.intended(
             ws,
             token=found.token,
-            session=plan.session,
+            session=plan.target.session,
             moves=plan.moves,
             placements=found.placements,
             places=[writer.worktree for writer in found.writers],
@@ -115,7 +121,7 @@ def _adopt(ws: Workspace, plan: Plan) -> None:
     acknowledged as landed is read back, hashed again and written with the commit.
     """
     objects = ws.repository.objects
-    for oid in ws.repository.trees.additions(plan.head_tree, plan.tree):
+    for oid in ws.repository.trees.additions(plan.target.head_tree, plan.target.tree):
         found = objects.read(oid)
         if objects.write(found.kind, found.data) != oid:
             raise SlipError("git-failed", f"object {oid} is broken", hint="git fsck")
@@ -123,14 +129,22 @@ def _adopt(ws: Workspace, plan: Plan) -> None:
 
 def _move(ws: Workspace, plan: Plan, found: Ready) -> None:
     """The visible effects: refs locked, files and index moved, refs moved."""
-    git = ws.repository.git
     bringing.hold(found.writers)
-    with transaction.prepared(git, plan.moves, f"slip: {plan.subject}") as refs:
+    with transaction.prepared(_ref_mover(ws), plan.moves, f"slip: {plan.subject}") as refs:
         # The branch cannot move now; but somebody may have switched to it or away meanwhile.
-        if _having(bringing.every_worktree(ws), plan.branch) != list(found.worktrees):
-            raise SlipError("ref-moved", f"{plan.branch} was checked out or left meanwhile")
+        if _having(bringing.every_worktree(ws), plan.target.branch) != list(found.worktrees):
+            raise SlipError("ref-moved", f"{plan.target.branch} was checked out or left meanwhile")
         bringing.place(found.writers)
         refs.commit()
+
+
+def _ref_mover(ws: Workspace) -> Git:
+    """The git that moves the refs; the repository's `reference-transaction` has its say."""
+    repository = ws.repository
+    if not hooks.exists(repository, hooks.REFS):
+        return repository.git
+    git_dir = repository.layout.git_dir
+    return repository.trusting(git_dir).inside(git_dir)
 
 
 def _concluded(ws: Workspace, plan: Plan, found: Ready, intent: str, *, sync: bool) -> list[str]:

@@ -15,6 +15,7 @@ from slipstream_git.changes import bringing, sessions
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, locks, permissions, reflocks, sweeping, worktrees
+from slipstream_git.gitdb.looking import Convertible
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.gitdb.worktrees import Intent, Place, Placement, Trouble, Worktree
@@ -24,13 +25,13 @@ from slipstream_git.text import paths
 from slipstream_git.workspace import Workspace
 
 # Refusals by a git that lived to say so: it gave its own locks back.
-ANOTHERS = ("locked", "ref-moved", "dirty")
+ANOTHERS = ("locked", "ref-moved", "dirty", "hook-failed")
 
 
 def recover(ws: Workspace) -> Recovered:
     """Finish or take back every landing that died, and say what became of each."""
     layout = ws.repository.layout
-    with locks.held(layout.slip_dir, sharing=layout.sharing):
+    with locks.held(layout):
         return Recovered(finish_all(ws))
 
 
@@ -42,7 +43,7 @@ def recover_if_idle(ws: Workspace) -> None:
     """
     layout = ws.repository.layout
     try:
-        with locks.held(layout.slip_dir, patience_s=0.0, sharing=layout.sharing):
+        with locks.held(layout, patience_s=0.0):
             finish_all(ws)
     except SlipError as fault:
         if fault.code != "locked":
@@ -73,7 +74,7 @@ def _finish(ws: Workspace, intent: Intent) -> RecoveredIntent:
             ],
         )
     # A flush moves no ref that could decide; it is finished, as it would have been.
-    landed = not moves or has_landed(repository, moves[0])
+    landed = not moves or has_landed(repository, moves)
     if landed:
         finish_refs(repository, moves)
     troubles: list[Trouble] = []
@@ -116,7 +117,7 @@ def landed_after_all(
     repository = ws.repository
     if not (isinstance(fault, SlipError) and fault.code in ANOTHERS):
         _clear_ref_locks(repository, intent, moves, [repository.layout.git_dir])
-    if not has_landed(repository, moves[0]):
+    if not has_landed(repository, moves):
         return False
     with suppress(SlipError):
         finish_refs(repository, moves)
@@ -139,8 +140,14 @@ def _moves(intent: Intent) -> list[RefMove]:
     return [branch, *(RefMove(*move) for move in intent.sessions)]
 
 
-def has_landed(repository: Repository, branch: RefMove) -> bool:
-    """Whether the branch holds the commit that was to land, or stands on it."""
+def has_landed(repository: Repository, moves: Sequence[RefMove]) -> bool:
+    """Whether the transaction happened: the branch holds the commit, or stands on it.
+
+    Somebody may have amended it since; then the refs that moved with the branch tell.
+    """
+    branch, others = moves[0], moves[1:]
+    if any(m.new not in (None, m.old) and repository.store.ref(m.name) == m.new for m in others):
+        return True
     now = repository.store.ref(branch.name)
     if now is None or now == branch.old or branch.new is None:
         return False
@@ -158,23 +165,78 @@ def finish_refs(repository: Repository, moves: Sequence[RefMove]) -> None:
 
 
 def _bring(ws: Workspace, intent: Intent, place: Place, *, forward: bool) -> Sequence[Trouble]:
+    """Bring one worktree to the old state or the new one, if nobody has gone on there since."""
     repository = ws.repository
     worktree = _worktree(ws, place)
     if worktree is None:
         return ()
-    tree = _index_tree(repository, intent)
-    named = [placement.path for placement in intent.placements]
+    acceptable = _versions(ws, intent)
+    if not _stands_as_left(worktree, place, intent, landed=forward):
+        # A commit, a switch, an amend: what is there is what somebody wanted. Only what the dead
+        # run left beside the files is cleared away.
+        acceptable = _with_both_sides(acceptable, intent.placements)
+        intent = intent._replace(placements=_as_it_stands(repository, worktree, intent.placements))
+        forward = True
+    elif intent.branch is None and not _placed_any(ws, intent, worktree):
+        forward = False  # a flush that had not begun, or was taken back by hand
     move = worktrees.finish if forward else worktrees.retreat
     return move(
         repository.git,
         worktree._replace(branch=intent.branch, head=intent.old_head),
         intent.placements,
-        content=bringing.content_of(repository, tree, named),
-        acceptable=_versions(ws, intent),
+        content=_content(ws, intent, worktree),
+        acceptable=acceptable,
         token=intent.id,
         index=intent.with_index,
         manner=worktrees.manner_of(repository.git.at(worktree.root, worktree.git_dir)),
     )
+
+
+def _stands_as_left(worktree: Worktree, place: Place, intent: Intent, *, landed: bool) -> bool:
+    """Whether a worktree is on the branch and the commit that the dead run left it on."""
+    head = intent.new_commit if landed and intent.branch is not None else place.head
+    return (worktree.branch, worktree.head) == (place.branch, head)
+
+
+def _as_it_stands(
+    repository: Repository, worktree: Worktree, placements: Sequence[Placement]
+) -> tuple[Placement, ...]:
+    """Placements that leave every path as the worktree's own commit has it."""
+    trees = repository.trees
+    tree = EMPTY_TREE
+    if worktree.head is not None:
+        tree = commits.parse(worktree.head, repository.objects.commit(worktree.head)).tree
+    entries = {p.path: trees.leaf(tree, p.path) for p in placements}
+    return tuple(Placement(path, entry, entry) for path, entry in entries.items())
+
+
+def _with_both_sides(
+    acceptable: bringing.Acceptable, placements: Sequence[Placement]
+) -> bringing.Acceptable:
+    """The versions kept elsewhere, with what the dead run was to replace and to place."""
+    sides = {p.path: (p.old, p.new) for p in placements}
+    return lambda path: [*acceptable(path), *sides.get(path, ())]
+
+
+def _placed_any(ws: Workspace, intent: Intent, worktree: Worktree) -> bool:
+    """Whether a dead flush had brought any file to its new content."""
+    writer = worktrees.Writer(
+        ws.repository.git,
+        worktree,
+        intent.placements,
+        content=_content(ws, intent, worktree),
+        acceptable=_versions(ws, intent),
+        token=intent.id,
+        index=False,
+        recovering="forward",
+    )
+    writer.preflight()
+    return bool({p.path for p in intent.placements if p.old != p.new} - writer.changing())
+
+
+def _content(ws: Workspace, intent: Intent, worktree: Worktree) -> Convertible:
+    tree = _index_tree(ws.repository, intent)
+    return bringing.content_of(ws.repository, worktree, tree, intent.placements)
 
 
 def _worktree(ws: Workspace, place: Place) -> Worktree | None:
@@ -207,7 +269,8 @@ def _index_tree(repository: Repository, intent: Intent) -> str:
 def _place(ws: Workspace, worktree: Worktree) -> Place:
     """A worktree by its git directory's place in the repository, which may be moved or copied."""
     common_dir = ws.repository.layout.common_dir
-    return Place(worktree.root, os.path.relpath(worktree.git_dir, common_dir))
+    git_dir = os.path.relpath(worktree.git_dir, common_dir)
+    return Place(worktree.root, git_dir, worktree.branch, worktree.head)
 
 
 def drop(intent: str) -> None:

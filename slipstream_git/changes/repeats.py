@@ -1,9 +1,11 @@
 """The second time an op fails the same way, the answer is short.
 
-An agent that sends a failing op again has the nearest lines and the text to use already; told
-once more at length, it tends to send the op a third time. What was told is kept as digests, one
-file a repository, for an hour: of the session, the agent, the op and the answer, so an op that
-fails otherwise, because the files have changed meanwhile, is answered in full.
+An agent that sends a failing op again has the nearest lines already; told once more at length, it
+tends to send the op a third time. What is wrong, and the exact text to use instead, is said again.
+
+What was told is kept as digests, one file a repository, for an hour: of the session, the agent, the
+op and the answer, so an op that fails otherwise, because the files have changed meanwhile, is
+answered in full.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from slipstream_git.workspace import Workspace
 
 REMEMBERED_S: Final = 3600
 REMEMBERED: Final = 512
-_SHORT: Final = ("index", "op", "path", "code")
+_SHORT: Final = ("index", "op", "path", "code", "use_instead")
 
 
 def shortened(
@@ -53,8 +55,11 @@ def shortened(
 def _short(row: Mapping[str, object]) -> dict[str, object]:
     if row["code"] == "not-tried":
         return dict(row)
-    again = f"{row['code']} again: refused the same way before, and that answer still holds"
-    return {name: row[name] for name in _SHORT} | {"message": again, "repeated": True}
+    again = f"{row['message']} (refused the same way before)"
+    return {name: row[name] for name in _SHORT if name in row} | {
+        "message": again,
+        "repeated": True,
+    }
 
 
 def _digest(asker: Sequence[str], op: Op, row: Mapping[str, object]) -> str:

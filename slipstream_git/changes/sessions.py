@@ -101,7 +101,7 @@ def move(ws: Workspace, moves: Sequence[RefMove], reason: str) -> None:
     except SlipError as fault:
         if fault.code != "locked":
             raise
-        with locks.held(layout.slip_dir, sharing=layout.sharing):
+        with locks.held(layout):
             if not sweeping.clear_stale_locks(layout.common_dir):
                 raise
         store.move(moves, reason)

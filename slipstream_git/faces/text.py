@@ -41,9 +41,19 @@ def render_error(error: SlipError) -> str:
     lines = [f"slip: {error.code}: {error.message}"]
     lines += _op_details(error.data.get("ops"))
     lines += _conflict_details(error.data.get("files"), error.data.get("sides"))
+    lines += _program_details(error.data)
     if error.hint:
         lines.append(f"try: {error.hint}")
     return escape_for_terminal("\n".join(lines))
+
+
+def _program_details(data: Mapping[str, object]) -> Iterable[str]:
+    """What a hook or set-up command said last, and the settings that would help it."""
+    yield from (f"  {line}" for line in str(data.get("output") or "").splitlines()[-20:])
+    settings = data.get("settings")
+    if isinstance(settings, list):
+        yield "  warm worktrees lack what your project ignores; .slip.toml can give it to them:"
+        yield from (f"    {line}" for line in settings)
 
 
 def _colored(text: str) -> str:
@@ -246,9 +256,22 @@ def _landed(value: outcomes.Landed) -> Iterable[str]:
     else:
         yield f"{value.session} landed on {_branch(value.branch)} as {_short(value.commit)}{how}"
     yield from _changes(value.changes or [])
+    for run in value.hooks or []:
+        yield from _hook_run(run)
     for worktree in value.behind_worktrees or []:
         yield f"left behind: {worktree}"
     yield from (f"warning: {warning}" for warning in value.warnings or [])
+
+
+def _hook_run(run: outcomes.HookRun) -> Iterable[str]:
+    """What a hook did that a person would not expect; nothing for one that only looked."""
+    if run.status != "passed":
+        yield f"warning: the hook {run.name} failed with exit status {run.exit}, after the landing"
+        yield from (f"  {line}" for line in (run.output or "").splitlines()[-10:])
+    if run.changed:
+        yield f"the hook {run.name} changed what landed: {', '.join(run.changed)}"
+    if run.not_landed:
+        yield f"the hook {run.name} also left, not landed: {', '.join(run.not_landed)}"
 
 
 def _flushed(value: outcomes.Flushed) -> Iterable[str]:

@@ -16,6 +16,9 @@ from slipstream_git.gitdb.repository import Repository
 from slipstream_git.model import EXECUTABLE, FILE, Entry
 
 ASKED = ("filter", "ident", "working-tree-encoding", "text", "eol", "crlf")
+# An index of our own is no sparse checkout's: in cone mode git would not even read the attributes
+# of what is left out. And it keeps nothing in the git directory.
+PRIVATE_INDEX = ("core.sparseCheckout=false", "core.splitIndex=false", "core.untrackedCache=false")
 UNSET = ("unspecified", "unset")
 
 Attributes = Mapping[bytes, Mapping[str, str]]
@@ -28,12 +31,22 @@ def of_paths(repository: Repository, tree: str, paths: Collection[bytes]) -> Att
     with quarantine.opened(repository) as room, tempfile.TemporaryDirectory() as directory:
         env = {**room.env, "GIT_INDEX_FILE": os.path.join(directory, "index")}
         lines = b"".join(_index_lines(repository, tree, paths))
+        git = repository.git.setting(*PRIVATE_INDEX)
         if lines:
-            repository.git.run("update-index", "-z", "--index-info", stdin=lines, env=env)
-        out = repository.git.run(
-            "check-attr", "--cached", "--stdin", "-z", *ASKED,
-            stdin=b"".join(path + b"\0" for path in paths), env=env,
-        ).out  # fmt: skip
+            git.run("update-index", "-z", "--index-info", stdin=lines, env=env)
+        return _asked(git, ("--cached",), paths, env)
+
+
+def of_worktree(git: Git, paths: Collection[bytes]) -> Attributes:
+    """The attributes of ``paths`` as the worktree in which ``git`` runs gives them now."""
+    return _asked(git, (), paths, {})
+
+
+def _asked(
+    git: Git, options: Collection[str], paths: Collection[bytes], env: Mapping[str, str]
+) -> Attributes:
+    names = b"".join(path + b"\0" for path in paths)
+    out = git.run("check-attr", *options, "--stdin", "-z", *ASKED, stdin=names, env=env).out
     fields = out.split(b"\0")
     found: dict[bytes, dict[str, str]] = {path: {} for path in paths}
     for path, name, value in zip(*[iter(fields)] * 3, strict=False):
@@ -100,11 +113,21 @@ def _may_have_crlf(values: Mapping[str, str], automatic: bool, by_default: bool)
     return by_default if declared else automatic
 
 
-def smudged(repository: Repository, path: bytes, oid: str) -> bytes:
-    """The bytes that git would check out for a blob at a path."""
-    with quarantine.opened(repository) as room:
-        option = b"--path=" + path
-        return repository.git.run("cat-file", "--filters", option, oid, env=room.env).out
+def converted_in(repository: Repository, attributes: Attributes) -> dict[bytes, str]:
+    """Paths whose files `git add` may store as other bytes, and what makes it do so."""
+    automatic = (repository.config.get("core.autocrlf") or "").lower() == "input"
+    automatic = automatic or repository.config.flag("core.autocrlf")
+    ends = {p: "line ends" for p, v in attributes.items() if _may_lose_cr(v, automatic=automatic)}
+    return ends | filtered(repository, attributes)
+
+
+def _may_lose_cr(values: Mapping[str, str], *, automatic: bool) -> bool:
+    text = values.get("text", "unspecified")
+    legacy = values.get("crlf", "unspecified")
+    if text == "unset" or (text == "unspecified" and legacy == "unset"):
+        return False
+    declared = text in ("set", "auto") or legacy in ("set", "input")
+    return automatic or declared or values.get("eol") in ("crlf", "lf")
 
 
 def cleaned(git: Git, path: bytes, data: bytes) -> str | None:
@@ -112,5 +135,6 @@ def cleaned(git: Git, path: bytes, data: bytes) -> str | None:
 
     git: at the root of the worktree, whose own `.gitattributes` count. Nothing is written.
     """
-    done = git.run("hash-object", "--stdin", b"--path=" + path, stdin=data, accept=(0, 1, 128))
+    asking = git.setting("core.safecrlf=false")
+    done = asking.run("hash-object", "--stdin", b"--path=" + path, stdin=data, accept=(0, 1, 128))
     return done.out.decode().strip() if done.status == 0 else None

@@ -7,8 +7,18 @@ import stat
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.looking import Manner
 from slipstream_git.gitdb.process import Git
+
+# Under way in a worktree: the index and files belong to that, until it is over.
+_UNDER_WAY = (
+    ("MERGE_HEAD", "a merge"),
+    ("CHERRY_PICK_HEAD", "a cherry-pick"),
+    ("REVERT_HEAD", "a revert"),
+    ("rebase-merge", "a rebase"),
+    ("rebase-apply", "a rebase or am"),
+)
 
 
 class Worktree(NamedTuple):
@@ -122,3 +132,15 @@ def under_way_on(worktree: Worktree, branch: str) -> str | None:
         if branch in (held, f"refs/heads/{held}"):
             return what
     return None
+
+
+def check_nothing_under_way(worktree: Worktree) -> None:
+    """Raises `dirty` for a merge, rebase or the like that has this worktree's index and files."""
+    for name, what in _UNDER_WAY:
+        if os.path.lexists(os.path.join(worktree.git_dir, name)):
+            raise SlipError(
+                "dirty",
+                f"{what} is under way in {worktree.root}",
+                hint="git status",
+                data={"worktree": worktree.root, "paths": [], "under_way": name},
+            )

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import quarantine
+from slipstream_git.gitdb.looking import TEMPORARY
 from slipstream_git.gitdb.quarantine import Quarantine
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.model import EMPTY_TREE, GITLINK, Entry
@@ -42,6 +43,7 @@ def edits(
     (never ignored ones). Raises `missing` for a wanted path that is neither, `dirty` for unmerged
     paths, `git-failed` where git took a broken object for the blob of a file.
     """
+    _check_merged(repository, wanted)
     stands = dict(_tracked(repository, head, wanted))
     if untracked:
         root = os.fsencode(repository.layout.root or "")
@@ -55,6 +57,18 @@ def edits(
     return sorted(found)
 
 
+def _check_merged(repository: Repository, wanted: Sequence[bytes]) -> None:
+    """Refuse unmerged paths, whose files hold conflict markers; a plain diff calls them edited."""
+    out = repository.git.run("--literal-pathspecs", "ls-files", "-u", "-z", "--", *wanted).out
+    if out:
+        path = out.split(b"\0", 1)[0].partition(b"\t")[2]
+        raise SlipError(
+            "dirty",
+            f"{paths.display(path)} is unmerged; finish or abort the merge first",
+            hint="git status",
+        )
+
+
 def _tracked(
     repository: Repository, head: str | None, wanted: Sequence[bytes]
 ) -> Iterator[tuple[bytes, bool]]:
@@ -65,12 +79,7 @@ def _tracked(
     ).out  # fmt: skip
     fields = out.split(b"\0")
     for facts, path in zip(fields[::2], fields[1::2], strict=False):
-        _, mode, _, _, status = facts.split(b" ")
-        if status.startswith(b"U"):
-            raise SlipError(
-                "dirty", f"{paths.display(path)} is unmerged; finish or abort the merge first",
-                hint="git status",
-            )  # fmt: skip
+        mode = facts.split(b" ")[1]
         number = int(mode, 8)
         if number != GITLINK:
             yield path, bool(number)
@@ -82,7 +91,9 @@ def _untracked(repository: Repository, root: bytes, wanted: Sequence[bytes]) -> 
     ).out
     for path in out.split(b"\0"):
         # A nested repository is listed as a directory; it is not ours to store.
-        if path and not path.endswith(b"/") and _is_storable(os.path.join(root, path)):
+        if not path or path.endswith(b"/") or path.rpartition(b"/")[2].startswith(TEMPORARY):
+            continue  # (the last: what a killed landing set aside)
+        if _is_storable(os.path.join(root, path)):
             yield path
 
 

@@ -213,18 +213,29 @@ class Index:
         # Removals first, for names that differ in nothing but case.
         lines = b"".join(line + b"\0" for line in removals + additions)
         env = {"GIT_INDEX_FILE": self._copy}
+        git = self._git.setting("index.sparse=false") if skipped else self._git
         if lines:
-            self._git.run("update-index", "-z", "--index-info", stdin=lines, env=env)
+            git.run("update-index", "-z", "--index-info", stdin=lines, env=env)
         if skipped:
-            names = b"".join(path + b"\0" for path in sorted(skipped))
-            command = ("update-index", "-z", "--skip-worktree", "--stdin")
-            self._git.run(*command, stdin=names, env=env)
+            self._skip(git, skipped, env)
         self._checkpoint("index-edited")
         # The header's count tells for nothing whether an entry was lost; the names cost a listing.
         if not self._is_split() and self._count() == before - len(existing) + len(additions):
             return []
         lost = self._names(self.path) - self._names(self._copy)
         return sorted(lost - {p.path for p in placements})
+
+    def _skip(self, git: Git, paths: Collection[bytes], env: Mapping[str, str]) -> None:
+        """Mark entries skip-worktree. ``git``: one that leaves a sparse index full.
+
+        For git makes an index sparse as it reads it, and none of a directory that holds an entry
+        not marked yet; and what it read sparse, it does not make more so as it writes. So all is
+        marked in full first, and then written once more.
+        """
+        was_sparse = self._had_one and _is_sparse(self.path)
+        names = b"".join(path + b"\0" for path in sorted(paths))
+        for each in (git, self._git) if was_sparse else (git,):
+            each.run("update-index", "-z", "--skip-worktree", "--stdin", stdin=names, env=env)
 
     def _count(self) -> int:
         try:
@@ -369,6 +380,12 @@ def is_within(path: bytes, wanted: Collection[bytes]) -> bool:
         if not slash:
             return False
     return True
+
+
+def _is_sparse(index: str) -> bool:
+    """Whether an index has directories for entries: the extension `sdir` says so."""
+    with open(index, "rb") as file:
+        return b"sdir\0\0\0\0" in file.read()
 
 
 def _flock(fd: int) -> bool:

@@ -22,10 +22,12 @@ _INTENT_FORMAT: Final = 1
 
 
 class Place(NamedTuple):
-    """A worktree, as far as recovery needs it."""
+    """A worktree, as far as recovery needs it; branch and head are where it stood then."""
 
     root: str
     git_dir: str
+    branch: str | None = None
+    head: str | None = None
 
 
 class SessionMove(NamedTuple):

@@ -10,25 +10,45 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import permissions
+from slipstream_git.gitdb.repository import Layout
 
 PATIENCE_S = 60.0
+QUEUE_PATIENCE_S = 3600.0
 POLL_S = 0.02
 
 
 @contextmanager
-def held(slip_dir: str, *, patience_s: float = PATIENCE_S, sharing: int = 0) -> Iterator[None]:
-    """Hold the repository's landing lock. Raises `locked` after ``patience_s`` of waiting.
+def held(layout: Layout, *, patience_s: float = PATIENCE_S) -> Iterator[None]:
+    """Hold the repository's landing lock. Raises `locked` after ``patience_s`` of waiting."""
+    with _flocked(layout, "lock", patience_s):
+        yield
 
-    sharing: who else may take it, see `permissions.parse`.
+
+@contextmanager
+def queued(layout: Layout, branch: str, *, wanted: bool) -> Iterator[None]:
+    """Where ``wanted``, a place in the queue of slow landings on a branch, one at a time.
+
+    The landing lock is not held meanwhile: those that need no hooks go by.
     """
-    path = os.path.join(slip_dir, "lock")
+    if not wanted:
+        yield
+        return
+    name = f"queue-{zlib.crc32(os.fsencode(branch)):08x}"
+    with _flocked(layout, name, QUEUE_PATIENCE_S):
+        yield
+
+
+@contextmanager
+def _flocked(layout: Layout, name: str, patience_s: float) -> Iterator[None]:
+    path = os.path.join(layout.slip_dir, name)
     try:
-        handle = opened(path, sharing)
+        handle = opened(path, layout.sharing)
     except OSError as fault:
         raise SlipError("git-failed", f"{path} cannot be written: {fault.strerror}") from None
     try:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from typing import Final, Literal, NamedTuple
 
+from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.walking import (
     ABSENT,
     DIRECTORY,
@@ -28,14 +29,15 @@ from slipstream_git.gitdb.walking import (
 from slipstream_git.model import EXECUTABLE, FILE, GITLINK, SYMLINK, Entry
 
 Content = Callable[[bytes, Entry], bytes]
-# Root, path and what a file there holds: the blob id that git would give it, if it converts it.
-Cleaned = Callable[[str, bytes, bytes], str | None]
+# A path and what its file holds: the blob id that git would give it; None where its filter fails.
+Cleaned = Callable[[bytes, bytes], str | None]
 Acceptable = Callable[[bytes], "Collection[Entry | None]"]
 Checkpoint = Callable[[str], None]
 Recovering = Literal["forward", "back"] | None
 
 _REMEMBERED = 64 << 20
 TEMPORARY: Final = b".slip-tmp-"
+NOT_TRACKED: Final = "not tracked"
 
 # A file changed twice within one tick of the clock has the same times: a signature this much
 # younger than the file system's own now proves nothing (4 ms on Linux before 6.13, 2 s on FAT).
@@ -70,14 +72,31 @@ class Convertible:
     """Content that git converts on its way out; ``cleaned`` is the way back, as `git add` goes.
 
     Many files clean to one blob (CRLF and LF endings, say): git calls them all unchanged.
+
+    prepare: called with the paths that will be placed, so that all are converted in one go; raises
+        `git-failed` where a filter fails that may not.
+    filtered: paths with a filter driver. Their former content may be out of reach (git-lfs would
+        ask a server for it), so a file there is cleaned before any version is smudged.
     """
 
-    def __init__(self, content: Content, cleaned: Cleaned) -> None:
+    def __init__(
+        self,
+        content: Content,
+        cleaned: Cleaned,
+        prepare: Callable[[Collection[bytes]], None],
+        filtered: Collection[bytes],
+    ) -> None:
         self._content = content
         self.cleaned = cleaned
+        self.prepare = prepare
+        self.filtered = filtered
 
     def __call__(self, path: bytes, entry: Entry) -> bytes:
         return self._content(path, entry)
+
+    def over(self, content: Content) -> Convertible:
+        """The same with its content from elsewhere."""
+        return Convertible(content, self.cleaned, self.prepare, self.filtered)
 
 
 class Surprise(Exception):
@@ -136,7 +155,7 @@ class View:
         self.recovering = recovering
         self.coming = {w.path for w in self.wanted if w.new is not None}
         self._content = content
-        self._cleaned = content.cleaned if isinstance(content, Convertible) else None
+        self._convertible = content if isinstance(content, Convertible) else None
         self._acceptable = acceptable
         self._manner = manner
         self._gone = {w.path for w in self.wanted if w.new is None}
@@ -270,14 +289,14 @@ class View:
         if wanted.submodule and wanted.old is None:
             return "a file where a submodule shall be", Found(leaf)
         reading = Reading(fd, wanted.name, leaf)
-        entry = self._equal_one(reading, wanted) or self._cleaned_one(fd, wanted.name, leaf, wanted)
+        entry = self._known_one(fd, wanted.name, reading, wanted)
         if entry is not None:
             is_captured = entry not in (wanted.old, wanted.new)
             is_new = self.recovering == "back" if is_captured else entry == wanted.new
             return None, Found(leaf, entry, is_new)
         if reading.fault:
             return f"cannot be read: {reading.fault}", Found(leaf)
-        return ("not tracked" if wanted.old is None else "changed"), Found(leaf)
+        return (NOT_TRACKED if wanted.old is None else "changed"), Found(leaf)
 
     def _versions(self, wanted: Wanted) -> Iterator[Entry]:
         """What may stand at a path, the likeliest first."""
@@ -286,20 +305,38 @@ class View:
             if entry is not None and entry.mode != GITLINK:
                 yield entry
 
+    def _known_one(self, fd: int, name: bytes, reading: Reading, wanted: Wanted) -> Entry | None:
+        """The version that stands there, by what git would write or by what it would store."""
+        if self._is_filtered(wanted.path):
+            cleaned = self._cleaned_one(fd, name, reading.leaf, wanted)
+            return cleaned or self._equal_one(reading, wanted)
+        equal = self._equal_one(reading, wanted)
+        return equal or self._cleaned_one(fd, name, reading.leaf, wanted)
+
+    def _is_filtered(self, path: bytes) -> bool:
+        return self._convertible is not None and path in self._convertible.filtered
+
     def _equal_one(self, reading: Reading, wanted: Wanted) -> Entry | None:
         """The version that git's checkout would have written just so."""
-        equal = (e for e in self._versions(wanted) if self._equal(reading, wanted.path, e))
-        return next(equal, None)
+        for entry in self._versions(wanted):
+            try:
+                if self._equal(reading, wanted.path, entry):
+                    return entry
+            except SlipError:
+                # Where a former version cannot be had, the file is not known to be that one.
+                if entry == wanted.new or not self._is_filtered(wanted.path):
+                    raise
+        return None
 
     def _cleaned_one(self, fd: int, name: bytes, leaf: Leaf, wanted: Wanted) -> Entry | None:
         """The version that `git add` would store for a file that is equal to none."""
-        if self._cleaned is None or leaf.kind != "file":
+        if self._convertible is None or leaf.kind != "file":
             return None
         fitting = [e for e in self._versions(wanted) if self._has_kind(leaf, e)]
         with suppress(OSError):
             data = read_regular(fd, name, leaf) if fitting else b""
             if len(data) == leaf.size:  # else it is another file by now
-                oid = self._cleaned(self.root, wanted.path, data)
+                oid = self._convertible.cleaned(wanted.path, data)
                 return next((e for e in fitting if e.oid == oid), None)
         return None
 
@@ -351,9 +388,7 @@ class View:
 
     def is_known(self, fd: int, name: bytes, wanted: Wanted, leaf: Leaf) -> bool:
         """Is this one of the versions that are kept elsewhere?"""
-        reading = Reading(fd, name, leaf)
-        known = self._equal_one(reading, wanted) or self._cleaned_one(fd, name, leaf, wanted)
-        return known is not None
+        return self._known_one(fd, name, Reading(fd, name, leaf), wanted) is not None
 
     def is_old(self, fd: int, wanted: Wanted, leaf: Leaf) -> bool:
         return (
@@ -408,5 +443,5 @@ def remembering(content: Content) -> Content:
         return data
 
     if isinstance(content, Convertible):
-        return Convertible(remembered, content.cleaned)
+        return content.over(remembered)
     return remembered

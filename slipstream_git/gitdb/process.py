@@ -5,7 +5,8 @@ Git variables of the caller leak into every child when slip runs inside a hook, 
 commit index, GIT_OBJECT_DIRECTORY would hide objects. So all of ``GIT_*`` is dropped but for
 identity, configuration that the user passed (``git -c``), and transport and trace settings.
 
-Children run no hooks and no fsmonitor unless the caller says so; landing says so in one place.
+Children run no hooks and no fsmonitor but where `Git.trusting` was asked for: landing does, for the
+hooks of the commit it makes.
 User text reaches argument lists only after ``--`` or ``--end-of-options``.
 """
 
@@ -51,10 +52,9 @@ class Output(NamedTuple):
         return "; ".join(line.strip() for line in lines if line.strip())
 
 
-def scrubbed(env: Mapping[str, str], *, keep_location: bool = False) -> dict[str, str]:
-    """The environment a git child gets: see the head of this file."""
-    location = LOCATION_VARIABLES if keep_location else ()
-    kept = {
+def _without_git(env: Mapping[str, str], location: Sequence[str] = ()) -> dict[str, str]:
+    """The caller's environment less what git put there for itself."""
+    return {
         name: value
         for name, value in env.items()
         if not name.startswith("GIT_")
@@ -62,6 +62,11 @@ def scrubbed(env: Mapping[str, str], *, keep_location: bool = False) -> dict[str
         or name in location
         or name.startswith(KEPT_PREFIXES)
     }
+
+
+def scrubbed(env: Mapping[str, str], *, keep_location: bool = False) -> dict[str, str]:
+    """The environment a git child gets: see the head of this file."""
+    kept = _without_git(env, LOCATION_VARIABLES if keep_location else ())
     # Messages are parsed in few places, but they are shown in many: one language for all.
     kept |= {"LC_ALL": "C", "LANGUAGE": "", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
     # libgit2 does not follow replace refs either: both stores read history as it is stored.
@@ -73,7 +78,7 @@ class Git:
     """Runs git in one directory of one repository.
 
     directory: where ``-C`` points; a worktree's root or a git directory.
-    env: the caller's whole environment; scrubbed here.
+    env: the caller's whole environment; scrubbed here, and kept whole as ``caller``.
     discovering: for finding a repository and reading its configuration as it is: GIT_DIR and
         GIT_WORK_TREE count, and what keeps hooks from running is not set over the user's own.
     """
@@ -82,8 +87,9 @@ class Git:
         self, directory: str, env: Mapping[str, str], *, discovering: bool = False
     ) -> None:
         self.directory = directory
+        self.caller = env
         self._env = scrubbed(env, keep_location=discovering)
-        self._settings = () if discovering else NO_CODE_FROM_CONFIG
+        self._settings: tuple[str, ...] = () if discovering else NO_CODE_FROM_CONFIG
 
     def at(self, root: str, git_dir: str) -> Git:
         """The same git for another worktree of the repository, whatever GIT_DIR named this one."""
@@ -97,6 +103,35 @@ class Git:
         """The same git with its repository named, for one found through GIT_DIR."""
         place = {"GIT_DIR": git_dir} | ({"GIT_WORK_TREE": root} if root else {})
         return self._like(self.directory, place)
+
+    def trusting(self, directory: str, *settings: str) -> Git:
+        """A git as the caller's own shell would start it there: hooks run, in the user's language.
+
+        settings: ``key=value`` over the user's configuration, for this git and what it starts.
+        """
+        other = copy(self)
+        other.directory = directory
+        other._env = _without_git(self.caller)  # noqa: SLF001  (its own kind)
+        other._settings = tuple(part for setting in settings for part in ("-c", setting))  # noqa: SLF001
+        return other
+
+    def observed(self, *arguments: str | bytes, env: Mapping[str, str] | None = None) -> Output:
+        """Run git and what it starts with both outputs in one, ``out``; any exit status.
+
+        Written to a file and not a pipe: a hook may leave a daemon behind that never closes one.
+        """
+        return _observed(self._command(arguments), self.directory, self._env | dict(env or {}))
+
+    def shell(self, command: str) -> Output:
+        """Run a shell command of the user's in this git's directory, as `observed`."""
+        return _observed(["sh", "-c", command], self.directory, self._env)
+
+    def setting(self, *settings: str) -> Git:
+        """The same git with further configuration, each ``name=value``."""
+        other = copy(self)
+        options = [word for setting in settings for word in ("-c", setting)]
+        other._settings = (*self._settings, *options)  # noqa: SLF001  (its own kind)
+        return other
 
     def _like(self, directory: str, more: Mapping[str, str]) -> Git:
         other = copy(self)
@@ -157,6 +192,21 @@ class Git:
 
     def _command(self, arguments: tuple[str | bytes, ...]) -> list[str | bytes]:
         return ["git", "-C", self.directory, *self._settings, *arguments]
+
+
+def _observed(command: Sequence[str | bytes], directory: str, env: Mapping[str, str]) -> Output:
+    import tempfile  # a cold start does not pay for it
+
+    with tempfile.TemporaryFile() as heard:
+        try:
+            done = subprocess.run(
+                command, cwd=directory, env=env, check=False,
+                stdin=subprocess.DEVNULL, stdout=heard, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        except OSError as fault:
+            raise _cannot_start(fault) from None
+        heard.seek(0)
+        return Output(done.returncode, heard.read(), b"")
 
 
 def pipes(child: Child) -> tuple[IO[bytes], IO[bytes]]:

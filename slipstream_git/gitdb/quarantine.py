@@ -29,6 +29,13 @@ class Quarantine:
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(repository.layout.objects_dir),
         }
 
+    def read(self, oid: str) -> bytes | None:
+        """The content of an object that a git child wrote here; None where it did not."""
+        try:
+            return _read_loose(os.path.join(self.directory, oid[:2], oid[2:])).data
+        except FileNotFoundError:
+            return None
+
     def loose(self) -> Iterator[RawObject]:
         """The objects that git children wrote here."""
         for name in sorted(os.listdir(self.directory)):
@@ -43,6 +50,18 @@ def opened(
     repository: Repository, extra: Mapping[str, RawObject] | None = None
 ) -> Iterator[Quarantine]:
     """A quarantine that sees the repository, its overlay and ``extra``; gone on exit."""
+    directory = private_directory(repository)
+    try:
+        pending = {**repository.objects.pending(), **(extra or {})}
+        if pending:
+            packs.publish(directory, pending, sync=False, sharing=repository.layout.sharing)
+        yield Quarantine(directory, repository)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def private_directory(repository: Repository) -> str:
+    """A new directory of this process, which is swept away if it dies. Raises `git-failed`."""
     layout = repository.layout
     parent = os.path.join(layout.slip_dir, "quarantine")
     try:
@@ -51,13 +70,7 @@ def opened(
         permissions.adjust(directory, layout.sharing)
     except OSError as fault:
         raise SlipError("git-failed", f"{parent} cannot be written: {fault.strerror}") from None
-    try:
-        pending = {**repository.objects.pending(), **(extra or {})}
-        if pending:
-            packs.publish(directory, pending, sync=False, sharing=layout.sharing)
-        yield Quarantine(directory, repository)
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+    return directory
 
 
 def _quoted(path: str) -> str:

@@ -68,6 +68,10 @@ def translate_refusal(said: str, moves: Sequence[RefMove]) -> SlipError:
     names = ", ".join(move.name for move in moves)
     if ".lock': File exists" in said or "packed-refs.new: File exists" in said:
         return SlipError("locked", f"another process holds the lock of {names}: {said}")
+    if "aborted by" in said and "hook" in said:
+        return SlipError(
+            "hook-failed", f"the hook reference-transaction refused: {said}", data={"output": said}
+        )
     if "but expected" in said or "reference already exists" in said or "unable to resolve" in said:
         return SlipError("ref-moved", f"{names} moved meanwhile: {said}")
     return SlipError("git-failed", f"{names} cannot be moved: {said}")

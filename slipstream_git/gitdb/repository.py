@@ -22,8 +22,8 @@ OLDEST_GIT = (2, 38)
 QUESTIONS = (
     ("--version",),
     (
-        "rev-parse", "--absolute-git-dir", "--git-common-dir", "--is-bare-repository",
-        "--show-object-format", "--git-path", "hooks", "--show-toplevel",
+        "rev-parse", "--is-bare-repository", "--show-object-format", "--absolute-git-dir",
+        "--git-common-dir", "--git-path", "hooks", "--show-toplevel",
     ),
     ("config", "--list", "-z"),
 )  # fmt: skip
@@ -92,7 +92,8 @@ class Config:
 
     def below(self, section: str) -> Mapping[str, str]:
         """Every setting whose key begins with ``section.``."""
-        start = section.lower() + "."
+        name, dot, rest = section.partition(".")
+        start = f"{name.lower()}{dot}{rest}."  # a subsection keeps its case
         return {key: value for key, value in self._values.items() if key.startswith(start)}
 
 
@@ -115,6 +116,14 @@ class Repository:
 
     def close(self) -> None:
         self.store.close()
+
+    def trusting(self, directory: str, *settings: str) -> Git:
+        """A git that runs this repository's hooks: see `Git.trusting`."""
+        configured = self.config.get("core.hookspath")
+        if configured and not configured.startswith(("/", "~")):
+            # Relative to the caller's worktree, where a hook manager has put them.
+            settings = (*settings, f"core.hooksPath={self.layout.hooks_dir}")
+        return self.git.trusting(directory, *settings)
 
     def head(self) -> tuple[str | None, str | None]:
         """This worktree's HEAD as (full branch ref or None when detached, commit or None)."""
@@ -166,7 +175,7 @@ def open_repository(directory: str, env: Mapping[str, str], *, in_process: bool)
     _check_supported(config)
     layout = layout._replace(sharing=permissions.parse(config.get("core.sharedrepository")))
     git = Git(layout.root or layout.git_dir, env)
-    if "GIT_DIR" in env or config.get("core.worktree"):
+    if "GIT_DIR" in env or "GIT_WORK_TREE" in env or config.get("core.worktree"):
         git = git.located(layout.git_dir, layout.root)
     store: Store
     if in_process:
@@ -189,7 +198,9 @@ def _layout(done: Output, directory: str) -> Layout:
     lines = os.fsdecode(done.out).split("\n")
     if len(lines) < 6:
         raise _not_found(done.said, directory)
-    git_dir, common, bare, object_format, hooks, *rest = lines
+    if len(lines) > 7:
+        raise SlipError("unsupported", f"a path of the repository of {directory} has a line break")
+    bare, object_format, git_dir, common, hooks, *rest = lines
     if object_format != "sha1":
         raise SlipError("unsupported", f"{git_dir} holds {object_format} objects; slip needs sha1")
     root = rest[0] if done.status == 0 else None

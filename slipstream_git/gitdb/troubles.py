@@ -1,4 +1,4 @@
-"""How a worktree that cannot be brought along says so: what is in the way, and the way out."""
+"""How a worktree that cannot be brought along says so: what is in the way."""
 
 from __future__ import annotations
 
@@ -15,26 +15,24 @@ STAGED_DIFFERENTLY: Final = "staged differently"
 _SHOWN_PATHS = 5
 
 
-def in_the_way(root: str, troubles: Iterable[Trouble], left: Iterable[Trouble] = ()) -> SlipError:
-    """The refusal; ``left`` are paths that could not be taken back."""
-    listed = sorted(set(troubles))
-    named = ", ".join(f"{shown(t.path)} ({t.why})" for t in listed[:_SHOWN_PATHS])
-    more = len(listed) - _SHOWN_PATHS
-    return SlipError(
-        "dirty",
-        f"in the way in {root}: {named}" + (f" and {more} more" if more > 0 else ""),
-        hint=_way_out(listed),
-        data=_told(root, left) | {"paths": _as_json(listed)},
-    )
+class InTheWay(SlipError):
+    """`dirty`, with the paths as bytes, so that whoever knows the session can tell the way out.
 
+    ``left`` are paths that could not be taken back.
+    """
 
-def _way_out(troubles: Iterable[Trouble]) -> str:
-    """What takes the edits in, so that they are in no landing's way."""
-    every = {t.path for t in troubles}
-    staged = sorted(t.path for t in troubles if t.why == STAGED_DIFFERENTLY)
-    capture = command("slip capture", sorted(every))
-    # What is staged and not in the file either is nobody's to take in but git's.
-    return f"{command('git add', staged)} && {capture}" if staged else capture
+    def __init__(
+        self, root: str, troubles: Iterable[Trouble], left: Iterable[Trouble] = ()
+    ) -> None:
+        self.root = root
+        self.troubles = sorted(set(troubles))
+        named = ", ".join(f"{shown(t.path)} ({t.why})" for t in self.troubles[:_SHOWN_PATHS])
+        more = len(self.troubles) - _SHOWN_PATHS
+        super().__init__(
+            "dirty",
+            f"in the way in {root}: {named}" + (f" and {more} more" if more > 0 else ""),
+            data=_told(root, left) | {"paths": _as_json(self.troubles)},
+        )
 
 
 def failed(root: str, fault: OSError, left: Iterable[Trouble] = ()) -> SlipError:

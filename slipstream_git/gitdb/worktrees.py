@@ -23,7 +23,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb.checkouts import Worktree, list_worktrees, manner_of
+from slipstream_git.gitdb import sparse
+from slipstream_git.gitdb.checkouts import (
+    Worktree,
+    check_nothing_under_way,
+    list_worktrees,
+    manner_of,
+)
 from slipstream_git.gitdb.indexes import Index, Staged, is_within
 from slipstream_git.gitdb.intents import (
     Intent,
@@ -39,6 +45,7 @@ from slipstream_git.gitdb.looking import (
     Acceptable,
     Checkpoint,
     Content,
+    Convertible,
     Manner,
     Placement,
     Recovering,
@@ -49,7 +56,7 @@ from slipstream_git.gitdb.looking import (
 )
 from slipstream_git.gitdb.placing import Files
 from slipstream_git.gitdb.process import Git
-from slipstream_git.gitdb.troubles import STAGED_DIFFERENTLY, command, failed, in_the_way
+from slipstream_git.gitdb.troubles import STAGED_DIFFERENTLY, InTheWay, command, failed
 from slipstream_git.gitdb.walking import shown
 from slipstream_git.model import Entry
 
@@ -64,15 +71,6 @@ _EMPTY_BLOBS = frozenset(
         "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
         "473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813",
     }
-)
-
-# Under way in a worktree: the index and files belong to that, until it is over.
-_UNDER_WAY = (
-    ("MERGE_HEAD", "a merge"),
-    ("CHERRY_PICK_HEAD", "a cherry-pick"),
-    ("REVERT_HEAD", "a revert"),
-    ("rebase-merge", "a rebase"),
-    ("rebase-apply", "a rebase or am"),
 )
 
 
@@ -122,7 +120,7 @@ class Writer:
         self._manner = manner or Manner()
         self._recovering = recovering
         self._index = Index(self._git, worktree.git_dir, token, sync=sync, checkpoint=checkpoint)
-        content = remembering(content)
+        content = self._content = remembering(content)
         self._view = View(
             worktree.root,
             self._placements,
@@ -136,6 +134,7 @@ class Writer:
         self._checkpoint = checkpoint
         self._staged: dict[bytes, Entry] = {}
         self._skipped: set[bytes] = set()
+        self._left_out: tuple[set[bytes], set[bytes]] | None = None
         self._untracked: set[bytes] = set()
         # Where there was nothing before either, a flush takes back what it had made itself.
         self._removes = {p.path for p in self._placements if p.new is None and p.old is not None}
@@ -162,7 +161,7 @@ class Writer:
 
         Raises `dirty` (something of the user's in the way, or a merge under way), `locked`,
         `unsupported` (assume-unchanged, or skip-worktree with a file), `git-failed` (a directory
-        that cannot be written).
+        that cannot be written, a required filter that fails).
         """
         if self.vacant:
             return
@@ -170,6 +169,8 @@ class Writer:
             self._index.check_free()
         try:
             self._check()
+            if isinstance(self._content, Convertible):
+                self._content.prepare(self._view.changing())
         except OSError as fault:
             raise failed(self.worktree.root, fault) from None
 
@@ -256,7 +257,7 @@ class Writer:
             yield
         except Surprise as surprise:
             left = self.roll_back()
-            raise in_the_way(self.worktree.root, [surprise.trouble], left) from None
+            raise InTheWay(self.worktree.root, [surprise.trouble], left) from None
         except OSError as fault:
             left = self.roll_back()
             raise failed(self.worktree.root, fault, left) from None
@@ -268,24 +269,13 @@ class Writer:
 
     def _check(self) -> None:
         if not self._recovering:
-            self._check_nothing_under_way()
+            check_nothing_under_way(self.worktree)
         troubles: list[Trouble] = []
         if self._with_index or self._manner.sparse or self._removes:
             troubles = self._look_at_index()
         troubles += self._view.look(absent=self._skipped | self._untracked)
         if troubles:
-            raise in_the_way(self.worktree.root, troubles)
-
-    def _check_nothing_under_way(self) -> None:
-        for name, what in _UNDER_WAY:
-            if os.path.lexists(os.path.join(self.worktree.git_dir, name)):
-                root = self.worktree.root
-                raise SlipError(
-                    "dirty",
-                    f"{what} is under way in {root}",
-                    hint="git status",
-                    data={"worktree": root, "paths": [], "under_way": name},
-                )
+            raise InTheWay(self.worktree.root, troubles)
 
     def _look_at_index(self) -> list[Trouble]:
         by_path: dict[bytes, list[Staged]] = {}
@@ -294,6 +284,8 @@ class Writer:
             by_path.setdefault(staged.path, []).append(staged)
         self._staged = {path: s[0].entry for path, s in by_path.items() if path in paths}
         self._skipped = self._skipped_among(by_path)
+        if self._manner.sparse:
+            self._skipped |= self._new_left_out(by_path)
         # Taken out of the index (`git rm --cached`): the file is the user's now, and stays.
         if not self._recovering:
             self._untracked = {path for path in self._removes if path not in by_path}
@@ -331,6 +323,17 @@ class Writer:
             )
         return skipped - set(hidden)
 
+    def _new_left_out(self, by_path: Collection[bytes]) -> set[bytes]:
+        """Paths new to the index that the sparse checkout leaves out.
+
+        Not where something stands: git would look at it from then on, so it is looked at here.
+        """
+        coming = {p.path for p in self._placements if p.new is not None}
+        new = coming - set(by_path)
+        if self._left_out is None or self._left_out[0] != new:
+            self._left_out = new, sparse.left_out(self._git, self.worktree.git_dir, new)
+        return self._left_out[1] - self._view.present(self._left_out[1])
+
     def _is_restored(self, path: bytes) -> bool:
         """Going back: is what is staged a version the user had, and not what was landing?"""
         staged = self._staged.get(path)
@@ -367,7 +370,7 @@ class Writer:
             self._leave([Trouble(p.path, "staged in its way") for p in self._editing])
             self._index.copy_again()
         elif lost:
-            raise in_the_way(
+            raise InTheWay(
                 self.worktree.root,
                 [Trouble(path, "staged where a directory comes") for path in lost],
             )

@@ -354,7 +354,7 @@ def commit(
     chosen = landing.landed_already(ws, session)
     if chosen is not None:
         return chosen
-    return landing.commit(ws, sessions.choose(ws, session), options)
+    return landing.commit(ws, sessions.choose(ws, session), landing.order(ws, options))
 
 
 @operation

@@ -195,7 +195,7 @@ def _parameter(handler: Callable[..., Any], name: str, helps: Mapping[str, str])
     else:
         default = (handler.__kwdefaults__ or {}).get(name, ...)
     kind = TYPES[handler.__annotations__[name]]
-    short, metavar, text = _explained(helps[name])
+    short, metavar, text = _explained(helps.get(name, ""))
     return Parameter(name, kind, positional, default, short, metavar or name.upper(), text)
 
 

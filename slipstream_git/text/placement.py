@@ -81,12 +81,18 @@ def no_match(
             "line": at + n + 1,
             "expected": readable(expected),
             "found": None if found is None else readable(found),
-            "nearest": [
-                {"line": k + 1, "text": readable(lines.rows[k])}
-                for k in range(max(0, at + n - 1), min(len(lines.rows), at + n + 2))
-            ],
+            "nearest": _around(lines, at + n),
         },
     )
+
+
+def _around(lines: Lines, at: int) -> list[dict[str, object]]:
+    """The row at ``at`` with its neighbours, in the shape of what is nearest to an `old`."""
+    first, end = max(0, at - 1), min(len(lines.rows), at + 2)
+    if first >= end:
+        return []
+    text = "".join(readable(row).rstrip("\r\n") + "\n" for row in lines.rows[first:end])
+    return [{"start": first + 1, "end": end, "text": text}]
 
 
 def _best_place(lines: Lines, block: list[bytes], near: int) -> int:

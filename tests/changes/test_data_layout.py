@@ -71,7 +71,9 @@ def test_the_chain_is_as_documented(repo: Lab) -> None:
 
 def test_the_journal_is_as_documented(repo: Lab) -> None:
     build(repo)
-    chain = repo.git("rev-list", "--reverse", "HEAD..refs/slip/sessions/x").split()
+    chain = repo.git(
+        "rev-list", "--reverse", "--first-parent", "HEAD..refs/slip/sessions/x"
+    ).split()
     _, rows, trailers = message(repo, chain[1])
     assert trailers["Slip-Group"] == ["g"]
     assert rows[0] == {"op": "str_replace", "path": "a.txt", "old": "one", "new": "1"}
@@ -80,6 +82,8 @@ def test_the_journal_is_as_documented(repo: Lab) -> None:
     _, rows, _ = message(repo, chain[4])
     stored = repo.git("hash-object", "b.txt").strip()
     assert rows == [{"op": "capture", "path": "b.txt", "oid": stored, "mode": "100644"}]
+    # The file as it was is reachable, whatever a merge made of it.
+    assert repo.oid(f"{chain[4]}^2:b.txt") == stored
 
 
 def test_a_landed_session_is_closed_as_documented(repo: Lab) -> None:

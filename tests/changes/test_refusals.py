@@ -42,41 +42,6 @@ def never_done_wrongly(desk: Desk, right: Callable[[], bool]) -> None:
     assert (desk.lab.snapshot(), desk.lab.refs()) == (before, refs)
 
 
-@pytest.mark.parametrize("name", ["pre-commit", "prepare-commit-msg", "commit-msg", "post-commit"])
-def test_a_hook_runs_or_the_landing_is_refused(ready: Desk, name: str) -> None:
-    hook(ready.lab, name)
-    ran = ready.lab.path / ".git/ran"
-    never_done_wrongly(ready, ran.exists)
-
-
-@pytest.mark.parametrize("name", ["pre-commit", "commit-msg"])
-def test_no_verify_skips_the_hook(ready: Desk, name: str) -> None:
-    hook(ready.lab, name, b"#!/bin/sh\nexit 1\n")
-    with pytest.raises(SlipError):
-        ready.commit("land")
-    assert ready.commit("land", no_verify=True)["committed"]
-    assert not (ready.lab.path / ".git/ran").exists()
-
-
-def test_a_hook_that_is_not_executable_is_none(ready: Desk) -> None:
-    hook(ready.lab, "pre-commit", b"#!/bin/sh\nexit 1\n")
-    (ready.lab.path / ".git/hooks/pre-commit").chmod(0o644)
-    (ready.lab.path / ".git/hooks/pre-commit.sample").write_bytes(b"#!/bin/sh\nexit 1\n")
-    assert ready.commit("land")["committed"]
-
-
-def test_hooks_of_a_configured_directory(ready: Desk) -> None:
-    directory = ready.lab.path / ".git/elsewhere"
-    directory.mkdir()
-    (directory / "pre-commit").write_bytes(b"#!/bin/sh\nexit 1\n")
-    (directory / "pre-commit").chmod(0o755)
-    ready.lab.git("config", "core.hooksPath", ".git/elsewhere")
-    refs = ready.lab.refs()
-    with pytest.raises(SlipError):
-        ready.commit("land")
-    assert ready.lab.refs() == refs
-
-
 def test_begin_and_apply_run_no_hooks(desk: Desk) -> None:
     for name in ("pre-commit", "reference-transaction", "post-index-change", "post-checkout"):
         hook(desk.lab, name)

@@ -365,7 +365,8 @@ def test_the_same_failing_op_sent_again_gets_a_short_answer(desk: Desk) -> None:
         "op": "str_replace",
         "path": "a.txt",
         "code": "no-match",
-        "message": "no-match again: refused the same way before, and that answer still holds",
+        "message": "`old` is not in a.txt; line 2 differs: expected tvo, found two"
+        " (refused the same way before)",
         "repeated": True,
     }
     # Another op, and the same op on a file that has changed, are answered in full.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,8 @@ from slipstream_git.changes import bringing
 from slipstream_git.gitdb import attributes
 from slipstream_git.gitdb.process import Git
 from slipstream_git.gitdb.repository import Repository, open_repository
+from slipstream_git.gitdb.worktrees import Placement, Worktree
+from slipstream_git.text.objectid import object_id
 from tests.desk import Desk, write
 from tests.lab import Content, Lab, Link
 
@@ -161,18 +164,25 @@ def test_the_executable_bit_is_no_line_ending(repo: Lab) -> None:
 
 
 @pytest.mark.parametrize("files", [{"f": "a\n"}, {"f": "a\r\n"}])
-def test_files_that_nobody_touched_cost_no_process(
+def test_files_that_nobody_converts_cost_one_process_when_edited(
     repo: Lab, repository: Repository, monkeypatch: pytest.MonkeyPatch, files: dict[str, Content]
 ) -> None:
-    repo.commit(files)
-    content = bringing.content_of(repository, repo.oid("HEAD^{tree}"), [b"f"])
+    """And none when they are as git wrote them: that needs no way back."""
+    repo.commit({**files, "g": "g\n"})
+    here = Worktree(str(repo.path), str(repo.git_dir), "refs/heads/main", repo.oid("HEAD"))
+    placements = [Placement(path, None, None) for path in (b"f", b"g")]
+    content = bringing.content_of(repository, here, repo.oid("HEAD^{tree}"), placements)
+    real, calls = subprocess.run, []
 
-    def forbidden(*_: object, **__: object) -> None:
-        raise AssertionError("a process")
+    def counted(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401  (as in subprocess)
+        calls.append(arguments)
+        return real(*arguments, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(subprocess, "run", forbidden)
-        assert content.cleaned(str(repo.path), b"f", b"an edit\n") is None
+        patch.setattr(subprocess, "run", counted)
+        for path in (b"f", b"g"):
+            assert content.cleaned(path, b"edit\r\n") == object_id("blob", b"edit\r\n")
+    assert len(calls) == 1
 
 
 @pytest.mark.parametrize("path", [b"-x", b'"a"', b"new\nline", b"d/e"])

@@ -709,11 +709,7 @@ def test_no_fuzz_and_no_blank_is_forgiven() -> None:
         "line": 51,
         "expected": "51\n",
         "found": "51 \n",
-        "nearest": [
-            {"line": 50, "text": "50\n"},
-            {"line": 51, "text": "51 \n"},
-            {"line": 52, "text": "52\n"},
-        ],
+        "nearest": [{"start": 50, "end": 52, "text": "50\n51 \n52\n"}],
     }
     assert "'51 \\n'" in error.message
 

@@ -1,0 +1,98 @@
+"""Captures where it goes otherwise: undone, merged away, amid a merge, amid a landing."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.desk import Desk, replace, write
+from tests.lab import Lab
+
+
+@pytest.fixture
+def ready(desk: Desk) -> Desk:
+    desk.lab.commit({"f": "one\ntwo\nthree\nfour\nfive\n", "g": "g\n"})
+    desk.begin("s")
+    return desk
+
+
+def edited(repo: Lab) -> None:
+    repo.write("f", "mine\ntwo\nthree\nfour\nfive\n")
+
+
+def test_an_undone_capture_is_the_users_own_again(ready: Desk) -> None:
+    """Its bytes are in the chain still, but nowhere a person looks: so nothing writes over them."""
+    repo = ready.lab
+    edited(repo)
+    repo.write("new", "untracked\n")
+    ready.call("capture", paths=("f", "new"))
+    ready.call("undo")
+    before = repo.snapshot()
+    ready.call("flush")
+    assert repo.snapshot() == before
+    ready.apply(replace("f", "five", "5"))
+    assert ready.commit_refused("dirty").hint == "slip capture -s s f"
+    ready.refused("dirty", "flush")
+    assert repo.snapshot() == before
+    # As the hint says: taken in anew, it lands with the rest.
+    ready.call("capture", paths=("f",))
+    ready.commit("land")
+    assert repo.tree()["f"] == repo.read("f") == b"mine\ntwo\nthree\nfour\n5\n"
+    assert repo.read("new") == b"untracked\n"
+
+
+def test_an_undone_capture_of_a_deletion(ready: Desk) -> None:
+    repo = ready.lab
+    repo.write("g", None)
+    ready.call("capture")
+    ready.call("undo")
+    ready.apply(replace("f", "five", "5"), write("g", "other\n"))
+    ready.commit_refused("dirty")
+    assert not (repo.path / "g").exists()
+
+
+def test_a_capture_brought_back_counts_again(ready: Desk) -> None:
+    repo = ready.lab
+    edited(repo)
+    ready.call("capture")
+    ready.call("undo")
+    ready.call("redo")
+    ready.commit("land")
+    assert repo.tree()["f"] == repo.read("f")
+    assert repo.git("status", "--porcelain") == ""
+
+
+def test_gc_leaves_captured_bytes_alone(ready: Desk) -> None:
+    """Merged with the session's own edits, no tree of a step holds the file as it was."""
+    repo = ready.lab
+    ready.apply(replace("f", "five", "5"))
+    edited(repo)
+    stored = repo.git("hash-object", "f")
+    ready.call("capture")
+    repo.git("gc", "--quiet", "--prune=now")
+    assert repo.git("cat-file", "-p", stored).startswith("mine")
+    ready.commit("land")
+    assert repo.tree()["f"] == repo.read("f") == b"mine\ntwo\nthree\nfour\n5\n"
+    assert repo.git("status", "--porcelain") == ""
+
+
+def test_conflict_markers_are_not_captured(ready: Desk) -> None:
+    repo = ready.lab
+    repo.git("switch", "--quiet", "-c", "side")
+    repo.commit({"f": "side\ntwo\nthree\nfour\nfive\n"})
+    repo.git("switch", "--quiet", "main")
+    repo.commit({"f": "main\ntwo\nthree\nfour\nfive\n"})
+    repo.git("merge", "--quiet", "side", expect=1)
+    before = repo.snapshot()
+    for paths in ((), ("f",)):
+        assert "unmerged" in ready.refused("dirty", "capture", paths=paths).message
+    assert repo.snapshot() == before
+
+
+def test_what_a_landing_set_aside_is_not_captured(ready: Desk) -> None:
+    repo = ready.lab
+    repo.write(".slip-tmp-1234-o0", "aside\n")
+    repo.write("d/.slip-tmp-1234-n0", "aside\n")
+    repo.write("d/new", "n\n")
+    ready.call("capture", untracked=True)
+    assert {"d/new", "f"} <= set(repo.tree("refs/slip/sessions/s"))
+    assert not [path for path in repo.tree("refs/slip/sessions/s") if "slip-tmp" in path]

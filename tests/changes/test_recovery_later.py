@@ -1,0 +1,134 @@
+"""Recovery when somebody has gone on after the death: what they did stays as they did it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.desk import Desk, delete, replace
+from tests.lab import Lab, slip_environment
+
+# A slip that is killed just before its refs move, just after, or when a flush has placed its files.
+DYING = """
+import os, sys
+from slipstream_git.changes import bringing
+from slipstream_git.gitdb import transaction
+
+def die(*_, **__):
+    os.kill(os.getpid(), 9)
+
+moment = sys.argv.pop(1)
+commit = transaction.Prepared.commit
+if moment == "before":
+    transaction.Prepared.commit = die
+elif moment == "after":
+    transaction.Prepared.commit = lambda self: (commit(self), die())
+elif moment == "unplaced":
+    bringing.place = die
+else:
+    bringing.settle = die
+from slipstream_git.__main__ import main
+main()
+"""
+
+
+def killed(repo: Lab, moment: str, *arguments: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", DYING, moment, *arguments],
+        cwd=repo.path, env=slip_environment(), check=False, capture_output=True,
+    )  # fmt: skip
+    assert done.returncode == -9, done.stderr.decode()
+
+
+@pytest.fixture
+def ready(desk: Desk) -> Desk:
+    desk.lab.commit({"f": "one\ntwo\n", "g": "gone\n"})
+    desk.lab.git("branch", "other")
+    desk.begin("s")
+    desk.apply(replace("f", "two", "2"), delete("g"))
+    return desk
+
+
+def status(repo: Lab) -> str:
+    return repo.git("status", "--porcelain")
+
+
+def temporary(repo: Lab) -> list[Path]:
+    return list(repo.path.glob(".slip-tmp-*"))
+
+
+def nothing_is_touched(desk: Desk) -> None:
+    """Recovery leaves the worktree, the index and the branches as the person left them."""
+    repo = desk.lab
+    aside = [(place, place.rename(repo.path.parent / place.name)) for place in temporary(repo)]
+    before = repo.snapshot()
+    for place, elsewhere in aside:
+        elsewhere.rename(place)
+    repo.slip("list")
+    desk.call("recover")
+    assert repo.snapshot() == before
+    assert repo.slip_json("recover").json["intents"] == []
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("deed", ["amend", "commit", "switch", "reset"])
+def test_what_a_person_did_after_a_killed_landing_stays(
+    ready: Desk, moment: str, deed: str
+) -> None:
+    repo = ready.lab
+    killed(repo, moment, "commit", "-m", "x")
+    (repo.path / ".git/index.lock").unlink()
+    if deed == "amend":
+        repo.git("commit", "--quiet", "--amend", "--allow-empty", "-m", "amended")
+    elif deed == "commit":
+        repo.git("commit", "--quiet", "--allow-empty", "-am", "mine")
+    elif deed == "switch":
+        repo.git("switch", "--quiet", "--force", "other")
+    else:
+        repo.git("reset", "--quiet", "--hard", "HEAD")
+        repo.git("commit", "--quiet", "--allow-empty", "-m", "mine")
+    nothing_is_touched(ready)
+
+
+def test_an_amended_landing_has_landed(ready: Desk) -> None:
+    repo = ready.lab
+    killed(repo, "after", "commit", "-m", "x")
+    (repo.path / ".git/index.lock").unlink()
+    repo.git("commit", "--quiet", "--amend", "-m", "amended")
+    (row,) = repo.slip_json("recover").json["intents"]
+    assert row["outcome"] == "landed"
+    assert repo.tree()["f"] == b"one\n2\n"
+
+
+@pytest.mark.parametrize("deed", ["checkout", "switch", "commit"])
+def test_what_a_person_did_after_a_killed_flush_stays(ready: Desk, deed: str) -> None:
+    repo = ready.lab
+    killed(repo, "flushed", "flush")
+    if deed == "commit":
+        repo.git("commit", "--quiet", "-am", "flushed")
+    else:
+        repo.git("checkout", "--quiet", ".")
+    if deed == "switch":
+        repo.git("switch", "--quiet", "other")
+    nothing_is_touched(ready)
+    assert status(repo) == ""
+
+
+def test_a_killed_flush_that_nobody_touched_is_finished(ready: Desk) -> None:
+    repo = ready.lab
+    killed(repo, "flushed", "flush")
+    repo.write("f", "one\ntwo\n")
+    repo.slip("recover")
+    assert repo.read("f") == b"one\n2\n"
+    assert not (repo.path / "g").exists()
+
+
+def test_a_flush_killed_before_its_first_file_is_taken_back(ready: Desk) -> None:
+    repo = ready.lab
+    before = repo.snapshot()
+    killed(repo, "unplaced", "flush")
+    repo.slip("recover")
+    assert repo.snapshot() == before
