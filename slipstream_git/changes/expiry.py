@@ -110,7 +110,7 @@ def _sweep(ws: Workspace) -> None:
     """Release what dead processes kept, unless a landing under way lives too long to wait for."""
     layout = ws.repository.layout
     try:
-        with locks.held(layout.slip_dir, patience_s=PATIENCE_S, sharing=layout.sharing):
+        with locks.held(layout, patience_s=PATIENCE_S):
             sweeping.sweep(layout)
     except SlipError as fault:
         if fault.code != "locked":

@@ -7,10 +7,11 @@ import re
 import shlex
 import shutil
 
-from slipstream_git.changes import refusals
+from slipstream_git.changes import hooks as landing_hooks
 from slipstream_git.changes.doctor.verdicts import FAIL, WARN, Verdict, all_of, some
 from slipstream_git.workspace import Workspace
 
+HOOKS = (*landing_hooks.BEFORE, landing_hooks.AFTER, landing_hooks.REFS)
 PROGRAMS = {"openpgp": "gpg", "x509": "gpgsm", "ssh": "ssh-keygen"}
 INSTALLERS = (
     "sudo apt-get install git-lfs",
@@ -27,13 +28,15 @@ def hooks(ws: Workspace) -> Verdict:
     if ws.repository.config.get("core.hookspath") and not os.path.isdir(directory):
         said = f"core.hooksPath names {directory}, which is not there"
         return Verdict(said, WARN, f"mkdir -p {shlex.quote(directory)}")
-    there = [name for name in refusals.HOOKS if os.path.isfile(os.path.join(directory, name))]
-    ignored = [name for name in there if not os.access(os.path.join(directory, name), os.X_OK)]
+    runs = [name for name in HOOKS if landing_hooks.exists(ws.repository, name)]
+    ignored = [
+        name for name in HOOKS if name not in runs and os.path.isfile(os.path.join(directory, name))
+    ]
     if ignored:
         paths = " ".join(shlex.quote(os.path.join(directory, name)) for name in ignored)
         said = f"git ignores {', '.join(ignored)}: not executable"
         return Verdict(said, WARN, f"chmod +x {paths}")
-    return Verdict(f"on a landing: {', '.join(there)}" if there else "none")
+    return Verdict(f"on a landing: {', '.join(runs)}" if runs else "none")
 
 
 def signing(ws: Workspace) -> Verdict:
