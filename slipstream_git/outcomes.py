@@ -162,6 +162,19 @@ class Collected(NamedTuple):
     dry_run: bool | None = None
 
 
+class Check(NamedTuple):
+    """One thing that doctor looked at: ``ok``, ``warn`` or ``fail``, and what to type."""
+
+    name: str
+    status: str
+    detail: str
+    fix: str | None
+
+
+class Examined(NamedTuple):
+    checks: list[Check]
+
+
 class Executed(NamedTuple):
     reads: list[FileRead]
     apply: Applied | None

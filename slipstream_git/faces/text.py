@@ -316,6 +316,13 @@ def _collected(value: outcomes.Collected) -> Iterable[str]:
         yield f"{what}: {after}" if before == after else f"{what}: {after} (before: {before})"
 
 
+def _examined(value: outcomes.Examined) -> Iterable[str]:
+    for check in value.checks:
+        yield f"{check.status:<4} {check.name}: {check.detail}"
+        if check.fix:
+            yield f"     try: {check.fix}"
+
+
 def _merged_tree(value: outcomes.MergedTree) -> Iterable[str]:
     yield value.tree
 
@@ -352,6 +359,7 @@ _RENDERERS: Mapping[str, Callable[[Any], Iterable[str]]] = {
     "Executed": _executed,
     "Recovered": _recovered,
     "Collected": _collected,
+    "Examined": _examined,
     "MergedTree": _merged_tree,
     "Demonstrated": _demonstrated,
 }

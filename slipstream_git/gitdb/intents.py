@@ -105,6 +105,23 @@ def pending_intents(common_dir: str) -> tuple[Intent, ...]:
     return tuple(intents)
 
 
+def looked_at(common_dir: str) -> dict[str, SlipError | None]:
+    """Every file that should be an intent, by path: None for one, or what is wrong with it."""
+    directory = _intents(common_dir)
+    found: dict[str, SlipError | None] = {}
+    for name in sorted(os.listdir(directory)) if os.path.isdir(directory) else ():
+        if name.endswith(".json"):
+            path = os.path.join(directory, name)
+            try:
+                text = _text(path)
+                if text is not None:
+                    _decoded(text, name)
+                    found[path] = None
+            except SlipError as fault:
+                found[path] = fault
+    return found
+
+
 def intent_path(common_dir: str, intent_id: str) -> str:
     return os.path.join(_intents(common_dir), f"{intent_id}.json")
 

@@ -7,9 +7,11 @@ is cut. Here such a one is `Broken`, at once. Formats: gitformat-loose(5). Sizes
 from __future__ import annotations
 
 import os
+import re
+import time
 import zlib
 from collections.abc import Sequence
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NamedTuple
 
 from slipstream_git.gitdb.packs import KIND_CODES, RawObject
 from slipstream_git.text.objectid import sha1
@@ -19,6 +21,7 @@ _DEEPEST: Final = 5
 # `commit` and a size of 19 digits; git writes no longer header.
 _LONGEST_HEADER: Final = 32
 _PIECE: Final = 1 << 20
+_REST: Final = re.compile("[0-9a-f]{38}")
 
 
 class Broken(Exception):
@@ -88,6 +91,47 @@ def _header(raw: bytes) -> tuple[str, int, int]:
     if not end or not size.isdigit() or kind.decode("ascii", "replace") not in KIND_CODES:
         raise Broken("it has no header")
     return kind.decode(), int(size), len(text) + 1
+
+
+class Scan(NamedTuple):
+    """What a look at loose objects came to.
+
+    broken: why, by id. stopped_at: the directory (``00`` to ``ff``) where time ran out, or None.
+    """
+
+    looked_at: int
+    broken: dict[str, str]
+    stopped_at: str | None
+
+
+def scan(objects_dir: str, seconds: float) -> Scan:
+    """Read loose objects to their ends, one by one, for at most so long (and one object more)."""
+    until = time.monotonic() + seconds
+    looked_at, broken = 0, dict[str, str]()
+    for number in range(256):
+        directory = os.path.join(objects_dir, f"{number:02x}")
+        for name in _names(directory):
+            if time.monotonic() >= until:
+                return Scan(looked_at, broken, f"{number:02x}")
+            oid = f"{number:02x}{name}"
+            looked_at += 1
+            try:
+                check(os.path.join(directory, name), oid)
+            except Broken as fault:
+                broken[oid] = str(fault)
+            except FileNotFoundError:  # git gc was quicker
+                looked_at -= 1
+            except OSError as fault:
+                broken[oid] = fault.strerror or "it cannot be read"
+    return Scan(looked_at, broken, None)
+
+
+def _names(directory: str) -> list[str]:
+    """Those of loose objects; git's temporary files have others."""
+    try:
+        return sorted(name for name in os.listdir(directory) if _REST.fullmatch(name))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def check(path: str, oid: str) -> None:

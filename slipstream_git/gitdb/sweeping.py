@@ -29,11 +29,12 @@ def sweep(layout: Layout) -> None:
     for name in _names(packs):
         path = os.path.join(packs, name)
         temporary = _TEMPORARY.fullmatch(name)
-        if (temporary and _is_dead(int(temporary[1]))) or (
-            name.endswith(".keep") and _kept_by_the_dead(path)
-        ):
+        if temporary and _is_dead(int(temporary[1])):
             with suppress(OSError):
                 os.unlink(path)
+    for path in kept_by_the_dead(packs):
+        with suppress(OSError):
+            os.unlink(path)
     intents = os.path.join(layout.slip_dir, "intents")
     for name in _names(intents):
         if name.endswith(".json.new"):
@@ -51,6 +52,12 @@ def _names(directory: str) -> list[str]:
         return os.listdir(directory)
     except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+def kept_by_the_dead(directory: str) -> list[str]:
+    """The ``.keep`` files of a pack directory whose writers have died."""
+    paths = [os.path.join(directory, n) for n in _names(directory) if n.endswith(".keep")]
+    return sorted(path for path in paths if _kept_by_the_dead(path))
 
 
 def _kept_by_the_dead(path: str) -> bool:

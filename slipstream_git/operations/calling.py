@@ -10,13 +10,16 @@ from slipstream_git.gitdb import packs
 from slipstream_git.operations.registry import Operation
 from slipstream_git.workspace import Workspace
 
+# They tell of landings that died.
+LOOKING_FOR_ITSELF = ("recover", "doctor")
+
 
 def call(row: Operation, ws: Workspace, values: Mapping[str, Any]) -> Any:
     """Call an operation in a repository. A landing that died there is first brought to its end.
 
     Where the operation has written and slip's packs have become many, they are merged afterwards.
     """
-    if ws.unfinished and row.name != "recover":
+    if ws.unfinished and row.name not in LOOKING_FOR_ITSELF:
         from slipstream_git.changes import recovery
 
         recovery.recover_if_idle(ws)

@@ -50,6 +50,19 @@ def gc(ws: Workspace, *, expire: str | None = None, dry_run: bool = False) -> ou
 
 
 @operation
+def doctor(ws: Workspace, *, seconds: int = 5) -> outcomes.Examined:
+    """Look whether anything here is broken, left over or missing, and say what to type.
+
+    Changes nothing. Exits 0 also when a check fails: the answer says which.
+
+    seconds (N): read loose objects for so long at most (default: 5)
+    """
+    from slipstream_git.changes.doctor import examination
+
+    return examination.examine(ws, seconds)
+
+
+@operation
 def demo(env: Mapping[str, str]) -> outcomes.Demonstrated:
     """Build a small repository and show three sessions: a landing, a merge and a conflict."""
     from slipstream_git.changes import demonstration

@@ -22,7 +22,7 @@ def everything(repo: Lab) -> set[Path]:
     """Every file below the object directory and slip's own, but for what it remembers."""
     common = repo.common_dir
     found = [*(common / "objects").rglob("*"), *(common / "slip").rglob("*")]
-    return {path for path in found if path.is_file() and path.name not in ("usage", "told")}
+    return {path for path in found if path.is_file() and path.name not in ("usage", "told", "lock")}
 
 
 def untouched(desk: Desk, code: str, operation: str, /, **values: object) -> None:

@@ -1,0 +1,1 @@
+"""`slip doctor`: one small function a check, each saying what is wrong and what to type."""

@@ -1,0 +1,142 @@
+"""What slip itself keeps in the repository: its refs, what landings left, and locks."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+
+from slipstream_git.changes import sessions
+from slipstream_git.changes.doctor.verdicts import FAIL, WARN, Verdict, all_of, removing, some
+from slipstream_git.errors import SlipError
+from slipstream_git.gitdb import checkouts, intents, locks
+from slipstream_git.workspace import Workspace
+
+OURS = ("refs/slip/", "refs/notes/slip/")
+# Nobody holds a lock so long but who died with it, or sits in an editor.
+STALE_S = 600
+LOCKS = ("HEAD.lock", "packed-refs.lock", "packed-refs.new", "config.lock", "shallow.lock")
+
+
+# Refs ---------------------------------------------------------------------------------------------
+
+
+def refs(ws: Workspace) -> Verdict:
+    """Every ref of slip's: readable, its commit there, its chain one that this slip reads."""
+    common_dir = ws.repository.layout.common_dir
+    found = []
+    known = _packed(common_dir) | _loose(common_dir)
+    for ref, held in known.items():
+        verdict = _ref(ws, ref, held)
+        if verdict is not None:
+            found.append(verdict)
+    return all_of(found, f"{len(known)} refs, all sound")
+
+
+def _ref(ws: Workspace, ref: str, held: str) -> Verdict | None:
+    path = os.path.join(ws.repository.layout.common_dir, ref)
+    if len(held) != 40 or held.strip("0123456789abcdef"):
+        return Verdict(f"{ref} holds no id", FAIL, removing([path]))
+    deletion = f"git update-ref -d {shlex.quote(ref)} {held}"
+    try:
+        found = ws.repository.objects.find(held)
+    except SlipError:
+        found = None
+    if found is None:
+        return Verdict(f"{ref} names {held[:10]}, which is gone or broken", FAIL, deletion)
+    if not ref.startswith((sessions.OPEN, sessions.CLOSED)):
+        return None
+    try:
+        sessions.at(ws, ref, held)
+    except SlipError as fault:
+        # Its commit may be somebody's: it gets a branch before it loses the ref.
+        branch = f"git branch {shlex.quote('kept/' + ref.removeprefix('refs/slip/'))} {held}"
+        fix = f"{branch} && {deletion}" if found.kind == "commit" else deletion
+        return Verdict(f"{ref} holds no chain of slip's: {fault.message}", FAIL, fix)
+    return None
+
+
+def _packed(common_dir: str) -> dict[str, str]:
+    try:
+        with open(os.path.join(common_dir, "packed-refs"), "rb") as stream:
+            lines = os.fsdecode(stream.read()).split("\n")
+    except FileNotFoundError:
+        return {}
+    pairs = (line.partition(" ") for line in lines if line[:1] not in ("#", "^"))
+    return {ref: oid for oid, _, ref in pairs if ref.startswith(OURS)}
+
+
+def _loose(common_dir: str) -> dict[str, str]:
+    found = {}
+    for path in _files(common_dir, OURS):
+        if not path.endswith(".lock"):
+            with suppress(FileNotFoundError), open(path, "rb") as stream:
+                found[os.path.relpath(path, common_dir)] = os.fsdecode(stream.read(64)).rstrip("\n")
+    return found
+
+
+def _files(common_dir: str, places: tuple[str, ...]) -> Iterator[str]:
+    for place in places:
+        for directory, _, names in os.walk(os.path.join(common_dir, place)):
+            yield from sorted(os.path.join(directory, name) for name in names)
+
+
+# Intents ------------------------------------------------------------------------------------------
+
+
+def intents_left(ws: Workspace) -> Verdict:
+    """Landings that died half way, and what stands among their intents and is none."""
+    layout = ws.repository.layout
+    said = intents.looked_at(layout.common_dir)
+    if not said:
+        return Verdict("no landing was left half way")
+    with locks.held_if_free(os.path.join(layout.slip_dir, "lock"), layout.sharing) as is_free:
+        if not is_free:
+            return Verdict("a landing is under way")
+    return all_of([_intent(path, why) for path, why in said.items()], "")
+
+
+def _intent(path: str, why: SlipError | None) -> Verdict:
+    name = os.path.basename(path)
+    if why is None:
+        return Verdict(f"{name}: a landing died half way", WARN, "slip recover")
+    if why.code == "unsupported":
+        return Verdict(why.message, FAIL)
+    return Verdict(f"{name} is no intent of slip's", FAIL, removing([path]))
+
+
+# Locks --------------------------------------------------------------------------------------------
+
+
+def locks_left(ws: Workspace) -> Verdict:
+    """Lock files of git's that have stood for long; slip's own goes with its holder."""
+    since = ws.clock() - STALE_S
+    held = dict(_locks(ws))
+    stale = [path for path, touched in held.items() if touched < since]
+    if stale:
+        names = [os.path.relpath(path, ws.repository.layout.common_dir) for path in stale]
+        said = f"held for over {STALE_S // 60} minutes: {some(names)}; remove what no git holds"
+        return Verdict(said, WARN, removing(stale))
+    return Verdict(f"{len(held)} held, none for long" if held else "none held")
+
+
+def _locks(ws: Workspace) -> Iterator[tuple[str, float]]:
+    """Lock files and when they were touched."""
+    common_dir = ws.repository.layout.common_dir
+    paths = [os.path.join(common_dir, name) for name in LOCKS]
+    paths += [path for path in _files(common_dir, ("refs",)) if path.endswith(".lock")]
+    for git_dir in _git_dirs(ws):
+        paths += [os.path.join(git_dir, name) for name in ("index.lock", "HEAD.lock")]
+    for path in dict.fromkeys(paths):
+        with suppress(FileNotFoundError, NotADirectoryError):
+            yield path, os.stat(path).st_mtime
+
+
+def _git_dirs(ws: Workspace) -> list[str]:
+    found: Mapping[str, None] = dict.fromkeys(
+        worktree.git_dir
+        for worktree in checkouts.list_worktrees(ws.repository.git)
+        if worktree.git_dir
+    )
+    return [ws.repository.layout.git_dir, *found]

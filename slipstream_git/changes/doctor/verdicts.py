@@ -1,0 +1,41 @@
+"""What a check comes to, and the words that its fix is made of."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+OK: Final = "ok"
+WARN: Final = "warn"
+FAIL: Final = "fail"
+_BADNESS: Final = (OK, WARN, FAIL)
+_MOST_NAMED: Final = 5
+
+
+class Verdict(NamedTuple):
+    """One line about what was found; ``fix`` is a command line that mends it, if there is one."""
+
+    detail: str
+    status: str = OK
+    fix: str | None = None
+
+
+def all_of(found: Sequence[Verdict], sound: str) -> Verdict:
+    """Several findings as one, as bad as the worst; ``sound`` where there is none."""
+    if not found:
+        return Verdict(sound)
+    status = max((verdict.status for verdict in found), key=_BADNESS.index)
+    fixes = dict.fromkeys(verdict.fix for verdict in found if verdict.fix)
+    detail = "; ".join(verdict.detail for verdict in found)
+    return Verdict(detail, status, " && ".join(fixes) or None)
+
+
+def removing(paths: Iterable[str]) -> str:
+    return "rm -f " + " ".join(map(shlex.quote, paths))
+
+
+def some(names: Sequence[str]) -> str:
+    """A few of many names."""
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
