@@ -110,7 +110,7 @@ def writers(
             acceptable=versions(ws, session),
             token=token,
             index=index,
-            manner=manner_of(git.at(worktree.root, worktree.git_dir)),
+            manner=manner_of(ws.repository.config_in(worktree.root, worktree.git_dir)),
             sync=sync,
         )
         for worktree in worktrees

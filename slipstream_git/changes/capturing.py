@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from slipstream_git.changes import bounds, chain, conflicts, differences, sessions, staging
+from slipstream_git.changes import bounds, chain, differences, sessions, staging
 from slipstream_git.changes.chain import Step
 from slipstream_git.changes.sessions import Session, Wish
 from slipstream_git.changes.staging import Label
@@ -58,6 +58,8 @@ def capture(
     base, theirs = _sides(ws, head_tree, found, before)
     merged = merge.three_way(ws.repository, base, session.tree, theirs, ws.clock())
     if merged.conflicts:
+        from slipstream_git.changes import conflicts
+
         raise conflicts.error(
             ws,
             merged.conflicts,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from slipstream_git.changes import bounds, flushing, history, landing, sessions, staging
+from slipstream_git.changes import bounds, history, landing, sessions, staging
 from slipstream_git.changes.landing import Options, Order
 from slipstream_git.changes.sessions import Session, Wish
 from slipstream_git.changes.staging import Label, Staged
@@ -107,6 +107,8 @@ def _land(ws: Workspace, session: Session, order: Order) -> Landed:
 
 
 def _flush(ws: Workspace, session: Session) -> Flushed:
+    from slipstream_git.changes import flushing
+
     try:
         return flushing.flush(ws, session, index=False)
     except SlipError as fault:

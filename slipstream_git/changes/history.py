@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from slipstream_git.changes import chain, conflicts, differences, sessions, staging, views
+from slipstream_git.changes import chain, differences, sessions, staging, views
 from slipstream_git.changes.chain import Facts, Step
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
@@ -63,6 +63,8 @@ def _named_step(steps: Sequence[Step], wanted: str) -> Step | None:
 def _merged(ws: Workspace, session: Session, base: str, theirs: str, what: str) -> str:
     merged = merge.three_way(ws.repository, base, session.tree, theirs, ws.clock())
     if merged.conflicts:
+        from slipstream_git.changes import conflicts
+
         raise conflicts.error(
             ws,
             merged.conflicts,

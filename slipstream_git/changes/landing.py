@@ -6,13 +6,11 @@ publishing.py makes it so, in its order.
 
 from __future__ import annotations
 
-import os
 from typing import NamedTuple
 
 from slipstream_git.changes import (
     bringing,
     chain,
-    conflicts,
     differences,
     hooks,
     messages,
@@ -28,7 +26,7 @@ from slipstream_git.changes.messages import Identity, Message
 from slipstream_git.changes.publishing import Plan, Ready, Target
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import commits, locks, merge, signing
+from slipstream_git.gitdb import attributes, commits, locks, merge, signing
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.model import EMPTY_TREE
@@ -124,7 +122,11 @@ def commit(ws: Workspace, session: Session, order: Order) -> Landed:
     with locks.queued(layout, branch_of(ws, session, order.options), wanted=order.is_slow):
         for _ in range(TRIES):
             try:
-                with locks.held(layout), bringing.hinting_at(ws, session):
+                with (
+                    locks.held(layout),
+                    bringing.hinting_at(ws, session),
+                    attributes.remembering(ws.repository),
+                ):
                     merged, landed = _landed(ws, session, order, cleared)
                 if landed is not None:
                     return _followed(ws, merged, order, landed)
@@ -207,7 +209,9 @@ def _cleared(ws: Workspace, merged: Merged | None, order: Order, before: Cleared
     if before is not None and before.asked == merged.tree:
         passed = before.passed
     elif order.hooks:
-        passed = hooks.run(ws, _proposal(merged, order, merged.tree, order.text), order.hooks)
+        from slipstream_git.changes import rehearsal
+
+        passed = rehearsal.run(ws, _proposal(merged, order, merged.tree, order.text), order.hooks)
     else:
         passed = Passed(merged.tree, order.text, {}, [])
     if not order.sign:
@@ -226,9 +230,11 @@ def _followed(ws: Workspace, merged: Merged | None, order: Order, landed: Landed
     """What git runs after a commit; it has landed, so nothing that fails here is a failure."""
     if merged is None or not landed.committed or not hooks.exists(ws.repository, hooks.AFTER):
         return landed
+    from slipstream_git.changes import rehearsal
+
     proposal = _proposal(merged, order, landed.tree or merged.tree, order.text)
     try:
-        runs = hooks.after(ws, proposal)
+        runs = rehearsal.after(ws, proposal)
     except SlipError as fault:
         warnings = [*(landed.warnings or ()), f"landed; {hooks.AFTER} did not run: {fault.message}"]
         return landed._replace(warnings=warnings)
@@ -297,13 +303,14 @@ def branch_of(ws: Workspace, session: Session, options: Options) -> str:
             f"{session.name} was begun on a detached HEAD; name the branch to land on",
             hint=f"slip commit -s {session.name} --onto BRANCH -m MESSAGE",
         )
-    done = ws.repository.git.run("symbolic-ref", "-q", branch, accept=(0, 1, 128))
-    return os.fsdecode(done.out).strip() if done.status == 0 else branch
+    return ws.repository.pointed_at(branch)
 
 
 def _conflict(
     ws: Workspace, session: Session, branch: str, head: str | None, merged: merge.Merge
 ) -> SlipError:
+    from slipstream_git.changes import conflicts
+
     name = branch.removeprefix(sessions.BRANCHES)
     return conflicts.error(
         ws,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from slipstream_git.errors import SlipError
+from slipstream_git.gitdb.process import Output
 from slipstream_git.gitdb.repository import Repository
 
+GIT_SPACE = b" \t\r\n"  # git's isspace() knows no other
 LONGEST_SECONDS = 17  # of what fits 64 bits with room to spare: three thousand million years
 
 
@@ -41,10 +43,22 @@ def text(repository: Repository, message: Message, identity: Identity) -> bytes:
         raw = "\n\n".join(message.paragraphs).encode("utf-8", "surrogateescape")
     if b"\0" in raw:
         raise SlipError("usage", "the commit message holds a NUL byte")
-    cleaned = repository.git.run("stripspace", stdin=raw).out
-    if not cleaned.strip():
+    cleaned = stripspace(raw)
+    if not cleaned:
         raise SlipError("usage", "a commit needs a message", hint="slip commit -m MESSAGE")
     return _with_trailers(repository, cleaned, message, identity)
+
+
+def stripspace(text: bytes) -> bytes:
+    """``git stripspace``, without its process: no space at line ends, single blank lines."""
+    paragraphs: list[list[bytes]] = [[]]
+    for line in text.split(b"\n"):
+        stripped = line.rstrip(GIT_SPACE)
+        if stripped:
+            paragraphs[-1].append(stripped)
+        elif paragraphs[-1]:
+            paragraphs.append([])
+    return b"\n".join(b"".join(line + b"\n" for line in lines) for lines in paragraphs if lines)
 
 
 def _with_trailers(
@@ -76,9 +90,10 @@ def identity(repository: Repository, message: Message) -> Identity:
         env["GIT_AUTHOR_NAME"], env["GIT_AUTHOR_EMAIL"] = _author(message.author)
     if message.date is not None:
         env["GIT_AUTHOR_DATE"] = message.date
-    return Identity(
-        _ident(repository, "GIT_AUTHOR_IDENT", env), _ident(repository, "GIT_COMMITTER_IDENT", {})
-    )
+    # Side by side: each is 2 ms of a git process.
+    asked = (("var", "GIT_AUTHOR_IDENT"), ("var", "GIT_COMMITTER_IDENT"))
+    author, committer = repository.git.together(asked, env=env)
+    return Identity(_ident(author), _ident(committer))
 
 
 def _author(text: str) -> tuple[str, str]:
@@ -98,8 +113,7 @@ def _storable(ident: bytes) -> bytes:
     return ident
 
 
-def _ident(repository: Repository, name: str, env: dict[str, str]) -> bytes:
-    done = repository.git.run("var", name, env=env, accept=(0, 128))
+def _ident(done: Output) -> bytes:
     if done.status == 0:
         return _storable(done.out.rstrip(b"\n"))
     said = done.said

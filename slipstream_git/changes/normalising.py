@@ -81,16 +81,14 @@ def _normalised(repository: Repository, head_tree: str, tree: str) -> Normalised
 
 def _changed(repository: Repository, head_tree: str, tree: str) -> _Changed:
     """The blobs that a round trip may change."""
-    files = {
-        difference.path: difference
-        for difference in repository.trees.differences(head_tree, tree)
-        if difference.new is not None and difference.new.mode in (FILE, EXECUTABLE)
-    }
+    files = {found.path: found for found in repository.trees.differences(head_tree, tree)}
     values = attributes.of_paths(repository, tree, files)
     entries, before, why = {}, {}, {}
     for path, what in attributes.converted_in(repository, values).items():
         _, old, new = files[path]
-        if new is not None and _may_change(repository, new, what):
+        if new is None or new.mode not in (FILE, EXECUTABLE):
+            continue
+        if _may_change(repository, new, what):
             entries[path], why[path] = new, what
             if old is not None and old.mode in (FILE, EXECUTABLE):
                 before[path] = old

@@ -7,7 +7,7 @@ argues it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from slipstream_git.changes import bringing, hooks, recovery
@@ -42,9 +42,11 @@ class Plan(NamedTuple):
 class Ready(NamedTuple):
     """A plan with nothing in its way: the worktrees that have the branch, and their writers.
 
-    ``worktrees`` without ``writers`` are left behind on purpose.
+    ``worktrees`` without ``writers`` are left behind on purpose. heads: of all worktrees, from
+    before they were listed.
     """
 
+    heads: Mapping[str, bytes]
     worktrees: Sequence[Worktree]
     writers: Sequence[Writer]
     placements: Sequence[Placement]
@@ -53,6 +55,7 @@ class Ready(NamedTuple):
 
 def ready(ws: Workspace, target: Target, *, checkout: bool, sync: bool = True) -> Ready:
     """Look whether the worktrees can follow. Raises `dirty` or `locked`; nothing is changed."""
+    heads = checkouts.heads(ws.repository.layout.common_dir)
     everywhere = bringing.every_worktree(ws)
     for worktree in everywhere:
         under_way = checkouts.under_way_on(worktree, target.branch)
@@ -76,7 +79,7 @@ def ready(ws: Workspace, target: Target, *, checkout: bool, sync: bool = True) -
         index=True,
         sync=sync,
     )
-    return Ready(worktrees, writers, placements, token)
+    return Ready(heads, worktrees, writers, placements, token)
 
 
 def _having(worktrees: Sequence[Worktree], branch: str) -> list[Worktree]:
@@ -133,11 +136,17 @@ def _move(ws: Workspace, plan: Plan, found: Ready) -> None:
     bringing.hold(found.writers)
     with transaction.prepared(_ref_mover(ws), plan.moves, f"slip: {plan.subject}") as refs:
         # The branch cannot move now; but somebody may have switched to it or away meanwhile.
-        there = _having(bringing.every_worktree(ws), plan.target.branch)
-        if [w.git_dir for w in there] != [w.git_dir for w in found.worktrees]:
-            raise SlipError("ref-moved", f"{plan.target.branch} was checked out or left meanwhile")
+        _check_same_worktrees(ws, plan.target.branch, found)
         bringing.place(found.writers)
         refs.commit()
+
+
+def _check_same_worktrees(ws: Workspace, branch: str, found: Ready) -> None:
+    if checkouts.heads(ws.repository.layout.common_dir) == found.heads:
+        return
+    there = _having(bringing.every_worktree(ws), branch)
+    if [w.git_dir for w in there] != [w.git_dir for w in found.worktrees]:
+        raise SlipError("ref-moved", f"{branch} was checked out or left meanwhile")
 
 
 def _ref_mover(ws: Workspace) -> Git:

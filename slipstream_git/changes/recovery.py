@@ -188,7 +188,7 @@ def _bring(ws: Workspace, intent: Intent, place: Place, *, forward: bool) -> Seq
         acceptable=acceptable,
         token=intent.id,
         index=intent.with_index,
-        manner=worktrees.manner_of(repository.git.at(worktree.root, worktree.git_dir)),
+        manner=worktrees.manner_of(repository.config_in(worktree.root, worktree.git_dir)),
     )
 
 

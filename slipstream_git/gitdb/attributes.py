@@ -7,34 +7,50 @@ question go into an index of their own, and `git check-attr --cached` reads that
 from __future__ import annotations
 
 import os
-import tempfile
+import struct
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 from slipstream_git.gitdb import quarantine
 from slipstream_git.gitdb.process import Git
-from slipstream_git.gitdb.repository import Repository
+from slipstream_git.gitdb.repository import Attributes, Repository
 from slipstream_git.model import EXECUTABLE, FILE, Entry
+from slipstream_git.text.objectid import digest
 
 ASKED = ("filter", "ident", "working-tree-encoding", "text", "eol", "crlf")
 # An index of our own is no sparse checkout's: in cone mode git would not even read the attributes
 # of what is left out. And it keeps nothing in the git directory.
 PRIVATE_INDEX = ("core.sparseCheckout=false", "core.splitIndex=false", "core.untrackedCache=false")
 UNSET = ("unspecified", "unset")
+LONGEST_IN_FLAGS = 0xFFF
 
-Attributes = Mapping[bytes, Mapping[str, str]]
+
+@contextmanager
+def remembering(repository: Repository) -> Iterator[None]:
+    """Inside, the attributes of the same paths in the same tree are asked of git once."""
+    repository.attributes = {}
+    try:
+        yield
+    finally:
+        repository.attributes = None
 
 
 def of_paths(repository: Repository, tree: str, paths: Collection[bytes]) -> Attributes:
     """The attributes of ``paths`` as ``tree`` gives them: values by name, by path."""
     if not paths:
         return {}
-    with quarantine.opened(repository) as room, tempfile.TemporaryDirectory() as directory:
-        env = {**room.env, "GIT_INDEX_FILE": os.path.join(directory, "index")}
-        lines = b"".join(_index_lines(repository, tree, paths))
-        git = repository.git.setting(*PRIVATE_INDEX)
-        if lines:
-            git.run("update-index", "-z", "--index-info", stdin=lines, env=env)
-        return _asked(git, ("--cached",), paths, env)
+    known, key = repository.attributes, (tree, frozenset(paths))
+    if known is not None and key in known:
+        return known[key]
+    with quarantine.opened(repository) as room:
+        index = os.path.join(room.directory, "index")
+        with open(index, "wb") as stream:
+            stream.write(_index(files_above(repository, tree, paths)))
+        env = {**room.env, "GIT_INDEX_FILE": index}
+        found = _asked(repository.git.setting(*PRIVATE_INDEX), ("--cached",), paths, env)
+    if known is not None:
+        known[key] = found
+    return found
 
 
 def of_worktree(git: Git, paths: Collection[bytes]) -> Attributes:
@@ -54,9 +70,21 @@ def _asked(
     return found
 
 
-def _index_lines(repository: Repository, tree: str, paths: Iterable[bytes]) -> Iterable[bytes]:
-    for path, entry in files_above(repository, tree, paths):
-        yield b"%o %s\t%s\0" % (entry.mode, entry.oid.encode(), path)
+def _index(entries: Iterable[tuple[bytes, Entry]]) -> bytes:
+    """An index file (version 2) with these entries, sorted by path, that no file was looked at."""
+    written = [_index_entry(path, entry) for path, entry in entries]
+    data = struct.pack(">4sII", b"DIRC", 2, len(written)) + b"".join(written)
+    return data + digest(data)
+
+
+def _index_entry(path: bytes, entry: Entry) -> bytes:
+    unknown = (0,) * 6
+    owner_and_size = (0, 0, 0)
+    data = struct.pack(
+        ">10I20sH", *unknown, entry.mode, *owner_and_size, bytes.fromhex(entry.oid),
+        min(len(path), LONGEST_IN_FLAGS),
+    )  # fmt: skip
+    return data + path + bytes(8 - (len(data) + len(path)) % 8)
 
 
 def files_above(

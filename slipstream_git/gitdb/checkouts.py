@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.looking import Manner
 from slipstream_git.gitdb.process import Git
+from slipstream_git.gitdb.repository import Config
 
 # Under way in a worktree: the index and files belong to that, until it is over.
 _UNDER_WAY = (
@@ -97,21 +99,28 @@ def _main_elsewhere(git: Git, git_dir: str) -> tuple[str, str | None]:
     return root, own if same else None
 
 
-def manner_of(git: Git) -> Manner:
-    """How the worktree that ``git`` runs in holds files, from its configuration: one process."""
-    pattern = r"^core\.(filemode|symlinks|ignorecase|sparsecheckout)$"
-    out = git.run("config", "-z", "--type=bool", "--get-regexp", pattern, accept=(0, 1)).out
-    said = dict(item.partition(b"\n")[::2] for item in out.split(b"\0") if item)
-
-    def flag(name: bytes, *, default: bool) -> bool:
-        return said.get(b"core." + name, b"true" if default else b"false") == b"true"
-
+def manner_of(config: Config) -> Manner:
+    """How a worktree with this configuration holds files."""
     return Manner(
-        flag(b"filemode", default=True),
-        flag(b"symlinks", default=True),
-        flag(b"ignorecase", default=False),
-        flag(b"sparsecheckout", default=False),
+        config.flag("core.fileMode", default=True),
+        config.flag("core.symlinks", default=True),
+        config.flag("core.ignoreCase"),
+        config.flag("core.sparseCheckout"),
     )
+
+
+def heads(common_dir: str) -> Mapping[str, bytes]:
+    """What the HEAD of each worktree holds, by the path of its git directory.
+
+    As long as this is the same, no worktree has come or gone, or switched its branch.
+    """
+    place = os.path.join(common_dir, "worktrees")
+    names = os.listdir(place) if os.path.isdir(place) else ()
+    found = {}
+    for path in (common_dir, *(os.path.join(place, name) for name in names)):
+        with suppress(OSError), open(os.path.join(path, "HEAD"), "rb") as stream:
+            found[path] = stream.read()
+    return found
 
 
 def under_way_on(worktree: Worktree, branch: str) -> str | None:

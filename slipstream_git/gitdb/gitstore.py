@@ -18,7 +18,8 @@ from slipstream_git.gitdb.refs import RefMove, list_refs, move_with_git
 class GitStore:
     """Objects and refs, asked of git."""
 
-    def __init__(self, git: Git) -> None:
+    def __init__(self, common_dir: str, git: Git) -> None:
+        self._common_dir = common_dir
         self._git = git
         self._child: Child | None = None
 
@@ -31,7 +32,7 @@ class GitStore:
         return found[0] if found else None
 
     def refs(self, prefix: str) -> Mapping[str, str]:
-        return list_refs(self._git, prefix)
+        return list_refs(self._git, self._common_dir, prefix)
 
     def move(self, moves: Sequence[RefMove], reason: str) -> None:
         # update-ref itself refuses an id whose object is not there.

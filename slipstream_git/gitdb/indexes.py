@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import os
 import shutil
 import struct
@@ -27,6 +26,7 @@ from slipstream_git.gitdb.looking import Checkpoint, Placement
 from slipstream_git.gitdb.process import Git
 from slipstream_git.gitdb.walking import fsync_path, write_all
 from slipstream_git.model import ZERO, Entry
+from slipstream_git.text.objectid import digest
 
 LOCK_WAIT_S: Final = 1.0
 _LOCK_MAGIC = b"slip lock 1 "
@@ -331,8 +331,7 @@ def record_states(index: str, states: Mapping[bytes, tuple[Entry, os.stat_result
                 return False
             content[at : at + 40] = _stat_data(entry, state)
         if any(content[-size:]):  # index.skipHash leaves zeros there
-            algorithm = hashlib.sha1 if size == 20 else hashlib.sha256
-            content[-size:] = algorithm(memoryview(content)[:-size]).digest()
+            content[-size:] = digest(memoryview(content)[:-size])
         file.seek(0)
         file.write(content)
     return True

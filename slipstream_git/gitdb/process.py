@@ -164,6 +164,20 @@ class Git:
             raise SlipError("git-failed", f"git {verb}: {why}")
         return output
 
+    def together(
+        self, questions: Sequence[Sequence[str]], *, env: Mapping[str, str] | None = None
+    ) -> list[Output]:
+        """Run several gits at once, which only ask; any exit status."""
+        children: list[Child] = []
+        try:
+            children.extend(self.start(*words, env=env, hear_errors=True) for words in questions)
+            return [_answer(child) for child in children]
+        except BaseException:
+            for child in children:
+                child.kill()
+                child.communicate()
+            raise
+
     def edit(self, path: str) -> None:
         """Let the person edit a file in the editor that git would start. Raises `git-failed`."""
         editor = self.run("var", "GIT_EDITOR").out.decode().strip()
@@ -192,6 +206,11 @@ class Git:
 
     def _command(self, arguments: tuple[str | bytes, ...]) -> list[str | bytes]:
         return ["git", "-C", self.directory, *self._settings, *arguments]
+
+
+def _answer(child: Child) -> Output:
+    out, err = child.communicate()
+    return Output(child.returncode, out, err)
 
 
 def _observed(command: Sequence[str | bytes], directory: str, env: Mapping[str, str]) -> Output:

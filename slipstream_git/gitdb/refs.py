@@ -8,11 +8,14 @@ was before; absence is ``None``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from slipstream_git.errors import SlipError
+from slipstream_git.gitdb import reffiles
 from slipstream_git.gitdb.process import Git
 from slipstream_git.model import ZERO
+from slipstream_git.text.objectid import is_id
 
 # How long the lock of a ref is waited for, which somebody else holds for milliseconds. git's own
 # patience is a tenth of it, and libgit2 has none.
@@ -39,8 +42,12 @@ class RefStore(Protocol):
         """All of ``moves`` or none. Raises `ref-moved` or `locked`."""
 
 
-def list_refs(git: Git, prefix: str) -> dict[str, str]:
-    """Every ref below ``prefix``, sorted by name."""
+def list_refs(git: Git, common_dir: str, prefix: str) -> dict[str, str]:
+    """Every ref below ``prefix``, sorted by name: read where they are plain, else asked of git."""
+    with suppress(OSError):
+        found = reffiles.below(common_dir, prefix)
+        if all(map(is_id, found.values())):
+            return found
     out = git.run("for-each-ref", "--format=%(objectname) %(refname)", prefix).out
     lines = out.decode("utf-8", "surrogateescape").split("\n")
     return {line[41:]: line[:40] for line in lines if line}

@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from typing import NamedTuple, Protocol, Self
 
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import permissions
+from slipstream_git.gitdb import permissions, reffiles
 from slipstream_git.gitdb.objects import Objects, ObjectStore
-from slipstream_git.gitdb.process import Child, Git, Output
+from slipstream_git.gitdb.process import Git, Output
 from slipstream_git.gitdb.refs import RefStore
 from slipstream_git.gitdb.trees import Trees
 
+LISTED = ("config", "--list", "-z")
 OLDEST_GIT = (2, 38)
 QUESTIONS = (
     ("--version",),
@@ -25,11 +26,15 @@ QUESTIONS = (
         "rev-parse", "--is-bare-repository", "--show-object-format", "--absolute-git-dir",
         "--git-common-dir", "--git-path", "hooks", "--show-toplevel",
     ),
-    ("config", "--list", "-z"),
+    LISTED,
 )  # fmt: skip
 UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 LONGEST_NUMBER = 18
-TRUE_WORDS = ("true", "yes", "on", "1", "")
+TRUE_WORDS = ("true", "yes", "on", "1")
+
+
+# By path, by name.
+Attributes = Mapping[bytes, Mapping[str, str]]
 
 
 class Store(ObjectStore, RefStore, Protocol):
@@ -66,6 +71,14 @@ class Config:
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = values
+
+    @classmethod
+    def parse(cls, listed: bytes) -> Config:
+        """What ``git config --list -z`` prints."""
+        records = listed.decode("utf-8", "surrogateescape").split("\0")
+        pairs = (record.partition("\n") for record in records if record)
+        # A key without ``=`` is true; one with nothing behind it is false.
+        return cls({key: value if equals else "true" for key, equals, value in pairs})
 
     def get(self, key: str) -> str | None:
         return self._values.get(_normal(key))
@@ -114,6 +127,8 @@ class Repository:
         self.store = store
         self.objects = Objects(store, layout.objects_dir, layout.sharing)
         self.trees = Trees(self.objects)
+        # See `attributes.remembering`.
+        self.attributes: dict[tuple[str, frozenset[bytes]], Attributes] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -123,6 +138,12 @@ class Repository:
 
     def close(self) -> None:
         self.store.close()
+
+    def config_in(self, root: str, git_dir: str) -> Config:
+        """The configuration in one of the worktrees: each may have its own."""
+        if root == self.layout.root:
+            return self.config
+        return Config.parse(self.git.at(root, git_dir).run(*LISTED).out)
 
     def trusting(self, directory: str, *settings: str) -> Git:
         """A git that runs this repository's hooks: see `Git.trusting`."""
@@ -142,6 +163,13 @@ class Repository:
             branch = text.removeprefix("ref: ").strip()
             return branch, self.store.ref(branch)
         return None, text
+
+    def pointed_at(self, ref: str) -> str:
+        """The ref that a symbolic one stands for; any other is itself."""
+        if not reffiles.is_symbolic(self.layout.common_dir, ref):
+            return ref
+        done = self.git.run("symbolic-ref", "-q", ref, accept=(0, 1, 128))
+        return os.fsdecode(done.out).strip() if done.status == 0 else ref
 
     def resolve(self, revision: str) -> str:
         """The commit that a revision names. Raises `missing`."""
@@ -167,18 +195,11 @@ def open_repository(directory: str, env: Mapping[str, str], *, in_process: bool)
     that slip cannot serve yet.
     """
     finder = Git(directory, env, discovering=True)
-    # Three questions at once: each is 2 ms of a git process, and they wait for one another's disk.
-    children = [finder.start(*question, hear_errors=True) for question in QUESTIONS]
-    try:
-        version, found, listed = (_answer(child) for child in children)
-    except BaseException:
-        for child in children:
-            child.kill()
-            child.communicate()
-        raise
+    # Each is 2 ms of a git process, and they wait for one another's disk.
+    version, found, listed = finder.together(QUESTIONS)
     layout = _layout(found, directory)
     _check_version(version.out.decode("utf-8", "replace"))
-    config = _config(listed.out)
+    config = Config.parse(listed.out)
     _check_supported(config)
     layout = layout._replace(sharing=permissions.parse(config.get("core.sharedrepository")))
     git = Git(layout.root or layout.git_dir, env)
@@ -192,13 +213,8 @@ def open_repository(directory: str, env: Mapping[str, str], *, in_process: bool)
     else:
         from slipstream_git.gitdb.gitstore import GitStore
 
-        store = GitStore(git)
+        store = GitStore(layout.common_dir, git)
     return Repository(layout, git, config, store)
-
-
-def _answer(child: Child) -> Output:
-    out, err = child.communicate()
-    return Output(child.returncode, out, err)
 
 
 def _layout(done: Output, directory: str) -> Layout:
@@ -230,12 +246,6 @@ def _not_found(said: str, directory: str) -> SlipError:
             "git-failed", f"{directory} is not in a git repository; name one with -C DIR"
         )
     return SlipError("git-failed", f"git cannot open {directory}: {said}")
-
-
-def _config(listed: bytes) -> Config:
-    records = listed.decode("utf-8", "surrogateescape").split("\0")
-    pairs = (record.partition("\n") for record in records if record)
-    return Config({key: value for key, _, value in pairs})
 
 
 def _check_version(text: str) -> None:

@@ -8,23 +8,34 @@ try:
 except ImportError:  # an interpreter built without it
     from hashlib import sha1
 
-__all__ = ["blob_id", "object_id", "sha1"]
+__all__ = ["blob_id", "digest", "is_id", "object_id", "sha1"]
 
 # OpenSSL's is three times as fast, which pays for loading it from about here.
 LARGE = 4 << 20
 
 
+def is_id(text: str) -> bool:
+    """Whether this is 40 lower-case hex digits."""
+    return len(text) == 40 and not text.strip("0123456789abcdef")
+
+
 def object_id(kind: str, data: bytes) -> str:
     """40 hex digits. ``kind``: blob, tree, commit or tag."""
-    header = b"%s %d\0" % (kind.encode(), len(data))
-    if len(data) >= LARGE:
+    return digest(b"%s %d\0" % (kind.encode(), len(data)), data).hex()
+
+
+def digest(*parts: bytes | memoryview) -> bytes:
+    """The 20 bytes of SHA-1 over all parts."""
+    made = sha1
+    if sum(map(len, parts)) >= LARGE:
         import hashlib
 
-        large = hashlib.sha1(header)
-        large.update(data)
-        return large.hexdigest()
-    digest: str = sha1(header + data).hexdigest()
-    return digest
+        made = hashlib.sha1
+    hashed = made()
+    for part in parts:
+        hashed.update(part)
+    found: bytes = hashed.digest()
+    return found
 
 
 def blob_id(data: bytes) -> str:

@@ -20,6 +20,7 @@ import pytest
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import indexes, worktrees
 from slipstream_git.gitdb.process import Git
+from slipstream_git.gitdb.repository import Config
 from slipstream_git.gitdb.worktrees import (
     Intent,
     Place,
@@ -133,7 +134,8 @@ def writer_for(lab: Lab, new: str, **options: Any) -> Writer:  # noqa: ANN401  (
     placements = options.pop("placements", None) or between(lab, worktree.head, new)
     options.setdefault("content", content_of(lab))
     options.setdefault("token", TOKEN)
-    options.setdefault("manner", manner_of(git_of(lab)))
+    config = Config.parse(git_of(lab).run("config", "--list", "-z").out)
+    options.setdefault("manner", manner_of(config))
     return Writer(git_of(lab), worktree, placements, **options)
 
 

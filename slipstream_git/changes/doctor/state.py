@@ -10,7 +10,8 @@ from contextlib import suppress
 from slipstream_git.changes import sessions
 from slipstream_git.changes.doctor.verdicts import FAIL, WARN, Verdict, all_of, removing, some
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import checkouts, intents, locks
+from slipstream_git.gitdb import checkouts, intents, locks, reffiles
+from slipstream_git.text.objectid import is_id
 from slipstream_git.workspace import Workspace
 
 OURS = ("refs/slip/", "refs/notes/slip/")
@@ -26,7 +27,9 @@ def refs(ws: Workspace) -> Verdict:
     """Every ref of slip's: readable, its commit there, its chain one that this slip reads."""
     common_dir = ws.repository.layout.common_dir
     found = []
-    known = _packed(common_dir) | _loose(common_dir)
+    known = {
+        name: held for place in OURS for name, held in reffiles.below(common_dir, place).items()
+    }
     for ref, held in known.items():
         verdict = _ref(ws, ref, held)
         if verdict is not None:
@@ -36,7 +39,7 @@ def refs(ws: Workspace) -> Verdict:
 
 def _ref(ws: Workspace, ref: str, held: str) -> Verdict | None:
     path = os.path.join(ws.repository.layout.common_dir, ref)
-    if len(held) != 40 or held.strip("0123456789abcdef"):
+    if not is_id(held):
         return Verdict(f"{ref} holds no id", FAIL, removing([path]))
     deletion = f"git update-ref -d {shlex.quote(ref)} {held}"
     try:
@@ -55,31 +58,6 @@ def _ref(ws: Workspace, ref: str, held: str) -> Verdict | None:
         fix = f"{branch} && {deletion}" if found.kind == "commit" else deletion
         return Verdict(f"{ref} holds no chain of slip's: {fault.message}", FAIL, fix)
     return None
-
-
-def _packed(common_dir: str) -> dict[str, str]:
-    try:
-        with open(os.path.join(common_dir, "packed-refs"), "rb") as stream:
-            lines = os.fsdecode(stream.read()).split("\n")
-    except FileNotFoundError:
-        return {}
-    pairs = (line.partition(" ") for line in lines if line[:1] not in ("#", "^"))
-    return {ref: oid for oid, _, ref in pairs if ref.startswith(OURS)}
-
-
-def _loose(common_dir: str) -> dict[str, str]:
-    found = {}
-    for path in _files(common_dir, OURS):
-        if not path.endswith(".lock"):
-            with suppress(FileNotFoundError), open(path, "rb") as stream:
-                found[os.path.relpath(path, common_dir)] = os.fsdecode(stream.read(64)).rstrip("\n")
-    return found
-
-
-def _files(common_dir: str, places: tuple[str, ...]) -> Iterator[str]:
-    for place in places:
-        for directory, _, names in os.walk(os.path.join(common_dir, place)):
-            yield from sorted(os.path.join(directory, name) for name in names)
 
 
 # Intents ------------------------------------------------------------------------------------------
@@ -125,7 +103,7 @@ def _locks(ws: Workspace) -> Iterator[tuple[str, float]]:
     """Lock files and when they were touched."""
     common_dir = ws.repository.layout.common_dir
     paths = [os.path.join(common_dir, name) for name in LOCKS]
-    paths += [path for path in _files(common_dir, ("refs",)) if path.endswith(".lock")]
+    paths += [path for path in reffiles.files(common_dir, "refs") if path.endswith(".lock")]
     for git_dir in _git_dirs(ws):
         paths += [os.path.join(git_dir, name) for name in ("index.lock", "HEAD.lock")]
     for path in dict.fromkeys(paths):
