@@ -14,9 +14,10 @@ from slipstream_git.changes import bringing, hooks, recovery
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import checkouts, transaction
+from slipstream_git.gitdb.jobs import Placement, Worktree
 from slipstream_git.gitdb.process import Git
 from slipstream_git.gitdb.refs import RefMove
-from slipstream_git.gitdb.worktrees import Placement, Worktree, Writer
+from slipstream_git.gitdb.writer import Writer
 from slipstream_git.workspace import Workspace
 
 

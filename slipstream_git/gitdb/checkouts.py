@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb.looking import Manner
+from slipstream_git.gitdb.jobs import Manner, Worktree
 from slipstream_git.gitdb.process import Git
 
 # Under way in a worktree: the index and files belong to that, until it is over.
@@ -19,21 +18,6 @@ _UNDER_WAY = (
     ("rebase-merge", "a rebase"),
     ("rebase-apply", "a rebase or am"),
 )
-
-
-class Worktree(NamedTuple):
-    """One worktree.
-
-    branch: a full ref name, None when detached; head: None when unborn.
-    """
-
-    root: str
-    git_dir: str
-    branch: str | None
-    head: str | None
-    bare: bool = False
-    locked: bool = False
-    prunable: bool = False
 
 
 def list_worktrees(git: Git) -> tuple[Worktree, ...]:

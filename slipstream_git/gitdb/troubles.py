@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb.looking import Trouble
+from slipstream_git.gitdb.jobs import Trouble
 from slipstream_git.gitdb.walking import shown
 
 STAGED_DIFFERENTLY: Final = "staged differently"
