@@ -16,14 +16,21 @@ from slipstream_git.changes import capturing, sessions
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import attributes
-from slipstream_git.gitdb.checkouts import list_worktrees, manner_of
 from slipstream_git.gitdb.conversion import Cleaned, Smudged
-from slipstream_git.gitdb.jobs import Acceptable, Convertible, Job, Placement, Trouble, Worktree
-from slipstream_git.gitdb.looking import NOT_TRACKED
 from slipstream_git.gitdb.repository import Repository
-from slipstream_git.gitdb.troubles import STAGED_DIFFERENTLY, InTheWay
-from slipstream_git.gitdb.walking import shown
-from slipstream_git.gitdb.writer import Writer
+from slipstream_git.gitdb.worktrees.checkouts import list_worktrees, manner_of
+from slipstream_git.gitdb.worktrees.jobs import (
+    Acceptable,
+    Convertible,
+    Job,
+    Placement,
+    Trouble,
+    Worktree,
+)
+from slipstream_git.gitdb.worktrees.looking import NOT_TRACKED
+from slipstream_git.gitdb.worktrees.troubles import STAGED_DIFFERENTLY, InTheWay
+from slipstream_git.gitdb.worktrees.walking import shown
+from slipstream_git.gitdb.worktrees.writer import Writer
 from slipstream_git.model import TREE, Entry
 from slipstream_git.workspace import Workspace
 

@@ -14,12 +14,20 @@ from contextlib import suppress
 from slipstream_git.changes import bringing, sessions
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import commits, intents, locks, permissions, reflocks, sweeping, writer
-from slipstream_git.gitdb.checkouts import manner_of
-from slipstream_git.gitdb.intents import Intent, Place
-from slipstream_git.gitdb.jobs import Acceptable, Convertible, Job, Placement, Trouble, Worktree
+from slipstream_git.gitdb import commits, locks, permissions, reflocks, sweeping
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.repository import Repository
+from slipstream_git.gitdb.worktrees import intents, writer
+from slipstream_git.gitdb.worktrees.checkouts import manner_of
+from slipstream_git.gitdb.worktrees.intents import Intent, Place
+from slipstream_git.gitdb.worktrees.jobs import (
+    Acceptable,
+    Convertible,
+    Job,
+    Placement,
+    Trouble,
+    Worktree,
+)
 from slipstream_git.model import EMPTY_TREE
 from slipstream_git.outcomes import LeftAlone, Recovered, RecoveredIntent
 from slipstream_git.text import paths

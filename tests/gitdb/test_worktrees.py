@@ -18,9 +18,10 @@ from typing import Any
 import pytest
 
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import indexes
-from slipstream_git.gitdb.checkouts import list_worktrees, manner_of
-from slipstream_git.gitdb.intents import (
+from slipstream_git.gitdb.process import Git
+from slipstream_git.gitdb.worktrees import indexes
+from slipstream_git.gitdb.worktrees.checkouts import list_worktrees, manner_of
+from slipstream_git.gitdb.worktrees.intents import (
     Intent,
     Place,
     SessionMove,
@@ -29,10 +30,9 @@ from slipstream_git.gitdb.intents import (
     pending_intents,
     write_intent,
 )
-from slipstream_git.gitdb.jobs import Job, Placement, Trouble, Worktree
-from slipstream_git.gitdb.leftovers import leftovers
-from slipstream_git.gitdb.process import Git
-from slipstream_git.gitdb.writer import Writer, finish, retreat
+from slipstream_git.gitdb.worktrees.jobs import Job, Placement, Trouble, Worktree
+from slipstream_git.gitdb.worktrees.leftovers import leftovers
+from slipstream_git.gitdb.worktrees.writer import Writer, finish, retreat
 from slipstream_git.model import GITLINK, SYMLINK, ZERO, Entry
 from tests.lab import Content, Ground, Lab, Link, Script, _bytes, _git_mode
 

@@ -23,9 +23,9 @@ from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import NamedTuple
 
-from slipstream_git.gitdb.jobs import Trouble
-from slipstream_git.gitdb.looking import Surprise, View, Wanted
-from slipstream_git.gitdb.walking import (
+from slipstream_git.gitdb.worktrees.jobs import Trouble
+from slipstream_git.gitdb.worktrees.looking import Surprise, View, Wanted
+from slipstream_git.gitdb.worktrees.walking import (
     Blocked,
     Leaf,
     Walk,

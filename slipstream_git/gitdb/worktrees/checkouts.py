@@ -7,8 +7,8 @@ import stat
 from collections.abc import Sequence
 
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb.jobs import Manner, Worktree
 from slipstream_git.gitdb.process import Git
+from slipstream_git.gitdb.worktrees.jobs import Manner, Worktree
 
 # Under way in a worktree: the index and files belong to that, until it is over.
 _UNDER_WAY = (

@@ -15,8 +15,8 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb.jobs import TEMPORARY, Convertible, Job, Placement, Trouble
-from slipstream_git.gitdb.walking import (
+from slipstream_git.gitdb.worktrees.jobs import TEMPORARY, Convertible, Job, Placement, Trouble
+from slipstream_git.gitdb.worktrees.walking import (
     ABSENT,
     DIRECTORY,
     Blocked,

@@ -22,14 +22,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from slipstream_git.gitdb.checkouts import check_nothing_under_way
-from slipstream_git.gitdb.entries import Entries
-from slipstream_git.gitdb.jobs import Convertible, Job, Trouble
-from slipstream_git.gitdb.leftovers import clear_leftovers
-from slipstream_git.gitdb.looking import Surprise, View
-from slipstream_git.gitdb.placing import Files
 from slipstream_git.gitdb.process import Git
-from slipstream_git.gitdb.troubles import InTheWay, failed
+from slipstream_git.gitdb.worktrees.checkouts import check_nothing_under_way
+from slipstream_git.gitdb.worktrees.entries import Entries
+from slipstream_git.gitdb.worktrees.jobs import Convertible, Job, Trouble
+from slipstream_git.gitdb.worktrees.leftovers import clear_leftovers
+from slipstream_git.gitdb.worktrees.looking import Surprise, View
+from slipstream_git.gitdb.worktrees.placing import Files
+from slipstream_git.gitdb.worktrees.troubles import InTheWay, failed
 
 
 class Writer:

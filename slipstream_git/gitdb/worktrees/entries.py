@@ -11,13 +11,13 @@ import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import sparse
-from slipstream_git.gitdb.indexes import Index, Staged, is_within
-from slipstream_git.gitdb.jobs import Job, Placement, Trouble
-from slipstream_git.gitdb.looking import View
 from slipstream_git.gitdb.process import Git
-from slipstream_git.gitdb.troubles import STAGED_DIFFERENTLY, InTheWay, command
-from slipstream_git.gitdb.walking import shown
+from slipstream_git.gitdb.worktrees import sparse
+from slipstream_git.gitdb.worktrees.indexes import Index, Staged, is_within
+from slipstream_git.gitdb.worktrees.jobs import Job, Placement, Trouble
+from slipstream_git.gitdb.worktrees.looking import View
+from slipstream_git.gitdb.worktrees.troubles import STAGED_DIFFERENTLY, InTheWay, command
+from slipstream_git.gitdb.worktrees.walking import shown
 from slipstream_git.model import Entry
 
 _EMPTY_BLOBS = frozenset(

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
-from slipstream_git.gitdb.jobs import TEMPORARY, Placement, Trouble
-from slipstream_git.gitdb.looking import Surprise, View, Wanted, wanted_files
-from slipstream_git.gitdb.walking import (
+from slipstream_git.gitdb.worktrees.jobs import TEMPORARY, Placement, Trouble
+from slipstream_git.gitdb.worktrees.looking import Surprise, View, Wanted, wanted_files
+from slipstream_git.gitdb.worktrees.walking import (
     ABSENT,
     Blocked,
     Leaf,

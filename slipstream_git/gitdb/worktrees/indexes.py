@@ -23,9 +23,9 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb.jobs import Job, Placement
 from slipstream_git.gitdb.process import Git
-from slipstream_git.gitdb.walking import fsync_path, write_all
+from slipstream_git.gitdb.worktrees.jobs import Job, Placement
+from slipstream_git.gitdb.worktrees.walking import fsync_path, write_all
 from slipstream_git.model import ZERO, Entry
 
 LOCK_WAIT_S: Final = 1.0
