@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from os import fsdecode, fsencode
 
@@ -17,22 +17,22 @@ from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import attributes
 from slipstream_git.gitdb.conversion import Cleaned, Smudged
-from slipstream_git.gitdb.looking import NOT_TRACKED, Convertible
 from slipstream_git.gitdb.repository import Repository
-from slipstream_git.gitdb.troubles import STAGED_DIFFERENTLY, InTheWay
-from slipstream_git.gitdb.walking import shown
-from slipstream_git.gitdb.worktrees import (
+from slipstream_git.gitdb.worktrees.checkouts import list_worktrees, manner_of
+from slipstream_git.gitdb.worktrees.jobs import (
+    Acceptable,
+    Convertible,
+    Job,
     Placement,
     Trouble,
     Worktree,
-    Writer,
-    list_worktrees,
-    manner_of,
 )
+from slipstream_git.gitdb.worktrees.looking import NOT_TRACKED
+from slipstream_git.gitdb.worktrees.troubles import STAGED_DIFFERENTLY, InTheWay
+from slipstream_git.gitdb.worktrees.walking import shown
+from slipstream_git.gitdb.worktrees.writer import Writer
 from slipstream_git.model import TREE, Entry
 from slipstream_git.workspace import Workspace
-
-Acceptable = Callable[[bytes], Collection[Entry | None]]
 
 
 @contextmanager
@@ -104,14 +104,16 @@ def writers(
     found = [
         Writer(
             git,
-            worktree,
-            placements,
-            content=content_of(ws.repository, worktree, tree, placements),
-            acceptable=versions(ws, session),
-            token=token,
-            index=index,
-            manner=manner_of(ws.repository.config_in(worktree.root, worktree.git_dir)),
-            sync=sync,
+            Job(
+                worktree,
+                placements,
+                content_of(ws.repository, worktree, tree, placements),
+                token,
+                acceptable=versions(ws, session),
+                with_index=index,
+                manner=manner_of(ws.repository.config_in(worktree.root, worktree.git_dir)),
+                sync=sync,
+            ),
         )
         for worktree in worktrees
     ]

@@ -9,7 +9,7 @@ from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import locks
 from slipstream_git.gitdb.trees import Trees
-from slipstream_git.gitdb.worktrees import Placement, Worktree
+from slipstream_git.gitdb.worktrees.jobs import Placement, Worktree
 from slipstream_git.outcomes import Flushed, Written
 from slipstream_git.text import paths
 from slipstream_git.workspace import Workspace

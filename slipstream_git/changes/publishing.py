@@ -13,10 +13,12 @@ from typing import NamedTuple
 from slipstream_git.changes import bringing, hooks, recovery
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import checkouts, transaction
+from slipstream_git.gitdb import transaction
 from slipstream_git.gitdb.process import Git
 from slipstream_git.gitdb.refs import RefMove
-from slipstream_git.gitdb.worktrees import Placement, Worktree, Writer
+from slipstream_git.gitdb.worktrees import checkouts
+from slipstream_git.gitdb.worktrees.jobs import Placement, Worktree
+from slipstream_git.gitdb.worktrees.writer import Writer
 from slipstream_git.workspace import Workspace
 
 

@@ -14,11 +14,20 @@ from contextlib import suppress
 from slipstream_git.changes import bringing, sessions
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import commits, locks, permissions, reflocks, sweeping, worktrees
-from slipstream_git.gitdb.looking import Convertible
+from slipstream_git.gitdb import commits, locks, permissions, reflocks, sweeping
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.repository import Repository
-from slipstream_git.gitdb.worktrees import Intent, Place, Placement, Trouble, Worktree
+from slipstream_git.gitdb.worktrees import intents, writer
+from slipstream_git.gitdb.worktrees.checkouts import manner_of
+from slipstream_git.gitdb.worktrees.intents import Intent, Place
+from slipstream_git.gitdb.worktrees.jobs import (
+    Acceptable,
+    Convertible,
+    Job,
+    Placement,
+    Trouble,
+    Worktree,
+)
 from slipstream_git.model import EMPTY_TREE
 from slipstream_git.outcomes import LeftAlone, Recovered, RecoveredIntent
 from slipstream_git.text import paths
@@ -55,13 +64,13 @@ def finish_all(ws: Workspace) -> list[RecoveredIntent]:
     layout = ws.repository.layout
     permissions.share(layout.slip_dir, layout.sharing)
     sweeping.sweep(layout)
-    pending = worktrees.pending_intents(layout.common_dir)
+    pending = intents.pending_intents(layout.common_dir)
     return [_finish(ws, intent) for intent in pending]
 
 
 def _finish(ws: Workspace, intent: Intent) -> RecoveredIntent:
     repository = ws.repository
-    path = worktrees.intent_path(repository.layout.common_dir, intent.id)
+    path = intents.intent_path(repository.layout.common_dir, intent.id)
     moves = _moves(intent)
     if moves:
         _clear_ref_locks(
@@ -80,7 +89,7 @@ def _finish(ws: Workspace, intent: Intent) -> RecoveredIntent:
     troubles: list[Trouble] = []
     for place in intent.worktrees:
         troubles += _bring(ws, intent, place, forward=landed)
-    worktrees.drop_intent(path)
+    intents.drop_intent(path)
     return RecoveredIntent(
         session=_session_name(intent),
         branch=intent.branch,
@@ -179,17 +188,16 @@ def _bring(ws: Workspace, intent: Intent, place: Place, *, forward: bool) -> Seq
         forward = True
     elif intent.branch is None and not _placed_any(ws, intent, worktree):
         forward = False  # a flush that had not begun, or was taken back by hand
-    move = worktrees.finish if forward else worktrees.retreat
-    return move(
-        repository.git,
+    job = Job(
         worktree._replace(branch=intent.branch, head=intent.old_head),
         intent.placements,
-        content=_content(ws, intent, worktree),
+        _content(ws, intent, worktree),
+        intent.id,
         acceptable=acceptable,
-        token=intent.id,
-        index=intent.with_index,
-        manner=worktrees.manner_of(repository.config_in(worktree.root, worktree.git_dir)),
+        with_index=intent.with_index,
+        manner=manner_of(repository.config_in(worktree.root, worktree.git_dir)),
     )
+    return (writer.finish if forward else writer.retreat)(repository.git, job)
 
 
 def _stands_as_left(worktree: Worktree, place: Place, intent: Intent, *, landed: bool) -> bool:
@@ -210,9 +218,7 @@ def _as_it_stands(
     return tuple(Placement(path, entry, entry) for path, entry in entries.items())
 
 
-def _with_both_sides(
-    acceptable: bringing.Acceptable, placements: Sequence[Placement]
-) -> bringing.Acceptable:
+def _with_both_sides(acceptable: Acceptable, placements: Sequence[Placement]) -> Acceptable:
     """The versions kept elsewhere, with what the dead run was to replace and to place."""
     sides = {p.path: (p.old, p.new) for p in placements}
     return lambda path: [*acceptable(path), *sides.get(path, ())]
@@ -220,18 +226,18 @@ def _with_both_sides(
 
 def _placed_any(ws: Workspace, intent: Intent, worktree: Worktree) -> bool:
     """Whether a dead flush had brought any file to its new content."""
-    writer = worktrees.Writer(
-        ws.repository.git,
+    job = Job(
         worktree,
         intent.placements,
-        content=_content(ws, intent, worktree),
+        _content(ws, intent, worktree),
+        intent.id,
         acceptable=_versions(ws, intent),
-        token=intent.id,
-        index=False,
+        with_index=False,
         recovering="forward",
     )
-    writer.preflight()
-    return bool({p.path for p in intent.placements if p.old != p.new} - writer.changing())
+    looking = writer.Writer(ws.repository.git, job)
+    looking.preflight()
+    return bool({p.path for p in intent.placements if p.old != p.new} - looking.changing())
 
 
 def _content(ws: Workspace, intent: Intent, worktree: Worktree) -> Convertible:
@@ -248,7 +254,7 @@ def _worktree(ws: Workspace, place: Place) -> Worktree | None:
     return None
 
 
-def _versions(ws: Workspace, intent: Intent) -> bringing.Acceptable:
+def _versions(ws: Workspace, intent: Intent) -> Acceptable:
     """The versions of a path that the intent's session keeps; none when its chain is gone."""
     for move in intent.sessions:
         if _is_session(move.ref) and move.old is not None:
@@ -275,7 +281,7 @@ def _place(ws: Workspace, worktree: Worktree) -> Place:
 
 def drop(intent: str) -> None:
     """Forget an intent whose landing has come to its end."""
-    worktrees.drop_intent(intent)
+    intents.drop_intent(intent)
 
 
 # Intents -----------------------------------------------------------------------------------------
@@ -309,11 +315,11 @@ def intended(
         branch=branch.name if branch else None,
         old_head=branch.old if branch else None,
         new_commit=branch.new if branch else None,
-        sessions=tuple(worktrees.SessionMove(*move) for move in others),
+        sessions=tuple(intents.SessionMove(*move) for move in others),
         with_index=index,
     )
     try:
         layout = ws.repository.layout
-        return worktrees.write_intent(layout.common_dir, intent, sharing=layout.sharing)
+        return intents.write_intent(layout.common_dir, intent, sharing=layout.sharing)
     except OSError as fault:
         raise SlipError("git-failed", f"the intent cannot be written: {fault.strerror}") from None

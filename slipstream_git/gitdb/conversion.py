@@ -21,10 +21,10 @@ from contextlib import contextmanager, suppress
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import attributes, quarantine
-from slipstream_git.gitdb.looking import Placement
 from slipstream_git.gitdb.process import Git
 from slipstream_git.gitdb.quarantine import Quarantine
 from slipstream_git.gitdb.repository import Repository
+from slipstream_git.gitdb.worktrees.jobs import Placement
 from slipstream_git.model import EXECUTABLE, FILE, GITLINK, Entry
 from slipstream_git.text.objectid import object_id
 

@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import quarantine
-from slipstream_git.gitdb.looking import TEMPORARY
 from slipstream_git.gitdb.quarantine import Quarantine
 from slipstream_git.gitdb.repository import Repository
+from slipstream_git.gitdb.worktrees.jobs import TEMPORARY
 from slipstream_git.model import EMPTY_TREE, GITLINK, Entry
 from slipstream_git.text import paths
 

@@ -13,7 +13,7 @@ from slipstream_git.changes import bringing
 from slipstream_git.gitdb import attributes
 from slipstream_git.gitdb.process import Git
 from slipstream_git.gitdb.repository import Repository, open_repository
-from slipstream_git.gitdb.worktrees import Placement, Worktree
+from slipstream_git.gitdb.worktrees.jobs import Placement, Worktree
 from slipstream_git.text.objectid import object_id
 from tests.desk import Desk, write
 from tests.lab import Content, Lab, Link

@@ -9,10 +9,11 @@ from itertools import pairwise
 
 import pytest
 
-from slipstream_git.gitdb import checkouts, reffiles
+from slipstream_git.gitdb import reffiles
 from slipstream_git.gitdb.process import Git
 from slipstream_git.gitdb.refs import list_refs
 from slipstream_git.gitdb.repository import Repository, open_repository
+from slipstream_git.gitdb.worktrees import checkouts
 from tests.lab import Ground, Lab
 
 PLACE = "refs/slip/sessions/"

@@ -18,26 +18,22 @@ from typing import Any
 import pytest
 
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import indexes, worktrees
 from slipstream_git.gitdb.process import Git
 from slipstream_git.gitdb.repository import Config
-from slipstream_git.gitdb.worktrees import (
+from slipstream_git.gitdb.worktrees import indexes
+from slipstream_git.gitdb.worktrees.checkouts import list_worktrees, manner_of
+from slipstream_git.gitdb.worktrees.intents import (
     Intent,
     Place,
-    Placement,
     SessionMove,
-    Trouble,
-    Worktree,
-    Writer,
     drop_intent,
-    finish,
-    leftovers,
-    list_worktrees,
-    manner_of,
+    intent_path,
     pending_intents,
-    retreat,
     write_intent,
 )
+from slipstream_git.gitdb.worktrees.jobs import Job, Placement, Trouble, Worktree
+from slipstream_git.gitdb.worktrees.leftovers import leftovers
+from slipstream_git.gitdb.worktrees.writer import Writer, finish, retreat
 from slipstream_git.model import GITLINK, SYMLINK, ZERO, Entry
 from tests.lab import Content, Ground, Lab, Link, Script, _bytes, _git_mode
 
@@ -129,14 +125,14 @@ def content_of(lab: Lab) -> Callable[[bytes, Entry], bytes]:
     return content
 
 
-def writer_for(lab: Lab, new: str, **options: Any) -> Writer:  # noqa: ANN401  (a Writer's own)
+def writer_for(lab: Lab, new: str, **options: Any) -> Writer:  # noqa: ANN401  (a Job's own)
     worktree = here(lab)
     placements = options.pop("placements", None) or between(lab, worktree.head, new)
     options.setdefault("content", content_of(lab))
     options.setdefault("token", TOKEN)
     config = Config.parse(git_of(lab).run("config", "--list", "-z").out)
     options.setdefault("manner", manner_of(config))
-    return Writer(git_of(lab), worktree, placements, **options)
+    return Writer(git_of(lab), Job(worktree, placements, **options))
 
 
 def land(lab: Lab, new: str, **options: Any) -> None:  # noqa: ANN401
@@ -379,7 +375,7 @@ def test_line_endings_and_filters_are_clean_though_not_reversible(lab: Lab) -> N
 def test_files_only_leaves_the_index_alone(lab: Lab) -> None:
     new = child_of(lab, CHANGE)
     before = (lab.git_dir / "index").read_bytes()
-    writer = writer_for(lab, new, index=False)
+    writer = writer_for(lab, new, with_index=False)
     writer.preflight()
     writer.place()
     writer.settle()
@@ -932,9 +928,8 @@ class Death:
 
         def run() -> None:
             tree, checkpoint = self.worktree(copy), dying_at(number)
-            writer = Writer(
-                git_of(copy), tree, self.placements, checkpoint=checkpoint, **self.options
-            )
+            job = Job(tree, self.placements, checkpoint=checkpoint, **self.options)
+            writer = Writer(git_of(copy), job)
             writer.place()
             writer.settle()
 
@@ -943,7 +938,7 @@ class Death:
     def recovered(self, copy: Lab, **options: Any) -> tuple[Trouble, ...]:  # noqa: ANN401
         recover = finish if self.way == "finish" else retreat
         options = self.options | options
-        return recover(git_of(copy), self.worktree(copy), self.placements, **options)
+        return recover(git_of(copy), Job(self.worktree(copy), self.placements, **options))
 
     def dies_recovering(self, copy: Lab, number: int) -> None:
         in_child(lambda: self.recovered(copy, checkpoint=dying_at(number)))
@@ -1001,7 +996,7 @@ def test_recovery_leaves_what_the_user_made_since(lab: Lab, way: str) -> None:
     lab.write("a.txt", "mine\n")
     lab.write("folder", "mine\n")
     recover = finish if way == "finish" else retreat
-    left = recover(git_of(lab), worktree, placements, content=content_of(lab), token=TOKEN)
+    left = recover(git_of(lab), Job(worktree, placements, content_of(lab), TOKEN))
     assert {t.path for t in left} >= {b"a.txt", b"folder"}
     assert lab.read("a.txt") == lab.read("folder") == b"mine\n"
     assert_tidy(lab)
@@ -1018,9 +1013,7 @@ def test_retreat_gives_captured_edits_back(lab: Lab) -> None:
     placements, worktree = between(lab, "HEAD", new), here(lab)
     killed_after(writer_for(lab, new, acceptable=captured).place)
     assert lab.read("a.txt") == b"one\ntwo\n"
-    retreat(
-        git_of(lab), worktree, placements, content=content_of(lab), token=TOKEN, acceptable=captured
-    )
+    retreat(git_of(lab), Job(worktree, placements, content_of(lab), TOKEN, acceptable=captured))
     assert lab.read("a.txt") == b"captured\n"
     assert lab.git("diff", "--name-only") == "a.txt"
 
@@ -1032,7 +1025,7 @@ def test_bytes_written_into_the_old_file_survive_a_death(lab: Lab) -> None:
     with (lab.path / "a.txt").open("r+b", buffering=0) as file:
         killed_after(writer_for(lab, new).place)
         file.write(b"mine!\n")
-    (left,) = finish(git_of(lab), worktree, placements, content=content_of(lab), token=TOKEN)
+    (left,) = finish(git_of(lab), Job(worktree, placements, content_of(lab), TOKEN))
     assert left.path == b"a.txt"
     (kept,) = leftovers(str(lab.path), placements, TOKEN)
     assert lab.read(os.fsdecode(kept)) == b"mine!\n"
@@ -1061,7 +1054,7 @@ def an_intent() -> Intent:
 def test_an_intent_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert pending_intents(str(tmp_path)) == ()
     path = write_intent(str(tmp_path), an_intent())
-    assert path == worktrees.intent_path(str(tmp_path), TOKEN)
+    assert path == intent_path(str(tmp_path), TOKEN)
     assert pending_intents(str(tmp_path)) == (an_intent(),)
     drop_intent(path)
     drop_intent(path)

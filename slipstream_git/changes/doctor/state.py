@@ -10,7 +10,8 @@ from contextlib import suppress
 from slipstream_git.changes import sessions
 from slipstream_git.changes.doctor.verdicts import FAIL, WARN, Verdict, all_of, removing, some
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import checkouts, intents, locks, reffiles
+from slipstream_git.gitdb import locks, reffiles
+from slipstream_git.gitdb.worktrees import checkouts, intents
 from slipstream_git.text.objectid import is_id
 from slipstream_git.workspace import Workspace
 

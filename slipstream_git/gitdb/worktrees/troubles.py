@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb.looking import Trouble
-from slipstream_git.gitdb.walking import shown
+from slipstream_git.gitdb.worktrees.jobs import Trouble
+from slipstream_git.gitdb.worktrees.walking import shown
 
 STAGED_DIFFERENTLY: Final = "staged differently"
 _SHOWN_PATHS = 5

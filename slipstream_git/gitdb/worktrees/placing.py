@@ -23,8 +23,9 @@ from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import NamedTuple
 
-from slipstream_git.gitdb.looking import Checkpoint, Content, Surprise, Trouble, View, Wanted
-from slipstream_git.gitdb.walking import (
+from slipstream_git.gitdb.worktrees.jobs import Trouble
+from slipstream_git.gitdb.worktrees.looking import Surprise, View, Wanted
+from slipstream_git.gitdb.worktrees.walking import (
     Blocked,
     Leaf,
     Walk,
@@ -62,12 +63,12 @@ class Files:
     states: after `place`, what an index records of each placed file.
     """
 
-    def __init__(self, view: View, *, content: Content, sync: bool, checkpoint: Checkpoint) -> None:
+    def __init__(self, view: View) -> None:
         self.states: dict[bytes, os.stat_result] = {}
         self._view = view
-        self._content = content
-        self._sync = sync
-        self._checkpoint = checkpoint
+        self._content = view.job.content
+        self._sync = view.job.sync
+        self._checkpoint = view.job.checkpoint
         self._temporaries: dict[bytes, tuple[bytes, ...]] = {}
         self._done: list[Done] = []
 

@@ -14,8 +14,8 @@ from typing import Any, Final, NamedTuple
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import permissions
-from slipstream_git.gitdb.looking import Placement
-from slipstream_git.gitdb.walking import fsync, fsync_path, write_all
+from slipstream_git.gitdb.worktrees.jobs import Placement
+from slipstream_git.gitdb.worktrees.walking import fsync, fsync_path, write_all
 from slipstream_git.model import Entry
 
 _INTENT_FORMAT: Final = 1

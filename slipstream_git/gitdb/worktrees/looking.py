@@ -10,12 +10,13 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb.walking import (
+from slipstream_git.gitdb.worktrees.jobs import TEMPORARY, Convertible, Job, Placement, Trouble
+from slipstream_git.gitdb.worktrees.walking import (
     ABSENT,
     DIRECTORY,
     Blocked,
@@ -28,75 +29,11 @@ from slipstream_git.gitdb.walking import (
 )
 from slipstream_git.model import EXECUTABLE, FILE, GITLINK, SYMLINK, Entry
 
-Content = Callable[[bytes, Entry], bytes]
-# A path and what its file holds: the blob id that git would give it; None where its filter fails.
-Cleaned = Callable[[bytes, bytes], str | None]
-Acceptable = Callable[[bytes], "Collection[Entry | None]"]
-Checkpoint = Callable[[str], None]
-Recovering = Literal["forward", "back"] | None
-
-_REMEMBERED = 64 << 20
-TEMPORARY: Final = b".slip-tmp-"
 NOT_TRACKED: Final = "not tracked"
 
 # A file changed twice within one tick of the clock has the same times: a signature this much
 # younger than the file system's own now proves nothing (4 ms on Linux before 6.13, 2 s on FAT).
 _TICK_NS = 2_000_000_000
-
-
-class Placement(NamedTuple):
-    """What one path has on the branch now (``old``) and what lands there (``new``)."""
-
-    path: bytes
-    old: Entry | None
-    new: Entry | None
-
-
-class Trouble(NamedTuple):
-    """A path that keeps a placement from being made, and why, in a few words."""
-
-    path: bytes
-    why: str
-
-
-class Manner(NamedTuple):
-    """How this worktree holds files: core.fileMode, core.symlinks and their kin."""
-
-    file_mode: bool = True
-    symlinks: bool = True
-    ignore_case: bool = False
-    sparse: bool = False
-
-
-class Convertible:
-    """Content that git converts on its way out; ``cleaned`` is the way back, as `git add` goes.
-
-    Many files clean to one blob (CRLF and LF endings, say): git calls them all unchanged.
-
-    prepare: called with the paths that will be placed, so that all are converted in one go; raises
-        `git-failed` where a filter fails that may not.
-    filtered: paths with a filter driver. Their former content may be out of reach (git-lfs would
-        ask a server for it), so a file there is cleaned before any version is smudged.
-    """
-
-    def __init__(
-        self,
-        content: Content,
-        cleaned: Cleaned,
-        prepare: Callable[[Collection[bytes]], None],
-        filtered: Collection[bytes],
-    ) -> None:
-        self._content = content
-        self.cleaned = cleaned
-        self.prepare = prepare
-        self.filtered = filtered
-
-    def __call__(self, path: bytes, entry: Entry) -> bytes:
-        return self._content(path, entry)
-
-    def over(self, content: Content) -> Convertible:
-        """The same with its content from elsewhere."""
-        return Convertible(content, self.cleaned, self.prepare, self.filtered)
 
 
 class Surprise(Exception):
@@ -127,39 +64,26 @@ class Found(NamedTuple):
 
 
 class View:
-    """Looks at the places of one set of placements in one worktree, and remembers what it found.
+    """Looks at the places of a job's placements, and remembers what it found."""
 
-    recovering: a path with trouble is left alone and told in ``left``; going back, an acceptable
-        version is what the user had, and stays.
-    """
-
-    def __init__(
-        self,
-        root: str,
-        placements: Iterable[Placement],
-        *,
-        content: Content,
-        acceptable: Acceptable,
-        manner: Manner,
-        token: str,
-        recovering: Recovering = None,
-    ) -> None:
-        if not re.fullmatch(r"[0-9A-Za-z]+", token):
-            raise ValueError(f"a token is letters and digits, not {token!r}")
-        self.root = root
+    def __init__(self, job: Job) -> None:
+        if not re.fullmatch(r"[0-9A-Za-z]+", job.token):
+            raise ValueError(f"a token is letters and digits, not {job.token!r}")
+        self.job = job
+        self.root = job.worktree.root
         self.left: list[Trouble] = []
-        self.all = tuple(wanted_files(placements))
+        self.all = tuple(wanted_files(job.placements))
         self.wanted = list(self.all)
-        self.prefix = TEMPORARY + token.encode() + b"-"
+        self.prefix = TEMPORARY + job.token.encode() + b"-"
         self.now_ns = 0  # by the file system's clock; 0: not known, so every look is a full one
-        self.recovering = recovering
+        self.recovering = job.recovering
         self.coming = {w.path for w in self.wanted if w.new is not None}
-        self._content = content
-        self._convertible = content if isinstance(content, Convertible) else None
-        self._acceptable = acceptable
-        self._manner = manner
+        self._content = job.content
+        self._convertible = job.content if isinstance(job.content, Convertible) else None
+        self._acceptable = job.acceptable
+        self._manner = job.manner
         self._gone = {w.path for w in self.wanted if w.new is None}
-        self._by_fold = {folded(p): p for p in self._gone} if manner.ignore_case else {}
+        self._by_fold = {folded(p): p for p in self._gone} if job.manner.ignore_case else {}
         self._found: dict[bytes, Found] = {}
         self._inodes: dict[bytes, tuple[int, ...]] = {}
 
@@ -422,26 +346,3 @@ def wanted_files(placements: Iterable[Placement]) -> list[Wanted]:
 
 def folded(path: bytes) -> str:
     return os.fsdecode(path).casefold()
-
-
-def remembering(content: Content) -> Content:
-    """The same content, asked for once: it is compared up to three times, and may cost a process.
-
-    Not for ever: files together larger than 64 MiB are asked for again.
-    """
-    known: dict[tuple[bytes, Entry], bytes] = {}
-    room = _REMEMBERED
-
-    def remembered(path: bytes, entry: Entry) -> bytes:
-        nonlocal room
-        data = known.get((path, entry))
-        if data is None:
-            data = content(path, entry)
-            if len(data) <= room:
-                room -= len(data)
-                known[path, entry] = data
-        return data
-
-    if isinstance(content, Convertible):
-        return content.over(remembered)
-    return remembered

@@ -7,17 +7,9 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
-from slipstream_git.gitdb.looking import (
-    TEMPORARY,
-    Checkpoint,
-    Placement,
-    Surprise,
-    Trouble,
-    View,
-    Wanted,
-    wanted_files,
-)
-from slipstream_git.gitdb.walking import (
+from slipstream_git.gitdb.worktrees.jobs import TEMPORARY, Placement, Trouble
+from slipstream_git.gitdb.worktrees.looking import Surprise, View, Wanted, wanted_files
+from slipstream_git.gitdb.worktrees.walking import (
     ABSENT,
     Blocked,
     Leaf,
@@ -37,7 +29,7 @@ def leftovers(root: str, placements: Iterable[Placement], token: str) -> Iterato
             yield from (b"/".join([*directory, n]) for n in names if n.startswith(prefix))
 
 
-def clear_leftovers(view: View, *, checkpoint: Checkpoint) -> list[Trouble]:
+def clear_leftovers(view: View) -> list[Trouble]:
     """Deal with what the run that is being recovered left; idempotent.
 
     Going back, the view's placements are those of the killed run turned round. What was set aside
@@ -65,7 +57,7 @@ def clear_leftovers(view: View, *, checkpoint: Checkpoint) -> list[Trouble]:
                 why = f"moved while recovering; kept as {shown(name)}"
             if why:
                 troubles.append(Trouble(wanted.path, why))
-            checkpoint("leftover")
+            view.job.checkpoint("leftover")
     return troubles
 
 

@@ -6,12 +6,11 @@ import os
 import stat
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple
 
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb.looking import Manner
 from slipstream_git.gitdb.process import Git
 from slipstream_git.gitdb.repository import Config
+from slipstream_git.gitdb.worktrees.jobs import Manner, Worktree
 
 # Under way in a worktree: the index and files belong to that, until it is over.
 _UNDER_WAY = (
@@ -21,21 +20,6 @@ _UNDER_WAY = (
     ("rebase-merge", "a rebase"),
     ("rebase-apply", "a rebase or am"),
 )
-
-
-class Worktree(NamedTuple):
-    """One worktree.
-
-    branch: a full ref name, None when detached; head: None when unborn.
-    """
-
-    root: str
-    git_dir: str
-    branch: str | None
-    head: str | None
-    bare: bool = False
-    locked: bool = False
-    prunable: bool = False
 
 
 def list_worktrees(git: Git) -> tuple[Worktree, ...]:

@@ -22,9 +22,9 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb.looking import Checkpoint, Placement
 from slipstream_git.gitdb.process import Git
-from slipstream_git.gitdb.walking import fsync_path, write_all
+from slipstream_git.gitdb.worktrees.jobs import Job, Placement
+from slipstream_git.gitdb.worktrees.walking import fsync_path, write_all
 from slipstream_git.model import ZERO, Entry
 from slipstream_git.text.objectid import digest
 
@@ -53,18 +53,17 @@ class Index:
     `restore` is exact.
     """
 
-    def __init__(
-        self, git: Git, git_dir: str, token: str, *, sync: bool, checkpoint: Checkpoint
-    ) -> None:
+    def __init__(self, git: Git, job: Job) -> None:
+        git_dir = job.worktree.git_dir
         self.path = os.path.join(git_dir, "index")
         self._git = git
         self._git_dir = git_dir
-        self._name = f"slip-index-{token}"
+        self._name = f"slip-index-{job.token}"
         self._copy = os.path.join(git_dir, self._name)
         self._former = self._copy + "-former"
-        self._token = token
-        self._sync = sync
-        self._checkpoint = checkpoint
+        self._token = job.token
+        self._sync = job.sync
+        self._checkpoint = job.checkpoint
         self._lock: int | None = None
         self._had_one = False
         self._published = False
