@@ -201,7 +201,7 @@ def test_gc_at_any_moment_takes_no_file_of_a_pack_in_the_making(
         repo.git("gc", "--quiet", "--prune=now")
         rename(source, target)
 
-    monkeypatch.setattr(packs.os, "rename", after_gc)
+    monkeypatch.setattr("slipstream_git.gitdb.packs.os.rename", after_gc)
     oid, item = blob(1)
     kept = packs.publish(objects_dir(repo), {oid: item}, sync=False)
     assert all_there(repo, [oid])
