@@ -122,7 +122,9 @@ class LeftAlone(NamedTuple):
 
 
 class RecoveredIntent(NamedTuple):
-    """What became of a landing or flush that died: ``landed``, ``undone`` or ``flushed``."""
+    """What became of a command that died: ``landed``, ``flushed``, ``closed``, ``reopened``,
+    ``expired``, or ``undone``.
+    """
 
     session: str
     branch: str | None

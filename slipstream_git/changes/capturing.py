@@ -34,7 +34,9 @@ def begin(ws: Workspace, wish: Wish) -> Begun:
     try:
         capture(ws, session, (), Label("capture", "", wish.agent or ""), untracked=False)
     except SlipError:
-        sessions.abort(ws, session)
+        from slipstream_git.changes import closing  # recovery, below it, asks what was captured
+
+        closing.abort(ws, session)
         raise
     return begun._replace(commit=sessions.load(ws, begun.session).tip)
 

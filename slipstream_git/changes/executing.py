@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from slipstream_git.changes import bounds, history, landing, sessions, staging
+from slipstream_git.changes import bounds, closing, history, landing, sessions, staging
 from slipstream_git.changes.landing import Options, Order
 from slipstream_git.changes.sessions import Session, Wish
 from slipstream_git.changes.staging import Label, Staged
@@ -102,7 +102,7 @@ def _land(ws: Workspace, session: Session, order: Order) -> Landed:
     if not landed.committed:
         # The branch has it all: a bot's second run leaves nothing behind.
         move = RefMove(session.ref, session.tip, None)
-        sessions.move(ws, [move], f"slip: nothing to land of {session.name}")
+        closing.move_together(ws, [move], f"slip: nothing to land of {session.name}")
     return landed
 
 

@@ -11,7 +11,7 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 
-from slipstream_git.changes import chain, sessions
+from slipstream_git.changes import chain, closing, sessions
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import consolidation, locks, packs, sweeping, usage
 from slipstream_git.gitdb.refs import RefMove
@@ -88,7 +88,7 @@ def _expired(ws: Workspace, old: dict[str, str]) -> Sequence[str]:
     if not moves:
         return []
     try:
-        sessions.move(ws, moves, "slip: gc")
+        closing.move_together(ws, moves, "slip: gc")
     except SlipError as fault:
         if fault.code not in ("ref-moved", "locked"):
             raise
@@ -98,7 +98,7 @@ def _expired(ws: Workspace, old: dict[str, str]) -> Sequence[str]:
 
 def _went(ws: Workspace, move: RefMove) -> bool:
     try:
-        sessions.move(ws, [move], "slip: gc")
+        closing.move_together(ws, [move], "slip: gc")
     except SlipError as fault:
         if fault.code not in ("ref-moved", "locked"):
             raise

@@ -1,4 +1,4 @@
-"""What a landing or flush that died half way left, brought to the old state or the new one.
+"""What a command that died half way left, brought to the old state or the new one.
 
 The branch decides: when it holds the landed commit, the rest is finished; when it does not, files
 and index are taken back. What a person has changed since is left alone, and told. Called under the
@@ -82,8 +82,9 @@ def _finish(ws: Workspace, intent: Intent) -> RecoveredIntent:
                 for place in intent.worktrees
             ],
         )
-    # A flush moves no ref that could decide; it is finished, as it would have been.
-    landed = not moves or has_landed(repository, moves)
+    # A flush moves no ref that could decide, and neither does a mere deletion: what was asked for
+    # is finished.
+    landed = not moves or moves[0].new is None or has_landed(repository, moves)
     if landed:
         finish_refs(repository, moves)
     troubles: list[Trouble] = []
@@ -94,19 +95,28 @@ def _finish(ws: Workspace, intent: Intent) -> RecoveredIntent:
         session=_session_name(intent),
         branch=intent.branch,
         commit=intent.new_commit,
-        outcome=_outcome(moves, landed=landed),
+        outcome=_outcome(intent, moves, landed=landed),
         left=[LeftAlone(paths.display(t.path), t.why) for t in troubles],
     )
 
 
-def _outcome(moves: Sequence[RefMove], *, landed: bool) -> str:
+def _outcome(intent: Intent, moves: Sequence[RefMove], *, landed: bool) -> str:
     if not moves:
         return "flushed"
-    return "landed" if landed else "undone"
+    if not landed:
+        return "undone"
+    if intent.branch is not None:
+        return "landed"
+    name, _, new = moves[0]
+    if _is_session(name):
+        return "closed" if new is None else "reopened"
+    return "expired" if new is None else "closed"
 
 
 def _session_name(intent: Intent) -> str:
     names = [m.ref.removeprefix(sessions.OPEN) for m in intent.sessions if _is_session(m.ref)]
+    closed = [m.ref for m in intent.sessions if m.ref.startswith(sessions.CLOSED)]
+    names += [ref.removeprefix(sessions.CLOSED).rpartition("/")[0] for ref in closed]
     return names[0] if names else ""
 
 
@@ -142,11 +152,11 @@ def _clear_ref_locks(
 
 
 def _moves(intent: Intent) -> list[RefMove]:
-    """Every ref move of an intent, the branch's first; none for a flush."""
+    """Every ref move of an intent, the one that decides first; none for a flush."""
+    others = [RefMove(*move) for move in intent.sessions]
     if intent.branch is None or intent.new_commit is None:
-        return []
-    branch = RefMove(intent.branch, intent.old_head, intent.new_commit)
-    return [branch, *(RefMove(*move) for move in intent.sessions)]
+        return [move for move in others if move.old != move.new]
+    return [RefMove(intent.branch, intent.old_head, intent.new_commit), *others]
 
 
 def has_landed(repository: Repository, moves: Sequence[RefMove]) -> bool:
@@ -155,6 +165,8 @@ def has_landed(repository: Repository, moves: Sequence[RefMove]) -> bool:
     Somebody may have amended it since; then the refs that moved with the branch tell.
     """
     branch, others = moves[0], moves[1:]
+    if branch.new is None:
+        return all(repository.store.ref(move.name) is None for move in moves)
     if any(m.new not in (None, m.old) and repository.store.ref(m.name) == m.new for m in others):
         return True
     now = repository.store.ref(branch.name)
@@ -167,8 +179,10 @@ def has_landed(repository: Repository, moves: Sequence[RefMove]) -> bool:
 
 
 def finish_refs(repository: Repository, moves: Sequence[RefMove]) -> None:
-    """Move the refs that should have gone with the branch and are as they were before."""
-    for move in moves[1:]:
+    """Move the refs that should have gone with the first and are as they were before."""
+    for number, move in enumerate(moves):
+        if number == 0 and move.new is not None:
+            continue  # it decided
         if repository.store.ref(move.name) == move.old:
             repository.store.move([move], "slip: recover")
 
@@ -287,6 +301,21 @@ def drop(intent: str) -> None:
 # Intents -----------------------------------------------------------------------------------------
 
 
+def noted(ws: Workspace, moves: Sequence[RefMove]) -> str:
+    """Write down moves of slip's own refs that go together, as `intended`; the intent's path."""
+    return _written(
+        ws,
+        Intent(
+            id=ws.token(),
+            pid=os.getpid(),
+            at_s=ws.clock(),
+            worktrees=(),
+            placements=(),
+            sessions=tuple(worktrees.SessionMove(*move) for move in moves),
+        ),
+    )
+
+
 def intended(
     ws: Workspace,
     *,
@@ -318,6 +347,10 @@ def intended(
         sessions=tuple(intents.SessionMove(*move) for move in others),
         with_index=index,
     )
+    return _written(ws, intent)
+
+
+def _written(ws: Workspace, intent: Intent) -> str:
     try:
         layout = ws.repository.layout
         return intents.write_intent(layout.common_dir, intent, sharing=layout.sharing)

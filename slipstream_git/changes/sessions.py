@@ -1,4 +1,4 @@
-"""Sessions: opening, finding, listing and closing them.
+"""Sessions: opening, finding and listing them.
 
 A session is a ref, `refs/slip/sessions/<name>`, and the chain of commits that it holds; nothing
 else remembers it. Names are unique without regard to case, because refs are files and some file
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import NamedTuple
 
 from slipstream_git.changes import bounds, chain
@@ -16,7 +17,6 @@ from slipstream_git.changes.chain import Facts, Step
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, locks, sweeping
 from slipstream_git.gitdb.refs import RefMove
-from slipstream_git.outcomes import Closed
 from slipstream_git.results import Begun
 from slipstream_git.text import paths, scopes
 from slipstream_git.workspace import Workspace
@@ -72,7 +72,7 @@ def drafted(ws: Workspace, wish: Wish) -> Session:
     taken = ws.repository.store.refs(OPEN)
     name = _lowest_free(taken) if wish.name is None else wish.name
     paths.session_name(name)
-    _check_free(name, taken)
+    check_free(name, taken)
     base, onto = _place(ws, wish)
     base_tree = _tree_of(ws, base)
     facts = Facts(
@@ -90,10 +90,11 @@ def drafted(ws: Workspace, wish: Wish) -> Session:
     return _session(facts, oid, base, base_tree, oid, base_tree, 0)
 
 
-def move(ws: Workspace, moves: Sequence[RefMove], reason: str) -> None:
+def move(ws: Workspace, moves: Sequence[RefMove], reason: str, *, holding: bool = False) -> None:
     """Move refs of slip's own; a lock that a killed slip left on one is cleared, once.
 
-    Raises `ref-moved` or `locked`.
+    holding: the caller holds the landing lock. Where several refs move or one is deleted, see
+    `closing.move_together`. Raises `ref-moved` or `locked`.
     """
     store, layout = ws.repository.store, ws.repository.layout
     try:
@@ -101,7 +102,7 @@ def move(ws: Workspace, moves: Sequence[RefMove], reason: str) -> None:
     except SlipError as fault:
         if fault.code != "locked":
             raise
-        with locks.held(layout):
+        with nullcontext() if holding else locks.held(layout):
             if not sweeping.clear_stale_locks(layout.common_dir):
                 raise
         store.move(moves, reason)
@@ -152,7 +153,7 @@ def _lowest_free(taken: Iterable[str]) -> str:
     return f"s{number}"
 
 
-def _check_free(name: str, taken: Iterable[str]) -> None:
+def check_free(name: str, taken: Iterable[str]) -> None:
     for ref in taken:
         if ref.removeprefix(OPEN).lower() == name.lower():
             raise _exists(ref.removeprefix(OPEN))
@@ -345,29 +346,3 @@ def closed_numbers(ws: Workspace, name: str) -> Mapping[int, str]:
         if number.isdigit():
             found[int(number)] = tip
     return found
-
-
-def abort(ws: Workspace, session: Session) -> Closed:
-    """Close a session without landing; `reopen` brings it back."""
-    moves = closing(ws, session)
-    move(ws, moves, f"slip: abort {session.name}")
-    return Closed(session.name, moves[1].name, session.tip)
-
-
-def reopen(ws: Workspace, name: str) -> Begun:
-    """Open a closed chain again: the highest of its name, or ``NAME@n``."""
-    plain, at_sign, digits = name.partition("@")
-    paths.session_name(plain)
-    numbers = closed_numbers(ws, plain)
-    number = int(digits) if at_sign and digits.isdigit() else max(numbers, default=0)
-    if number not in numbers or (at_sign and not digits.isdigit()):
-        raise SlipError("session-missing", f"no closed session {name}", hint="slip list --closed")
-    _check_free(plain, ws.repository.store.refs(OPEN))
-    tip = numbers[number]
-    move(
-        ws,
-        [RefMove(OPEN + plain, None, tip), RefMove(f"{CLOSED}{plain}/{number}", tip, None)],
-        f"slip: reopen {plain}",
-    )
-    session = at(ws, plain, tip)
-    return Begun(session.name, session.ref, session.base, session.onto, tip)

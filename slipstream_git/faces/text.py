@@ -297,7 +297,8 @@ def _executed(value: outcomes.Executed) -> Iterable[str]:
 
 def _recovered(value: outcomes.Recovered) -> Iterable[str]:
     for intent in value.intents:
-        yield f"{intent.session} on {_branch(intent.branch)}: {intent.outcome}"
+        where = f" on {_branch(intent.branch)}" if intent.branch else ""
+        yield f"{intent.session}{where}: {intent.outcome}"
         for path, why in intent.left:
             yield f"  left alone: {path} ({why})"
     if not value.intents:

@@ -134,8 +134,9 @@ def _place(
     sharing: int,
     mode: int = 0o444,
 ) -> None:
-    # gc deletes names that begin with tmp_, also those of the living.
-    temporary = f"{os.path.dirname(path)}/.slip-{os.getpid()}-{os.path.basename(path)}"
+    # gc deletes names that begin with tmp_, also those of the living, and an .idx whose
+    # .pack is not there.
+    temporary = f"{os.path.dirname(path)}/.slip-{os.getpid()}-{os.path.basename(path)}.new"
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     try:
         with os.fdopen(handle, "wb", closefd=False) as stream:

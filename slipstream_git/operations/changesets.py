@@ -415,9 +415,9 @@ def exec_(
 @operation
 def abort(ws: Workspace, *, session: str | None = None) -> outcomes.Closed:
     """Close the session without landing; `slip reopen` brings it back."""
-    from slipstream_git.changes import sessions
+    from slipstream_git.changes import closing, sessions
 
-    return sessions.abort(ws, sessions.choose(ws, session))
+    return closing.abort(ws, sessions.choose(ws, session))
 
 
 @operation
@@ -426,9 +426,9 @@ def reopen(ws: Workspace, name: str) -> results.Begun:
 
     name (NAME): its name, or NAME@N for an older chain of that name
     """
-    from slipstream_git.changes import sessions
+    from slipstream_git.changes import closing
 
-    return sessions.reopen(ws, name)
+    return closing.reopen(ws, name)
 
 
 # The annotations above are read as text by the table; these names are what they mean.

@@ -174,7 +174,7 @@ def test_what_the_dead_left_is_swept(desk: Desk) -> None:
     pack = repo.common_dir / "objects/pack"
     kept = next(pack.glob("*.pack")).with_suffix(".keep")
     kept.write_text(f"slip {dead.pid}\n")
-    temporary = pack / f".slip-{dead.pid}-pack-x.pack"
+    temporary = pack / f".slip-{dead.pid}-pack-x.pack.new"
     temporary.write_bytes(b"half")
     quarantine = repo.common_dir / f"slip/quarantine/{dead.pid}-x"
     quarantine.mkdir(parents=True)

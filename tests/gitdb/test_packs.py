@@ -191,6 +191,23 @@ def test_two_writers_of_the_same_objects_share_no_keep(repo: Lab) -> None:
     second.release()
 
 
+def test_gc_at_any_moment_takes_no_file_of_a_pack_in_the_making(
+    repo: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """git takes an index without a pack beside it for rubbish, and looks at its ending alone."""
+    rename = os.rename
+
+    def after_gc(source: str, target: str) -> None:
+        repo.git("gc", "--quiet", "--prune=now")
+        rename(source, target)
+
+    monkeypatch.setattr("slipstream_git.gitdb.packs.os.rename", after_gc)
+    oid, item = blob(1)
+    kept = packs.publish(objects_dir(repo), {oid: item}, sync=False)
+    assert all_there(repo, [oid])
+    kept.release()
+
+
 @pytest.mark.parametrize("store", STORES)
 def test_an_open_reader_finds_what_was_moved(repo: Lab, store: str) -> None:
     oids = make_packs(repo, MANY)

@@ -1,4 +1,4 @@
-"""Intents: what a landing or flush is about to do, on the disk before its first effect.
+"""Intents: what a command is about to do, on the disk before its first effect.
 
 One JSON file each in ``<common dir>/slip/intents``, written aside, fsynced and renamed, so that
 there is none or a whole one.
@@ -39,7 +39,7 @@ class SessionMove(NamedTuple):
 
 
 class Intent(NamedTuple):
-    """A landing (or flush: ``branch`` and ``new_commit`` None) under way.
+    """A landing under way; with ``branch`` and ``new_commit`` None a flush, or refs of slip's own.
 
     id: also the token of its writers. at_s: whole seconds since 1970.
     """

@@ -1,0 +1,68 @@
+"""Sessions closed, opened again and let go: several refs that move together, or that are deleted.
+
+git moves the refs of a transaction one by one, and one that deletes holds the lock of packed-refs,
+which a dead process leaves behind for good. So what is about to move is written down as an intent
+first, and the next slip finds either all of it or nothing (`recovery`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from slipstream_git.changes import recovery, sessions
+from slipstream_git.changes.sessions import CLOSED, OPEN, Session
+from slipstream_git.errors import SlipError
+from slipstream_git.gitdb import locks
+from slipstream_git.gitdb.refs import RefMove
+from slipstream_git.outcomes import Closed
+from slipstream_git.results import Begun
+from slipstream_git.text import paths
+from slipstream_git.workspace import Workspace
+
+
+def abort(ws: Workspace, session: Session) -> Closed:
+    """Close a session without landing; `reopen` brings it back."""
+    gone, kept = sessions.closing(ws, session)
+    move_together(ws, [kept, gone], f"slip: abort {session.name}")
+    return Closed(session.name, kept.name, session.tip)
+
+
+def reopen(ws: Workspace, name: str) -> Begun:
+    """Open a closed chain again: the highest of its name, or ``NAME@n``."""
+    plain, at_sign, digits = name.partition("@")
+    paths.session_name(plain)
+    numbers = sessions.closed_numbers(ws, plain)
+    number = int(digits) if at_sign and digits.isdigit() else max(numbers, default=0)
+    if number not in numbers or (at_sign and not digits.isdigit()):
+        raise SlipError("session-missing", f"no closed session {name}", hint="slip list --closed")
+    sessions.check_free(plain, ws.repository.store.refs(OPEN))
+    tip = numbers[number]
+    moves = [RefMove(OPEN + plain, None, tip), RefMove(f"{CLOSED}{plain}/{number}", tip, None)]
+    move_together(ws, moves, f"slip: reopen {plain}")
+    session = sessions.at(ws, plain, tip)
+    return Begun(session.name, session.ref, session.base, session.onto, tip)
+
+
+def move_together(ws: Workspace, moves: Sequence[RefMove], reason: str) -> None:
+    """Make all of these moves or none, also when the process dies half way.
+
+    moves: of slip's own refs; the one that makes a ref first, which decides for the others, or
+    none but deletions. Raises `ref-moved` or `locked`.
+    """
+    with locks.held(ws.repository.layout):
+        recovery.finish_all(ws)
+        intent = recovery.noted(ws, moves)
+        try:
+            sessions.move(ws, moves, reason, holding=True)
+        except BaseException as fault:
+            if not recovery.landed_after_all(ws, intent, moves, fault):
+                _drop(intent)
+                raise
+        _drop(intent)
+
+
+def _drop(intent: str) -> None:
+    # Where the disk refuses, the next slip finds nothing left to do, and tries again.
+    with suppress(OSError):
+        recovery.drop(intent)
