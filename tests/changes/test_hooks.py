@@ -77,6 +77,17 @@ def test_hooks_see_what_git_commit_shows_them(ready: Desk, tmp_path: Path) -> No
     assert repo.read("mine.txt") == b"mine\n"
 
 
+def test_a_landing_amid_hooks_leaves_no_pack_of_nothing(ready: Desk) -> None:
+    """What hooks are shown is the session's own tree, which is on the disk already."""
+    repo = ready.lab
+    hook(repo, "pre-commit", "exit 0")
+    ready.commit("land")
+    for index in (repo.common_dir / "objects/pack").glob("*.idx"):
+        assert repo.git("show-index", stdin=index.read_bytes()), index.name
+    ready.call("gc", expire="now")
+    assert repo.read("a.txt") == b"1\n"
+
+
 def test_what_a_hook_stages_lands_and_what_it_does_not_is_told(ready: Desk) -> None:
     repo = ready.lab
     hook(
