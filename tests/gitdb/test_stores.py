@@ -76,7 +76,7 @@ def test_nothing_is_published_where_nothing_is_new(
     assert repo.files() == before
     assert not list((repo.common_dir / "objects/pack").iterdir())
     repository.objects.write("blob", b"x")
-    assert os.path.exists(repository.objects.publish(sync=False).keep)
+    assert Path(repository.objects.publish(sync=False).keep).exists()
 
 
 def test_what_is_discarded_never_was(repo: Lab, repository: Repository) -> None:
