@@ -167,7 +167,9 @@ def main(arguments: Sequence[str]) -> int:
         source = trees.synthetic()
         places = {}
         for contender in (GIT, *SLIP):
-            places[contender.name] = place = sides.clone(source, room / contender.name.replace(" ", "-"))
+            places[contender.name] = place = sides.clone(
+                source, room / contender.name.replace(" ", "-")
+            )
             git(place, "config", "gc.auto", "0")
             git(place, "update-ref", BRANCH, line(place, "rev-parse", "HEAD"))
             git(place, "update-ref", "--no-deref", "HEAD", line(place, "rev-parse", BRANCH))
@@ -183,7 +185,9 @@ def main(arguments: Sequence[str]) -> int:
     print("| landings a second | median ratio | least, greatest | a second |")
     print("|---|---|---|---|")
     for name, found in ratios.items():
-        a_second = f"{statistics.median(rates[name]):.0f} / {statistics.median(rates[GIT.name]):.0f}"
+        a_second = (
+            f"{statistics.median(rates[name]):.0f} / {statistics.median(rates[GIT.name]):.0f}"
+        )
         print(
             f"| {name} / git | {statistics.median(found):.2f} | "
             f"{min(found):.2f}, {max(found):.2f} | {a_second} |"

@@ -19,6 +19,8 @@ BEFORE = ("pre-commit", "prepare-commit-msg", "commit-msg")
 AFTER = "post-commit"
 REFS = "reference-transaction"
 SKIPPED_BY_NO_VERIFY = ("pre-commit", "commit-msg")
+# What a git says that has no `git hook list`, and so no hooks in configuration (before 2.54).
+UNKNOWN_USAGE = 129
 
 
 class Proposal(NamedTuple):
@@ -50,8 +52,16 @@ def before(repository: Repository, *, no_verify: bool) -> tuple[str, ...]:
 
 
 def exists(repository: Repository, name: str) -> bool:
-    """Whether git would find a hook of this name, as a file or in configuration."""
+    """Whether git would run anything for this hook, a file or what configuration holds.
+
+    Raises `git-failed` where git cannot make sense of that configuration.
+    """
     if os.access(os.path.join(repository.layout.hooks_dir, name), os.X_OK):
         return True
-    configured = repository.config.below("hook")
-    return any(key.endswith(".event") and value == name for key, value in configured.items())
+    if not repository.config.hooks():
+        return False
+    git_dir = repository.layout.git_dir
+    git = repository.trusting(git_dir).inside(git_dir)
+    done = git.run("hook", "list", name, accept=(0, 1, UNKNOWN_USAGE))
+    listed = done.out.splitlines() if done.status == 0 else []
+    return any(b"disabled\t" not in line for line in listed)

@@ -311,7 +311,7 @@ def noted(ws: Workspace, moves: Sequence[RefMove]) -> str:
             at_s=ws.clock(),
             worktrees=(),
             placements=(),
-            sessions=tuple(worktrees.SessionMove(*move) for move in moves),
+            sessions=tuple(intents.SessionMove(*move) for move in moves),
         ),
     )
 

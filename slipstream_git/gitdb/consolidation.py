@@ -239,8 +239,8 @@ def _rows(index: bytes, pack_size: int) -> Iterator[_Row]:
 
     offsets = [offset(number) for number in small]
     order = sorted(zip(offsets, oids, crcs, strict=True))
-    ends = [start for start, _, _ in order[1:]] + [pack_size - 20]
-    for (start, oid, crc), end in zip(order, ends, strict=True):
+    ends = [*(start for start, _, _ in order[1:]), pack_size - 20]
+    for (start, oid, crc), end in zip(order, ends[:count], strict=True):
         yield _Row(oid, crc, start, end)
 
 

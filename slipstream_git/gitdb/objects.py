@@ -94,7 +94,12 @@ class Objects:
         return oid
 
     def publish(self, *, sync: bool) -> Kept:
-        """Write the overlay as one pack, safe from gc until the result's ``release``."""
+        """Write the overlay as one pack, safe from gc until the result's ``release``.
+
+        None is written where there is nothing to write.
+        """
+        if not self._pending:
+            return packs.NOTHING_KEPT
         try:
             kept = packs.publish(self._directory, self._pending, sync=sync, sharing=self._sharing)
         except OSError as fault:

@@ -53,6 +53,9 @@ class Kept(NamedTuple):
             os.unlink(self.keep)
 
 
+NOTHING_KEPT = Kept("", "")
+
+
 def publish(
     objects_dir: str, objects: Mapping[str, RawObject], *, sync: bool, sharing: int = 0
 ) -> Kept:

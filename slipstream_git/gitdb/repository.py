@@ -109,6 +109,11 @@ class Config:
         start = f"{name.lower()}{dot}{rest}."  # a subsection keeps its case
         return {key: value for key, value in self._values.items() if key.startswith(start)}
 
+    def hooks(self) -> list[str]:
+        """Names of the hooks that configuration holds, which git runs from 2.54 on."""
+        keys = (key.rpartition(".") for key in self.below("hook"))
+        return sorted({name for name, _, last in keys if last == "event"})
+
 
 def _normal(key: str) -> str:
     """A key as git lists it: section and name in lower case, what is between them as it is."""
@@ -205,6 +210,8 @@ def open_repository(directory: str, env: Mapping[str, str], *, in_process: bool)
     git = Git(layout.root or layout.git_dir, env)
     if "GIT_DIR" in env or "GIT_WORK_TREE" in env or config.get("core.worktree"):
         git = git.located(layout.git_dir, layout.root)
+    # core.hooksPath says nothing about these.
+    git = git.setting(*(f"{name}.enabled=false" for name in config.hooks()))
     store: Store
     if in_process:
         from slipstream_git.gitdb.libgit2 import LibgitStore  # costs 80 ms

@@ -171,6 +171,20 @@ def test_a_pack_that_is_not_sound_is_not_copied(repo: Lab) -> None:
     assert len(own(repo)) == 4
 
 
+@pytest.mark.parametrize("empty", [1, 3])
+@pytest.mark.parametrize("full", [0, 1, 5])
+def test_packs_of_nothing_are_merged_as_any_other(repo: Lab, empty: int, full: int) -> None:
+    """Earlier versions wrote one where nothing was new, as in each landing amid hooks."""
+    for _ in range(empty):
+        packs.publish(objects_dir(repo), {}, sync=False).release()
+    oids = make_packs(repo, full)
+    assert consolidate(repo, everything=True) is (empty + full > 1)
+    assert len(own(repo)) == 1
+    assert all_there(repo, oids)
+    repo.git("verify-pack", *map(str, _indexes(repo)))
+    assert fsck(repo) == ""
+
+
 def test_another_that_is_at_it_is_not_waited_for(repo: Lab) -> None:
     make_packs(repo, MANY)
     lock = Path(slip_dir(repo)) / "packing"

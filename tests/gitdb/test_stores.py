@@ -63,6 +63,22 @@ def test_what_is_published_is_there_for_everybody(
     repo.git("cat-file", "-e", oid, expect=1)
 
 
+def test_nothing_is_published_where_nothing_is_new(
+    repo: Lab, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And to release it removes nothing, wherever the process stands."""
+    before = repo.files()
+    kept = repository.objects.publish(sync=True)
+    monkeypatch.chdir(repo.path)
+    for _ in range(2):
+        kept.release()
+    assert not repository.objects.published
+    assert repo.files() == before
+    assert not list((repo.common_dir / "objects/pack").iterdir())
+    repository.objects.write("blob", b"x")
+    assert Path(repository.objects.publish(sync=False).keep).exists()
+
+
 def test_what_is_discarded_never_was(repo: Lab, repository: Repository) -> None:
     oid = repository.objects.write("blob", b"x")
     repository.objects.discard()
