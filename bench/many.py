@@ -2,8 +2,8 @@
 
     python bench/many.py [--processes 50] [--landings 4] [--turns 3]
 
-Every process lands its share on ``main``, which no worktree has checked out, and nobody syncs to the
-disk. The sides take turns, each in a clone of its own:
+Every process lands its share on ``main``, which no worktree has checked out, and nobody syncs to
+the disk. The sides take turns, each in a clone of its own:
 
 - git: a shell loop of `git commit-tree` (the tree stays as it is) and `git update-ref` with the old
   value, again and again until it is not refused. It merges nothing and could not: what it lands is
@@ -18,8 +18,6 @@ After every turn the branch must have exactly as many new commits as were landed
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import statistics
 import subprocess
 import sys
@@ -134,17 +132,17 @@ def landings_a_second(contender: Contender, place: Path, load: Load, slip: Insta
 
 def _stage(place: Path, load: Load, slip: Installed) -> None:
     script = """
-import os, sys
+import json, os, sys
 from slipstream_git.operations import calling, registry
 from slipstream_git.workspace import open_workspace
 ws = open_workspace(".", os.environ, in_process=True)
+begin, apply = registry.find("begin"), registry.find("apply")
 for worker in range(int(sys.argv[1])):
     for n in range(1, int(sys.argv[2]) + 1):
         name = f"s{worker}-{n}"
-        calling.call(registry.find("begin"), ws, {"name": name, "base": "main", "onto": "main"})
+        calling.call(begin, ws, {"name": name, "base": "main", "onto": "main"})
         op = {"op": "write", "path": f"landed/{name}-{sys.argv[3]}", "content": "x"}
-        import json
-        calling.call(registry.find("apply"), ws, {"session": name, "ops": json.dumps([op]).encode()})
+        calling.call(apply, ws, {"session": name, "ops": json.dumps([op]).encode()})
 """
     token = line(place, "rev-parse", BRANCH)[:8]
     subprocess.run(
