@@ -72,6 +72,7 @@ def _merged(ws: Workspace, session: Session, base: str, theirs: str, what: str) 
             conflicts.Meeting(
                 session.onto, session.tip, session.base, "as it is now", "what was asked for"
             ),
+            hint=f"slip log -s {session.name}",
         )
     return merged.tree
 

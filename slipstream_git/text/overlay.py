@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
@@ -169,7 +170,22 @@ class Overlay:
 
     def _absence(self, path: bytes) -> str:
         blocked = self._blocking_parent(path)
-        return f"{paths.display(path)}: {blocked or 'there is no such file'}"
+        if blocked:
+            return f"{paths.display(path)}: {blocked}"
+        near = self._nearest(path)
+        meant = f"; did you mean {paths.display(near)}?" if near else ""
+        return f"{paths.display(path)}: there is no such file{meant}"
+
+    def _nearest(self, path: bytes) -> bytes | None:
+        """The file that ``path`` may be a slip of the pen for: each name of it as there or close."""
+        from difflib import get_close_matches  # only on the way to an error
+
+        found: list[str] = []
+        for name in os.fsdecode(path).split("/"):
+            names = [os.fsdecode(n) for n in self.view.siblings(os.fsencode("/".join(found)))]
+            found += [name] if name in names else get_close_matches(name, names, 1)
+        near = os.fsencode("/".join(found))
+        return near if near.count(b"/") == path.count(b"/") and self.find(near) else None
 
     def _blocking_parent(self, path: bytes) -> str | None:
         parts = path.split(b"/")

@@ -52,6 +52,27 @@ def test_vacant_looks_at_parents_made_and_removed() -> None:
     assert code(over({"d/x": b""}, d__x=None), b"d") is None
 
 
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        (b"src/clinet.py", "src/client.py"),
+        (b"scr/clinet.py", "src/client.py"),
+        (b"READM.md", "README.md"),
+        (b"src", None),
+        (b"src/deep", None),  # deeper/x is close, but a directory
+        (b"other/thing", None),
+        (b"src/gone.py", None),
+    ],
+)
+def test_a_missing_path_names_the_one_that_may_be_meant(path: bytes, meant: str | None) -> None:
+    files = {"src/client.py": b"", "src/deeper/x": b"", "README.md": b"", "src/gone.py": b""}
+    overlay = over(files, **{"src__gone.py": None})
+    with pytest.raises(SlipError) as caught:
+        overlay.existing(path)
+    _, _, named = caught.value.message.partition("did you mean ")
+    assert (named.removesuffix("?") or None) == meant
+
+
 def test_vacant_lets_an_odd_name_stay_where_it_stands_and_makes_none() -> None:
     assert code(over({"aux.c": b""}), b"aux.c") is None
     assert code(over({}), b"aux.c") == "bad-path"
