@@ -177,7 +177,7 @@ class Overlay:
         return f"{paths.display(path)}: there is no such file{meant}"
 
     def _nearest(self, path: bytes) -> bytes | None:
-        """The file that ``path`` may be a slip of the pen for: each name of it as there or close."""
+        """The file that ``path`` may have meant: each name of it as one there, or close to it."""
         from difflib import get_close_matches  # only on the way to an error
 
         found: list[str] = []
