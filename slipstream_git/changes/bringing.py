@@ -16,6 +16,7 @@ from slipstream_git.changes import capturing, sessions
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import attributes
+from slipstream_git.gitdb.barriers import Barrier
 from slipstream_git.gitdb.conversion import Cleaned, Smudged
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.gitdb.worktrees.checkouts import list_worktrees, manner_of
@@ -97,7 +98,7 @@ def writers(
     tree: str,
     token: str,
     index: bool,
-    sync: bool,
+    barrier: Barrier,
 ) -> list[Writer]:
     """A writer for each worktree, looked at: nothing is in its way. Raises `dirty`, `locked`, …"""
     git = ws.repository.git
@@ -112,7 +113,7 @@ def writers(
                 acceptable=versions(ws, session),
                 with_index=index,
                 manner=manner_of(ws.repository.config_in(worktree.root, worktree.git_dir)),
-                sync=sync,
+                barrier=barrier,
             ),
         )
         for worktree in worktrees

@@ -8,6 +8,7 @@ from slipstream_git.changes import bringing, capturing, recovery, sessions
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import locks
+from slipstream_git.gitdb.barriers import Barrier
 from slipstream_git.gitdb.trees import Trees
 from slipstream_git.gitdb.worktrees.jobs import Placement, Worktree
 from slipstream_git.outcomes import Flushed, Written
@@ -32,27 +33,31 @@ def flush(ws: Workspace, session: Session, *, index: bool) -> Flushed:
         recovery.finish_all(ws)
         placements = _placements(ws, session)
         token = ws.token()
+        barrier = Barrier()
         found = bringing.writers(
             ws, session, placements, [worktree], tree=session.tree, token=token, index=index,
-            sync=True,
+            barrier=barrier,
         )  # fmt: skip
         written = sorted(set().union(*(writer.changing() for writer in found)))
-        intent = recovery.intended(
-            ws,
-            token=token,
-            session=session,
-            moves=(),
-            placements=placements,
-            places=[worktree],
-            index=index,
-        )
-        try:
-            bringing.hold(found)
-            bringing.place(found)
-        except BaseException:
-            bringing.roll_back(found)
-            recovery.drop(intent)
-            raise
+        with barrier.over(recovery.disks(ws, [worktree])):
+            intent = recovery.intended(
+                ws,
+                token=token,
+                session=session,
+                moves=(),
+                placements=placements,
+                places=[worktree],
+                index=index,
+                barrier=barrier,
+            )
+            try:
+                bringing.hold(found)
+                barrier.raised()
+                bringing.place(found)
+                barrier.raised()
+            except BaseException:
+                recovery.take_back(found, intent, barrier)
+                raise
         # The files are in place. What cannot be tidied up stays in the intent, for the next slip.
         warnings, unsettled = bringing.settle(found)
         if unsettled is None:

@@ -191,7 +191,7 @@ def _published(ws: Workspace, merged: Merged, order: Order, cleared: Cleared) ->
         return told
     subject = passed.text.split(b"\n", 1)[0].decode("utf-8", "replace")
     plan = Plan(target, oid, _moves(ws, merged, oid, options), subject)
-    warnings = publishing.publish(ws, plan, found, sync=not options.no_sync)
+    warnings = publishing.publish(ws, plan, found)
     return told._replace(warnings=[*merged.normalised, *warnings] or None)
 
 

@@ -41,7 +41,7 @@ def _merged(ws: Workspace, base: str, ours: str, theirs: str) -> Merge:
 def _publish(ws: Workspace) -> None:
     """Keep the merged tree readable, as ``git merge-tree`` leaves it: unreachable, until gc."""
     if ws.repository.objects.pending():
-        ws.repository.objects.publish(sync=False).release()
+        ws.repository.objects.publish().release()
 
 
 def _object(ws: Workspace, revision: str) -> tuple[str, str]:

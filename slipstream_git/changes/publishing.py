@@ -1,8 +1,8 @@
 """The order of effects of a landing: what is done when, and what a death in between leaves.
 
 Everything that can be refused is refused in `ready`. Then `publish`: objects, intent, index locks,
-refs locked, files and index moved, refs moved, intent gone. docs/adr/0005-order-of-landing.md
-argues it.
+refs locked, a barrier, files and index moved, refs moved, a barrier, intent gone.
+docs/adr/0005-order-of-landing.md argues it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from slipstream_git.changes import bringing, hooks, recovery
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import transaction
+from slipstream_git.gitdb.barriers import Barrier
 from slipstream_git.gitdb.process import Git
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.worktrees import checkouts
@@ -45,7 +46,7 @@ class Ready(NamedTuple):
     """A plan with nothing in its way: the worktrees that have the branch, and their writers.
 
     ``worktrees`` without ``writers`` are left behind on purpose. heads: of all worktrees, from
-    before they were listed.
+    before they were listed. barrier: the writers', too.
     """
 
     heads: Mapping[str, bytes]
@@ -53,6 +54,7 @@ class Ready(NamedTuple):
     writers: Sequence[Writer]
     placements: Sequence[Placement]
     token: str
+    barrier: Barrier
 
 
 def ready(ws: Workspace, target: Target, *, checkout: bool, sync: bool = True) -> Ready:
@@ -70,7 +72,7 @@ def ready(ws: Workspace, target: Target, *, checkout: bool, sync: bool = True) -
             )
     worktrees = _having(everywhere, target.branch)
     placements = bringing.placements_between(ws.repository, target.head_tree, target.tree)
-    token = ws.token()
+    token, barrier = ws.token(), Barrier(wanted=sync)
     writers = bringing.writers(
         ws,
         target.session,
@@ -79,45 +81,46 @@ def ready(ws: Workspace, target: Target, *, checkout: bool, sync: bool = True) -
         tree=target.tree,
         token=token,
         index=True,
-        sync=sync,
+        barrier=barrier,
     )
-    return Ready(heads, worktrees, writers, placements, token)
+    return Ready(heads, worktrees, writers, placements, token, barrier)
 
 
 def _having(worktrees: Sequence[Worktree], branch: str) -> list[Worktree]:
     return [w for w in worktrees if w.branch == branch and not w.bare and not w.prunable]
 
 
-def publish(ws: Workspace, plan: Plan, found: Ready, *, sync: bool) -> list[str]:
+def publish(ws: Workspace, plan: Plan, found: Ready) -> list[str]:
     """Make a plan true. What is wrong after it has landed is told in lines, and no failure.
 
     Raises `ref-moved`, `dirty`, `locked` or `git-failed`; then all is as before.
     """
-    repository = ws.repository
     _adopt(ws, plan)
-    kept = repository.objects.publish(sync=sync)
-    try:
-        intent = recovery.intended(
-            ws,
-            token=found.token,
-            session=plan.target.session,
-            moves=plan.moves,
-            placements=found.placements,
-            places=[writer.worktree for writer in found.writers],
-            index=True,
-        )
+    places = [writer.worktree for writer in found.writers]
+    with found.barrier.over(recovery.disks(ws, places)):
+        kept = ws.repository.objects.publish(found.barrier)
         try:
-            _move(ws, plan, found)
-        except BaseException as fault:
-            if not recovery.landed_after_all(ws, intent, plan.moves, fault):
-                left = bringing.roll_back(found.writers)
-                recovery.drop(intent)
-                if left and isinstance(fault, SlipError):
-                    fault.message += f" (left as it is: {'; '.join(left)})"
-                raise
-        return _concluded(ws, plan, found, intent, sync=sync)
-    finally:
-        kept.release()
+            intent = recovery.intended(
+                ws,
+                token=found.token,
+                session=plan.target.session,
+                moves=plan.moves,
+                placements=found.placements,
+                places=places,
+                index=True,
+                barrier=found.barrier,
+            )
+            try:
+                _move(ws, plan, found)
+            except BaseException as fault:
+                if not recovery.landed_after_all(ws, intent, plan.moves, fault):
+                    left = recovery.take_back(found.writers, intent, found.barrier)
+                    if left and isinstance(fault, SlipError):
+                        fault.message += f" (left as it is: {'; '.join(left)})"
+                    raise
+            return _concluded(ws, plan, found, intent)
+        finally:
+            kept.release()
 
 
 def _adopt(ws: Workspace, plan: Plan) -> None:
@@ -135,10 +138,17 @@ def _adopt(ws: Workspace, plan: Plan) -> None:
 
 def _move(ws: Workspace, plan: Plan, found: Ready) -> None:
     """The visible effects: refs locked, files and index moved, refs moved."""
+    barrier = found.barrier
     bringing.hold(found.writers)
-    with transaction.prepared(_ref_mover(ws), plan.moves, f"slip: {plan.subject}") as refs:
+    is_covered = barrier.covers(ws.repository.layout.common_dir)
+    with transaction.prepared(
+        _ref_mover(ws), plan.moves, f"slip: {plan.subject}", is_covered=is_covered
+    ) as refs:
         # The branch cannot move now; but somebody may have switched to it or away meanwhile.
         _check_same_worktrees(ws, plan.target.branch, found)
+        # From here on things get their names, in whatever order the disk learns of it: so their
+        # content is there, and the objects, and the intent that brings them all to one end.
+        barrier.raised()
         bringing.place(found.writers)
         refs.commit()
 
@@ -160,19 +170,21 @@ def _ref_mover(ws: Workspace) -> Git:
     return repository.trusting(git_dir).inside(git_dir)
 
 
-def _concluded(ws: Workspace, plan: Plan, found: Ready, intent: str, *, sync: bool) -> list[str]:
-    """Tidy up after a landing. What cannot be tidied stays in the intent, for the next slip."""
-    warnings, unsettled = bringing.settle(found.writers)
+def _concluded(ws: Workspace, plan: Plan, found: Ready, intent: str) -> list[str]:
+    """Wait for the disk, and tidy up. What fails of it stays in the intent, for the next slip."""
+    failed: SlipError | OSError | None = None
     try:
-        if unsettled is not None:
-            raise unsettled
         recovery.finish_refs(ws.repository, plan.moves)
+        transaction.leave(ws.repository.layout.common_dir, plan.moves, found.barrier)
+        found.barrier.raised()
+    except (SlipError, OSError) as fault:
+        failed = fault
+    warnings, unsettled = bringing.settle(found.writers)
+    failed = failed or unsettled
+    try:
+        if failed is not None:
+            raise failed
         recovery.drop(intent)
     except (SlipError, OSError) as fault:
         warnings.append(f"landed; the next slip will tidy up after it ({fault})")
-    if sync:
-        try:
-            transaction.sync(ws.repository.layout.common_dir, plan.moves)
-        except SlipError as fault:
-            warnings.append(fault.message)
     return warnings

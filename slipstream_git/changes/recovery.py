@@ -8,13 +8,14 @@ landing lock, so an intent that is there belongs to nobody alive.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from slipstream_git.changes import bringing, sessions
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, locks, permissions, reflocks, sweeping
+from slipstream_git.gitdb.barriers import Barrier
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.gitdb.worktrees import intents, writer
@@ -28,6 +29,7 @@ from slipstream_git.gitdb.worktrees.jobs import (
     Trouble,
     Worktree,
 )
+from slipstream_git.gitdb.worktrees.writer import Writer
 from slipstream_git.model import EMPTY_TREE
 from slipstream_git.outcomes import LeftAlone, Recovered, RecoveredIntent
 from slipstream_git.text import paths
@@ -249,7 +251,7 @@ def _placed_any(ws: Workspace, intent: Intent, worktree: Worktree) -> bool:
         with_index=False,
         recovering="forward",
     )
-    looking = writer.Writer(ws.repository.git, job)
+    looking = Writer(ws.repository.git, job)
     looking.preflight()
     return bool({p.path for p in intent.placements if p.old != p.new} - looking.changing())
 
@@ -293,6 +295,26 @@ def _place(ws: Workspace, worktree: Worktree) -> Place:
     return Place(worktree.root, git_dir, worktree.branch, worktree.head)
 
 
+def disks(ws: Workspace, worktrees: Iterable[Worktree]) -> list[str]:
+    """Where a landing or flush writes: paths that stand for the file systems of all of it."""
+    layout = ws.repository.layout
+    own = [layout.common_dir, layout.objects_dir, layout.slip_dir]
+    return own + [path for worktree in worktrees for path in (worktree.root, worktree.git_dir)]
+
+
+def take_back(writers: Sequence[Writer], intent: str, barrier: Barrier) -> list[str]:
+    """Undo what was placed, and forget the intent when that is on the disk.
+
+    Gives a line for each path that somebody changed since. What the disk does not take is left to
+    the intent, for the next slip.
+    """
+    left = bringing.roll_back(writers)
+    with suppress(SlipError):
+        barrier.raised()
+        drop(intent)
+    return left
+
+
 def drop(intent: str) -> None:
     """Forget an intent whose landing has come to its end."""
     intents.drop_intent(intent)
@@ -325,8 +347,9 @@ def intended(
     placements: Sequence[Placement],
     places: Sequence[Worktree],
     index: bool,
+    barrier: Barrier,
 ) -> str:
-    """Write down what is about to be done, durable when this returns; the intent's path.
+    """Write down what is about to be done, durable when the barrier is raised; the intent's path.
 
     moves: the branch's first, then those that go with it; empty for a flush.
     """
@@ -353,6 +376,8 @@ def intended(
 def _written(ws: Workspace, intent: Intent) -> str:
     try:
         layout = ws.repository.layout
-        return intents.write_intent(layout.common_dir, intent, sharing=layout.sharing)
+        return intents.write_intent(
+            layout.common_dir, intent, sharing=layout.sharing, barrier=barrier
+        )
     except OSError as fault:
         raise SlipError("git-failed", f"the intent cannot be written: {fault.strerror}") from None

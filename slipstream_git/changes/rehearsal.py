@@ -27,7 +27,7 @@ def run(ws: Workspace, proposal: Proposal, names: Sequence[str]) -> Passed:
     """Run hooks on a proposal, whose objects are in the overlay. Raises `hook-failed`."""
     repository = ws.repository
     pool = settings.at(repository, proposal.head).pool
-    kept = repository.objects.publish(sync=False)
+    kept = repository.objects.publish()
     try:
         with warm.leased(repository, proposal.tree, proposal.branch, pool) as slot:
             rehearsal = _Rehearsal(repository, slot, proposal, pool)

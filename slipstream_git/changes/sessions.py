@@ -116,7 +116,7 @@ def opened(ws: Workspace, draft: Session, tip: str, *, numbered: bool) -> Sessio
     """
     repository = ws.repository
     bounds.check_quota(ws)
-    kept = repository.objects.publish(sync=False)
+    kept = repository.objects.publish()
     try:
         move(ws, [RefMove(draft.ref, None, tip)], f"slip: begin {draft.name}")
     except SlipError as fault:

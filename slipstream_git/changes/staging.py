@@ -121,7 +121,7 @@ def _entries(
 
 def advance(ws: Workspace, session: Session, tip: str) -> bool:
     """Publish the overlay and move the session's ref to ``tip``; False when it had moved."""
-    kept = ws.repository.objects.publish(sync=False)
+    kept = ws.repository.objects.publish()
     try:
         sessions.move(ws, [RefMove(session.ref, session.tip, tip)], f"slip: step of {session.name}")
     except SlipError as fault:

@@ -25,6 +25,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from slipstream_git.gitdb import locks, packs
+from slipstream_git.gitdb.barriers import AT_ONCE
 from slipstream_git.text.objectid import sha1
 
 # Somebody waits for his command: a larger pack is left to `slip gc` and `git gc`.
@@ -143,7 +144,9 @@ def _merge(directory: str, chosen: Sequence[_Pack], sharing: int) -> bool:
         if len(copied) < 2:
             return False
         seed = "\n".join(copied).encode("utf-8", "surrogateescape")
-        kept = packs.place(directory, copy.pieces(), copy.index, seed, sync=True, sharing=sharing)
+        kept = packs.place(
+            directory, copy.pieces(), copy.index, seed, barrier=AT_ONCE, sharing=sharing
+        )
     finally:
         copy.close()
     try:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import packs
+from slipstream_git.gitdb.barriers import NEVER, Barrier
 from slipstream_git.gitdb.packs import Kept, RawObject
 from slipstream_git.text.objectid import object_id
 
@@ -93,7 +94,7 @@ class Objects:
         self._pending[oid] = RawObject(kind, data)
         return oid
 
-    def publish(self, *, sync: bool) -> Kept:
+    def publish(self, barrier: Barrier = NEVER) -> Kept:
         """Write the overlay as one pack, safe from gc until the result's ``release``.
 
         None is written where there is nothing to write.
@@ -101,7 +102,9 @@ class Objects:
         if not self._pending:
             return packs.NOTHING_KEPT
         try:
-            kept = packs.publish(self._directory, self._pending, sync=sync, sharing=self._sharing)
+            kept = packs.publish(
+                self._directory, self._pending, barrier=barrier, sharing=self._sharing
+            )
         except OSError as fault:
             raise SlipError(
                 "git-failed", f"objects cannot be written to {self._directory}: {fault.strerror}"

@@ -25,6 +25,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from slipstream_git.gitdb import permissions
+from slipstream_git.gitdb.barriers import NEVER, Barrier
 from slipstream_git.text.objectid import sha1
 
 OWN = "511b511b"
@@ -57,17 +58,21 @@ NOTHING_KEPT = Kept("", "")
 
 
 def publish(
-    objects_dir: str, objects: Mapping[str, RawObject], *, sync: bool, sharing: int = 0
+    objects_dir: str,
+    objects: Mapping[str, RawObject],
+    *,
+    barrier: Barrier = NEVER,
+    sharing: int = 0,
 ) -> Kept:
     """Write ``objects`` (by id) as one pack; on return every git process can read them.
 
-    sync: also wait until they survive a power cut. sharing: see `permissions.parse`. Raises OSError
-    as the disk gives it; then nothing is visible, and what was written is removed.
+    barrier: when it has been raised, they survive a power cut. sharing: see `permissions.parse`.
+    Raises OSError as the disk gives it; then nothing is visible, and what was written is removed.
     """
     pack, index, checksum = _encode(objects)
     directory = os.path.join(objects_dir, "pack")
     permissions.make_directory(directory, sharing)
-    return place(directory, [pack], lambda: index, checksum, sync=sync, sharing=sharing)
+    return place(directory, [pack], lambda: index, checksum, barrier=barrier, sharing=sharing)
 
 
 def place(
@@ -76,7 +81,7 @@ def place(
     index: Callable[[], bytes],
     seed: bytes,
     *,
-    sync: bool,
+    barrier: Barrier,
     sharing: int,
 ) -> Kept:
     """Put a pack of slip's own into a pack directory, kept. The rest as for `publish`.
@@ -88,12 +93,11 @@ def place(
     written: list[str] = []
     try:
         text = b"slip %d\n" % os.getpid()
-        _place(keep, [text], written, sync=False, mode=0o644, sharing=sharing)
-        _place(f"{stem}.pack", pack, written, sync=sync, sharing=sharing)
+        _place(keep, [text], written, barrier=NEVER, mode=0o644, sharing=sharing)
+        _place(f"{stem}.pack", pack, written, barrier=barrier, sharing=sharing)
         # The index is what makes a pack visible, so it comes last.
-        _place(f"{stem}.idx", [index()], written, sync=sync, sharing=sharing)
-        if sync:
-            sync_directory(directory)
+        _place(f"{stem}.idx", [index()], written, barrier=barrier, sharing=sharing)
+        barrier.leave_path(directory)
     except OSError:
         for path in reversed(written):
             with suppress(OSError):
@@ -119,21 +123,12 @@ def own_names(objects_dir: str) -> list[str]:
     return sorted(name[:-4] for name in names if name.startswith(start) and name.endswith(".idx"))
 
 
-def sync_directory(path: str) -> None:
-    """Make renames and unlinks in a directory survive a power cut."""
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _place(
     path: str,
     pieces: Iterable[bytes],
     written: list[str],
     *,
-    sync: bool,
+    barrier: Barrier,
     sharing: int,
     mode: int = 0o444,
 ) -> None:
@@ -145,8 +140,7 @@ def _place(
         with os.fdopen(handle, "wb", closefd=False) as stream:
             stream.writelines(pieces)
         permissions.adjust(temporary, sharing)
-        if sync:
-            os.fsync(handle)
+        barrier.now(handle)
         os.rename(temporary, path)
     except OSError:
         with suppress(OSError):

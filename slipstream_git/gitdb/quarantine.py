@@ -54,7 +54,7 @@ def opened(
     try:
         pending = {**repository.objects.pending(), **(extra or {})}
         if pending:
-            packs.publish(directory, pending, sync=False, sharing=repository.layout.sharing)
+            packs.publish(directory, pending, sharing=repository.layout.sharing)
         yield Quarantine(directory, repository)
     finally:
         shutil.rmtree(directory, ignore_errors=True)

@@ -40,7 +40,8 @@ def clear_dead(
     ids = {move.new.encode() for move in moves if move.new is not None}
     locks = list(_found(common_dir, git_dirs, moves))
     ours = [lock for lock in locks if lock.content.strip() in ids]
-    until = max([intended_at_s, *(lock.made_at_s for lock in ours)]) + MOMENT_S
+    known = [*ours, *_renamed(common_dir, moves)]
+    until = max([intended_at_s, *(lock.made_at_s for lock in known)]) + MOMENT_S
     silent = [
         lock
         for lock in locks
@@ -60,9 +61,17 @@ def _found(common_dir: str, git_dirs: Iterable[str], moves: Sequence[RefMove]) -
     return filter(None, map(_read, paths))
 
 
+def _renamed(common_dir: str, moves: Sequence[RefMove]) -> Iterable[_Lock]:
+    """The refs that have moved already: each is the lock that it was, with its time."""
+    for move in moves:
+        found = _read(os.path.join(common_dir, move.name))
+        if found and move.new is not None and found.content.strip() == move.new.encode():
+            yield found
+
+
 def _read(path: str) -> _Lock | None:
     try:
         with open(path, "rb") as stream:
             return _Lock(path, os.fstat(stream.fileno()).st_mtime, stream.read(64))
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None

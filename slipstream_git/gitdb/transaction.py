@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb.packs import sync_directory
+from slipstream_git.gitdb.barriers import Barrier
 from slipstream_git.gitdb.process import Git, pipes
 from slipstream_git.gitdb.refs import PATIENTLY, RefMove, translate_refusal, update_ref_input
 
@@ -21,12 +21,13 @@ from slipstream_git.gitdb.refs import PATIENTLY, RefMove, translate_refusal, upd
 class Prepared:
     """A transaction: `prepare` locks and checks, `commit` makes it true. Close it in any case."""
 
-    def __init__(self, git: Git, moves: Sequence[RefMove], reason: str) -> None:
+    def __init__(
+        self, git: Git, moves: Sequence[RefMove], reason: str, *, is_covered: bool
+    ) -> None:
         self._moves = moves
-        # By default git does not sync refs: an acknowledged landing could go in a power cut.
         self._child = git.start(
             "-c",
-            "core.fsync=committed",
+            f"core.fsync={'none' if is_covered else 'committed'}",
             *PATIENTLY,
             "update-ref",
             "-m",
@@ -82,9 +83,15 @@ class Prepared:
 
 
 @contextmanager
-def prepared(git: Git, moves: Sequence[RefMove], reason: str) -> Iterator[Prepared]:
-    """Lock and check ``moves``; aborted on exit unless committed inside. Raises `ref-moved`."""
-    transaction = Prepared(git, moves, reason)
+def prepared(
+    git: Git, moves: Sequence[RefMove], reason: str, *, is_covered: bool
+) -> Iterator[Prepared]:
+    """Lock and check ``moves``; aborted on exit unless committed inside. Raises `ref-moved`.
+
+    is_covered: the caller raises a barrier over the refs before it commits. Else git syncs each
+    that it has written to its lock, so that a rename cannot make it an empty one.
+    """
+    transaction = Prepared(git, moves, reason, is_covered=is_covered)
     try:
         transaction.prepare()
         yield transaction
@@ -92,19 +99,11 @@ def prepared(git: Git, moves: Sequence[RefMove], reason: str) -> Iterator[Prepar
         transaction.close()
 
 
-def sync(common_dir: str, moves: Sequence[RefMove]) -> None:
-    """Make moved refs survive a power cut; git syncs the files, and leaves their directories.
+def leave(common_dir: str, moves: Sequence[RefMove], barrier: Barrier) -> None:
+    """Moved refs survive a power cut when the barrier has been raised after this. Raises OSError.
 
-    Raises `git-failed`: the refs have moved, and whether that lasts is not known.
+    git may sync what it writes to a ref, but never the directory that the ref is in.
     """
     for move in moves:
-        directory = os.path.dirname(os.path.join(common_dir, move.name))
-        try:
-            sync_directory(directory)
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except OSError as fault:
-            raise SlipError(
-                "git-failed",
-                f"landed, but {directory} cannot be synced to disk: {fault.strerror}",
-            ) from None
+        with suppress(FileNotFoundError, NotADirectoryError):
+            barrier.leave_path(os.path.dirname(os.path.join(common_dir, move.name)))

@@ -165,7 +165,7 @@ def make_packs(repo: Lab, count: int) -> None:
     for number in range(count):
         data = b"%d" % number
         item = {object_id("blob", data): RawObject("blob", data)}
-        packs.publish(str(repo.common_dir / "objects"), item, sync=False).release()
+        packs.publish(str(repo.common_dir / "objects"), item).release()
 
 
 def test_many_packs_of_slips_own(desk: Desk, tools: Path) -> None:

@@ -47,7 +47,7 @@ def make_packs(repo: Lab, count: int, first: int = 0) -> list[str]:
     made = []
     for number in range(first, first + count):
         oid, item = blob(number)
-        packs.publish(objects_dir(repo), {oid: item}, sync=False).release()
+        packs.publish(objects_dir(repo), {oid: item}).release()
         made.append(oid)
     return made
 
@@ -110,7 +110,7 @@ def _indexes(repo: Lab) -> list[Path]:
 def test_a_large_pack_is_not_copied_again_and_again(repo: Lab) -> None:
     data = os.urandom(200_000)
     oid = object_id("blob", data)
-    packs.publish(objects_dir(repo), {oid: RawObject("blob", data)}, sync=False).release()
+    packs.publish(objects_dir(repo), {oid: RawObject("blob", data)}).release()
     (large,) = own(repo)
     oids = make_packs(repo, MANY)
     assert consolidate(repo)
@@ -197,8 +197,8 @@ def test_another_that_is_at_it_is_not_waited_for(repo: Lab) -> None:
 
 def test_two_writers_of_the_same_objects_share_no_keep(repo: Lab) -> None:
     oid, item = blob(1)
-    first = packs.publish(objects_dir(repo), {oid: item}, sync=False)
-    second = packs.publish(objects_dir(repo), {oid: item}, sync=False)
+    first = packs.publish(objects_dir(repo), {oid: item})
+    second = packs.publish(objects_dir(repo), {oid: item})
     first.release()
     repo.git("gc", "--quiet", "--prune=now")
     assert all_there(repo, [oid])
@@ -357,7 +357,7 @@ def make_shared(repo: Lab, count: int) -> None:
     sharing = permissions.parse(repo.git("config", "core.sharedRepository"))
     for number in range(count):
         oid, item = blob(number)
-        published = packs.publish(objects_dir(repo), {oid: item}, sync=False, sharing=sharing)
+        published = packs.publish(objects_dir(repo), {oid: item}, sharing=sharing)
         assert stat.S_IMODE(Path(published.keep).stat().st_mode) & 0o040
         published.release()
 

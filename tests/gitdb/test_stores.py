@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import merge, quarantine
+from slipstream_git.gitdb.barriers import AT_ONCE
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.repository import Repository, open_repository
 from slipstream_git.model import EMPTY_TREE, FILE, Entry
@@ -53,7 +54,7 @@ def test_what_is_published_is_there_for_everybody(
     assert repository.objects.blob(oid) == data
     assert oid in repository.objects.pending()
     assert repo.git("cat-file", "-e", oid, expect=None) == ""
-    kept = repository.objects.publish(sync=True)
+    kept = repository.objects.publish(AT_ONCE)
     assert repo.git_bytes("cat-file", "blob", oid) == data
     assert repository.store.read(oid) is not None
     repo.git("gc", "--quiet", "--prune=now")
@@ -271,7 +272,7 @@ def test_a_merge_of_trees_that_are_only_pending(repo: Lab, repository: Repositor
     both = {b"README.md": Entry(FILE, readme), b"new": Entry(FILE, new)}
     assert (merged.tree, merged.conflicts) == (repository.trees.splice(base, both), ())
     assert repo.git("count-objects", "-v").splitlines()[3] == "packs: 0"
-    repository.objects.publish(sync=False).release()
+    repository.objects.publish().release()
     assert set(repo.tree(merged.tree)) == {"README.md", "new", "src/app.py"}
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from slipstream_git.errors import SlipError
+from slipstream_git.gitdb.barriers import NEVER
 from slipstream_git.gitdb.process import Git
 from slipstream_git.gitdb.repository import Config
 from slipstream_git.gitdb.worktrees import indexes
@@ -912,7 +913,7 @@ class Death:
         self.options: dict[str, Any] = {
             "content": content_of(lab),
             "token": TOKEN,
-            "sync": False,
+            "barrier": NEVER,
         }
         for path, old, new in self.placements:
             for version in (old, new):

@@ -24,7 +24,7 @@ from typing import Final, NamedTuple
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.process import Git
 from slipstream_git.gitdb.worktrees.jobs import Job, Placement
-from slipstream_git.gitdb.worktrees.walking import fsync_path, write_all
+from slipstream_git.gitdb.worktrees.walking import write_all
 from slipstream_git.model import ZERO, Entry
 from slipstream_git.text.objectid import digest
 
@@ -62,7 +62,7 @@ class Index:
         self._copy = os.path.join(git_dir, self._name)
         self._former = self._copy + "-former"
         self._token = job.token
-        self._sync = job.sync
+        self._barrier = job.barrier
         self._checkpoint = job.checkpoint
         self._lock: int | None = None
         self._had_one = False
@@ -114,6 +114,8 @@ class Index:
         try:
             _flock(fd)
             write_all(fd, _LOCK_MAGIC + f"{self._token} {os.getpid()}\n".encode())
+            # An empty lock would be nobody's, and stay after a power cut.
+            self._barrier.now(fd)
             self._checkpoint("lock-made")
             if not self._appears_as_lock(mine):
                 os.close(fd)
@@ -255,8 +257,7 @@ class Index:
         if not os.path.exists(self._copy):
             return  # no index before, and nothing to put into one
         self._record_states(self._copy, states)
-        if self._sync:
-            fsync_path(self._copy)
+        self._barrier.now_path(self._copy)
         self._checkpoint("index-ready")
         if self._had_one:
             _keep(self.path, self._former)
@@ -264,8 +265,7 @@ class Index:
         # The lock's name stays ours until `release`; a git that reads meanwhile sees this whole.
         os.rename(self._copy, self.path)
         self._checkpoint("index-published")
-        if self._sync:
-            fsync_path(self._git_dir)
+        self._barrier.leave_path(self._git_dir)
 
     def restore(self, states: Mapping[bytes, tuple[Entry, os.stat_result]]) -> None:
         """Put the former index back, if it was replaced."""
@@ -276,6 +276,7 @@ class Index:
                 os.unlink(self.path)
         elif os.path.exists(self._former):
             self._record_states(self._former, states)
+            self._barrier.now_path(self._former)
             os.rename(self._former, self.path)
         self._published = False
         self._checkpoint("index-restored")

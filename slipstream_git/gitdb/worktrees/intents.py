@@ -14,8 +14,9 @@ from typing import Any, Final, NamedTuple
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import permissions
+from slipstream_git.gitdb.barriers import AT_ONCE, Barrier, fsync
 from slipstream_git.gitdb.worktrees.jobs import Placement
-from slipstream_git.gitdb.worktrees.walking import fsync, fsync_path, write_all
+from slipstream_git.gitdb.worktrees.walking import write_all
 from slipstream_git.model import Entry
 
 _INTENT_FORMAT: Final = 1
@@ -56,8 +57,10 @@ class Intent(NamedTuple):
     with_index: bool = True
 
 
-def write_intent(common_dir: str, intent: Intent, *, sharing: int = 0) -> str:
-    """Put an intent on the disk; when this returns it survives a power cut. Gives its path.
+def write_intent(
+    common_dir: str, intent: Intent, *, sharing: int = 0, barrier: Barrier = AT_ONCE
+) -> str:
+    """Write an intent; when the barrier has been raised it survives a power cut. Gives its path.
 
     sharing: who else may bring it to its end, see `permissions.parse`.
     """
@@ -68,22 +71,24 @@ def write_intent(common_dir: str, intent: Intent, *, sharing: int = 0) -> str:
     try:
         write_all(fd, json.dumps(_encoded(intent), separators=(",", ":")).encode())
         permissions.adjust(f"{path}.new", sharing)
-        fsync(fd)
+        fsync(fd)  # whatever the barrier: half an intent would be in every later command's way
     finally:
         os.close(fd)
     os.rename(f"{path}.new", path)
     for parent in (directory, os.path.dirname(directory), common_dir):
-        fsync_path(parent)
+        barrier.leave_path(parent)
     return path
 
 
 def drop_intent(path: str) -> None:
-    """Forget an intent, on the disk too. No error when it is gone."""
+    """Forget an intent. No error when it is gone.
+
+    That waits for no disk: what it was to bring about is there by now, and is found to be so if
+    a power cut brings the intent back.
+    """
     for name in (path, f"{path}.new"):
         with suppress(FileNotFoundError):
             os.unlink(name)
-    with suppress(FileNotFoundError):
-        fsync_path(os.path.dirname(path))
 
 
 def pending_intents(common_dir: str) -> tuple[Intent, ...]:

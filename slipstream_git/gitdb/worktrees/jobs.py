@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Final, Literal, NamedTuple
 
+from slipstream_git.gitdb.barriers import AT_ONCE, Barrier
 from slipstream_git.model import Entry
 
 Content = Callable[[bytes, Entry], bytes]
@@ -107,7 +108,7 @@ class Job(NamedTuple):
     acceptable: further versions of a path that may be written over because they are kept
         elsewhere (captured); None among them: the path may be absent.
     with_index: False leaves index entries alone and takes no lock (`slip flush`).
-    sync: files, directories and index are on the disk when they are placed.
+    barrier: when files, directories and index are on the disk; the caller raises it.
     checkpoint: called with a name after every effect, for tests that die there.
     recovering: the run that had this job died: it is completed (forward) or taken back. A path
         with trouble is left alone and told; going back, the placements are turned round, and an
@@ -121,7 +122,7 @@ class Job(NamedTuple):
     acceptable: Acceptable = _nothing_else
     with_index: bool = True
     manner: Manner = Manner()
-    sync: bool = True
+    barrier: Barrier = AT_ONCE
     checkpoint: Checkpoint = _no_checkpoint
     recovering: Recovering = None
 

@@ -31,7 +31,6 @@ from slipstream_git.gitdb.worktrees.walking import (
     Walk,
     appear,
     beside,
-    fsync,
     identity,
     leaf_at,
     leaf_of,
@@ -67,13 +66,13 @@ class Files:
         self.states: dict[bytes, os.stat_result] = {}
         self._view = view
         self._content = view.job.content
-        self._sync = view.job.sync
+        self._barrier = view.job.barrier
         self._checkpoint = view.job.checkpoint
         self._temporaries: dict[bytes, tuple[bytes, ...]] = {}
         self._done: list[Done] = []
 
     def prepare(self) -> None:
-        """Write all new content beside its targets, and to the disk. Raises OSError."""
+        """Write all new content beside its targets. Raises OSError."""
         waiting: list[int] = []
         try:
             with Walk(self._view.root) as walk:
@@ -108,9 +107,9 @@ class Files:
         self._checkpoint("temporary")
 
     def _flush(self, waiting: list[int]) -> None:
-        # All are written before the first fsync: one commit of the disk's journal serves them all.
-        for fd in waiting if self._sync else ():
-            fsync(fd)
+        # All are written before any is synced: one commit of the disk's journal may serve all.
+        for fd in waiting:
+            self._barrier.leave(fd)
         while waiting:
             os.close(waiting.pop())
 
@@ -284,13 +283,11 @@ class Files:
                 self.states[path] = state
 
     def _sync_directories(self, walk: Walk, effects: Collection[Done]) -> None:
-        if not self._sync:
-            return
         changed = {d.directory for d in effects} | {d.wanted.directory for d in effects}
         changed |= {d.directory[:-1] for d in effects}
         for directory in sorted(changed):
             with suppress(FileNotFoundError, Blocked):
-                fsync(walk.enter(directory))
+                self._barrier.leave(walk.enter(directory))
 
     def roll_back(self) -> list[Trouble]:
         """Undo every effect so far, last first; never touches what somebody changed since.

@@ -7,7 +7,6 @@ swaps for a symlink is noticed at the next visit, and nothing is read or written
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -264,25 +263,3 @@ def write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view[: 64 * _PIECE]) :]
-
-
-def fsync(fd: int) -> None:
-    """To the disk, and on macOS past its cache, as git does."""
-    full = getattr(fcntl, "F_FULLFSYNC", None)
-    if full is not None:
-        with suppress(OSError):
-            fcntl.fcntl(fd, full)
-            return
-    try:
-        os.fsync(fd)
-    except OSError as fault:
-        if fault.errno not in (errno.EINVAL, errno.ENOTSUP):  # a directory on some file systems
-            raise
-
-
-def fsync_path(path: str) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        fsync(fd)
-    finally:
-        os.close(fd)

@@ -6,8 +6,10 @@ The order of a landing, where each step can be the last before the power goes:
     write_intent()          what recovery needs to know
     writer.hold()           index.lock taken, all looked at again, new index and files written aside
     (refs prepared)
+    barrier.raised()        all of this is on the disk
     writer.place()          renames only; a late surprise takes everything back
     (refs committed)
+    barrier.raised()
     writer.settle()         what was set aside is let go, index.lock released
     drop_intent()
 
