@@ -17,6 +17,7 @@ from slipstream_git.gitdb import consolidation, packs, permissions
 from slipstream_git.gitdb.packs import RawObject
 from slipstream_git.gitdb.repository import open_repository
 from slipstream_git.text.objectid import object_id
+from tests.children import Children
 from tests.desk import STORES, Desk, write
 from tests.lab import Lab, fsck, slip_command, slip_environment
 
@@ -259,18 +260,18 @@ while True:
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_merging_amid_writers_gc_and_kills(repo: Lab, store: str) -> None:
+def test_merging_amid_writers_gc_and_kills(repo: Lab, store: str, children: Children) -> None:
     """Three writers, `git gc --prune=now` in a loop, and mergers that are killed."""
     env = slip_environment({"SLIP_STORE": store})
     writers = [
-        subprocess.Popen(
+        children.start(
             [sys.executable, "-c", WRITER, f"w{n}", *slip_command()], cwd=repo.path, env=env,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         )
         for n in range(3)
     ]  # fmt: skip
     while any(writer.poll() is None for writer in writers):
-        merger = subprocess.Popen(
+        merger = children.start(
             [sys.executable, "-c", MERGER, objects_dir(repo), slip_dir(repo)], env=env
         )
         # It may fail on a pack that has just gone; then it has done nothing.
