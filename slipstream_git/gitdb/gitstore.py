@@ -24,11 +24,22 @@ class GitStore:
 
     def read(self, oid: str) -> RawObject | None:
         found = self._ask(oid)
+        if found is None:
+            # A gc may have moved it while git looked: git lists the packs anew only once, and the
+            # one that it then lists may be gone before it is opened. A new git sees what is there.
+            self.close()
+            found = self._ask(oid)
         return found[1] if found else None
 
     def ref(self, name: str) -> str | None:
         found = self._ask(name)
-        return found[0] if found else None
+        if found is not None:
+            return found[0]
+        # cat-file also says so where the ref is there and its object is not found (see `read`).
+        if "\n" in name:
+            return None
+        done = self._git.run("rev-parse", "--verify", "--quiet", name, accept=(0, 1, 128))
+        return done.out.decode().strip() if done.status == 0 else None
 
     def refs(self, prefix: str) -> Mapping[str, str]:
         return list_refs(self._git, prefix)

@@ -6,12 +6,16 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import pygit2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import merge, quarantine
+from slipstream_git.gitdb.gitstore import GitStore
+from slipstream_git.gitdb.libgit2 import LibgitStore
+from slipstream_git.gitdb.packs import RawObject
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.repository import Repository, open_repository
 from slipstream_git.model import EMPTY_TREE, FILE, Entry
@@ -123,6 +127,42 @@ def test_a_transaction_is_all_or_nothing(repo: Lab, repository: Repository) -> N
     back = RefMove(moves[1].name, oid, None)
     assert move(repository, moves[0], moves[2], back) is None
     assert set(repo.refs("refs/slip/")) == {moves[0].name, moves[2].name}
+
+
+def test_a_ref_is_there_though_its_object_is_not(repo: Lab, repository: Repository) -> None:
+    """While gc repacks, git may not find an object for a moment; no branch is unborn for that."""
+    repo.damaged = True
+    (repo.common_dir / "refs/heads/odd").write_text("1" * 40 + "\n")
+    assert repository.store.ref("refs/heads/odd") == "1" * 40
+    assert repository.store.ref("refs/heads/even") is None
+
+
+@pytest.mark.parametrize("fault", [KeyError, pygit2.GitError, None])
+def test_an_object_that_is_not_found_at_first(
+    repo: Lab,
+    repository: Repository,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: type[Exception] | None,
+) -> None:
+    """A gc took the pack away that was about to be opened."""
+    oid = repo.oid("main:README.md")
+    repo.git("gc", "--quiet")
+    once = [True]
+    ask = GitStore._ask
+
+    def asked(store: GitStore, name: str) -> tuple[str, RawObject] | None:
+        return None if fault is None and once and once.pop() else ask(store, name)
+
+    class Moving:
+        def read_header(self, oid: str) -> tuple[int, int]:
+            raise (fault or KeyError)(oid)
+
+    monkeypatch.setattr(GitStore, "_ask", asked)
+    if isinstance(repository.store, LibgitStore):
+        monkeypatch.setattr(repository.store, "_odb", Moving())
+    found = repository.store.read(oid)
+    assert found is not None
+    assert found.data == b"# Demo\n"
 
 
 def test_a_ref_to_nothing_is_refused(repo: Lab, repository: Repository) -> None:
