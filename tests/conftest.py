@@ -16,6 +16,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.children import Children
 from tests.lab import Ground, Lab, make_template
 
 GITCONFIG = """\
@@ -127,6 +128,14 @@ def ground(tmp_path: Path, template: Path) -> Iterator[Ground]:
 def repo(ground: Ground) -> Lab:
     """One commit on `main` with README.md and src/app.py."""
     return ground.repository()
+
+
+@pytest.fixture
+def children() -> Iterator[Children]:
+    """Starts processes that do not outlive the test."""
+    started = Children()
+    yield started
+    started.end()
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import slipstream_git
+from tests.children import Children, Started
 
 SOURCE = Path(slipstream_git.__file__).parent.parent
 DEADLINE_S = 120
@@ -285,16 +286,16 @@ class Lab:
         assert expect in (None, reply.status), told
         return reply
 
-    def start(self, *arguments: str, in_a_group: bool = False) -> subprocess.Popen[bytes]:
-        """Start the real command line and let it run; for tests that kill it."""
-        return subprocess.Popen(
-            slip_command(*arguments),
-            cwd=self.path,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=slip_environment(),
-            start_new_session=in_a_group,
-        )
+    def start(
+        self,
+        children: Children,
+        *arguments: str,
+        env: dict[str, str] | None = None,
+        out: int = subprocess.DEVNULL,
+    ) -> Started:
+        """Start the real command line and let it run, until the test ends at the latest."""
+        command, values = slip_command(*arguments), slip_environment(env)
+        return children.start(command, cwd=self.path, env=values, stdout=out, stderr=out)
 
     def slip_json(
         self,

@@ -15,7 +15,7 @@ from slipstream_git.changes import bringing, sessions
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, locks, permissions, reflocks, sweeping
-from slipstream_git.gitdb.barriers import Barrier
+from slipstream_git.gitdb.barriers import AT_ONCE, Barrier
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.gitdb.worktrees import intents, writer
@@ -335,6 +335,7 @@ def noted(ws: Workspace, moves: Sequence[RefMove]) -> str:
             placements=(),
             sessions=tuple(intents.SessionMove(*move) for move in moves),
         ),
+        AT_ONCE,
     )
 
 
@@ -370,10 +371,10 @@ def intended(
         sessions=tuple(intents.SessionMove(*move) for move in others),
         with_index=index,
     )
-    return _written(ws, intent)
+    return _written(ws, intent, barrier)
 
 
-def _written(ws: Workspace, intent: Intent) -> str:
+def _written(ws: Workspace, intent: Intent, barrier: Barrier) -> str:
     try:
         layout = ws.repository.layout
         return intents.write_intent(

@@ -12,7 +12,7 @@ from contextlib import suppress
 from slipstream_git.gitdb.objects import LARGEST_OBJECT, broken, too_large
 from slipstream_git.gitdb.packs import RawObject
 from slipstream_git.gitdb.process import Child, Git, pipes
-from slipstream_git.gitdb.refs import RefMove, list_refs, move_with_git
+from slipstream_git.gitdb.refs import RefMove, list_refs, move_with_git, read_ref
 
 
 class GitStore:
@@ -25,11 +25,15 @@ class GitStore:
 
     def read(self, oid: str) -> RawObject | None:
         found = self._ask(oid)
-        return found[1] if found else None
+        if found is None:
+            # A gc may have moved it while git looked: git lists the packs anew only once, and the
+            # one that it then lists may be gone before it is opened. A new git sees what is there.
+            self.close()
+            found = self._ask(oid)
+        return found
 
     def ref(self, name: str) -> str | None:
-        found = self._ask(name)
-        return found[0] if found else None
+        return read_ref(self._git, self._common_dir, name)
 
     def refs(self, prefix: str) -> Mapping[str, str]:
         return list_refs(self._git, self._common_dir, prefix)
@@ -47,32 +51,30 @@ class GitStore:
                 pipe.close()
         child.wait()
 
-    def _ask(self, name: str) -> tuple[str, RawObject] | None:
-        """The id and the object that a name stands for; the reply's size frames its content."""
-        if "\n" in name:
-            return None  # it would be two questions
+    def _ask(self, oid: str) -> RawObject | None:
+        """The object of an id; the reply's size frames its content."""
         stdin, stdout = pipes(self._running())
         try:
-            stdin.write(name.encode("utf-8", "surrogateescape") + b"\n")
+            stdin.write(oid.encode() + b"\n")
             stdin.flush()
             header = stdout.readline().split()
             if len(header) == 3 and header[2].isdigit():
                 size = int(header[2])
-                self._check_size(name, size)
+                self._check_size(oid, size)
                 data = stdout.read(size)
                 if len(data) == size and stdout.read(1) == b"\n":
-                    return header[0].decode(), RawObject(header[1].decode(), data)
+                    return RawObject(header[1].decode(), data)
         except OSError:
             header = []
         if header and header[-1] in (b"missing", b"ambiguous"):
             return None
         self.close()
-        raise broken(name)
+        raise broken(oid)
 
-    def _check_size(self, name: str, size: int) -> None:
+    def _check_size(self, oid: str, size: int) -> None:
         if size > LARGEST_OBJECT:
             self.close()  # or all of it would have to be read to get at the next answer
-            raise too_large(name, size)
+            raise too_large(oid, size)
 
     def _running(self) -> Child:
         if self._child is None:

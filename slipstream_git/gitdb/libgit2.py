@@ -26,6 +26,7 @@ from slipstream_git.gitdb.refs import (
     RefMove,
     list_refs,
     move_with_git,
+    read_ref,
 )
 from slipstream_git.model import ZERO
 
@@ -67,12 +68,16 @@ class LibgitStore:
         # libgit2 1.9 never comes back from a truncated loose object (fixed, not released), so those
         # are read here. A broken one may have a sound copy in a pack: git looks there first.
         try:
-            found = loose.read(self._loose, oid, LARGEST_OBJECT)
+            found = loose.read(self._loose, oid, LARGEST_OBJECT) or self._read(oid)
         except loose.Broken:
-            if self._careful is None:
-                self._careful = GitStore(self._common_dir, self._git)
-            return self._careful.read(oid)
-        return found or self._read(oid)
+            found = None
+        # What libgit2 does not find a gc may have moved while it looked, as with git.
+        return found or self._asked_of_git(oid)
+
+    def _asked_of_git(self, oid: str) -> RawObject | None:
+        if self._careful is None:
+            self._careful = GitStore(self._common_dir, self._git)
+        return self._careful.read(oid)
 
     def _read(self, oid: str) -> RawObject | None:
         try:
@@ -82,19 +87,12 @@ class LibgitStore:
             kind, data = self._odb.read(oid)
         except KeyError:
             return None
-        except (pygit2.GitError, ValueError) as fault:
-            raise SlipError(
-                "git-failed", f"object {oid} cannot be read: {fault}", hint="git fsck"
-            ) from None
+        except (pygit2.GitError, ValueError):
+            return None  # git says whether it is broken, or its pack has only gone elsewhere
         return RawObject(_KINDS[int(kind)], data)
 
     def ref(self, name: str) -> str | None:
-        try:
-            return str(self._repository.references[name].resolve().target)
-        except KeyError:
-            return None
-        except (pygit2.GitError, ValueError, OSError) as fault:
-            raise SlipError("git-failed", f"{name} cannot be read: {fault}") from None
+        return read_ref(self._git, self._common_dir, name)
 
     def refs(self, prefix: str) -> Mapping[str, str]:
         # libgit2 lists all refs to find some: 39 ms at 60,000.

@@ -26,6 +26,16 @@ def below(common_dir: str, prefix: str) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
+def held(common_dir: str, name: str) -> str | None:
+    """What the one ref of this full name holds; None where it is not there. Raises OSError."""
+    # In the order of `below`, for the same reason.
+    try:
+        with open(os.path.join(common_dir, name), "rb") as stream:
+            return os.fsdecode(stream.read(_LONGEST)).rstrip()
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        return dict(_packed(common_dir, name)).get(name)
+
+
 def is_symbolic(common_dir: str, name: str) -> bool:
     """Whether a ref stands for another one. One that is packed never does."""
     path = os.path.join(common_dir, name)

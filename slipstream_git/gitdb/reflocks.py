@@ -2,9 +2,10 @@
 
 A lock is a file that git creates empty, fills with the id to be, and renames. One that holds the
 id which only the dead landing was to write is that landing's. An empty one (a deletion, HEAD's,
-packed-refs') says nothing, so it is taken for the landing's only when it was made within the moment
-in which the landing took its locks, and then does not change for a second. Every other lock is left
-alone: git's own message names it.
+packed-refs') says nothing, one with the beginning of that id little, and packed-refs.new is
+written under such a lock; so they are taken for the landing's only when they were made within the
+moment in which the landing took its locks, and then do not change for a second. Every other lock is
+left alone: git's own message names it.
 """
 
 from __future__ import annotations
@@ -40,18 +41,29 @@ def clear_dead(
     ids = {move.new.encode() for move in moves if move.new is not None}
     locks = list(_found(common_dir, git_dirs, moves))
     ours = [lock for lock in locks if lock.content.strip() in ids]
-    known = [*ours, *_renamed(common_dir, moves)]
+    # Nobody but slip deletes or moves its refs: their locks tell, too, when it took them.
+    known = [lock for lock in locks if lock in ours or "/refs/slip/" in lock.path]
+    known += _renamed(common_dir, moves)
     until = max([intended_at_s, *(lock.made_at_s for lock in known)]) + MOMENT_S
     silent = [
         lock
         for lock in locks
-        if lock not in ours and not lock.content and intended_at_s - 1 <= lock.made_at_s <= until
+        if lock not in ours
+        and _says_nothing(lock, ids)
+        and intended_at_s - 1 <= lock.made_at_s <= until
     ]
     if silent:
         time.sleep(PATIENCE_S)
     for lock in ours + [lock for lock in silent if _read(lock.path) == lock]:
         with suppress(FileNotFoundError):
             os.unlink(lock.path)
+
+
+def _says_nothing(lock: _Lock, ids: Iterable[bytes]) -> bool:
+    """Whether a lock is empty or cut short, so that only its time can tell whose it is."""
+    if not lock.content or lock.path.endswith("packed-refs.new"):
+        return True
+    return any(oid.startswith(lock.content) for oid in ids)
 
 
 def _found(common_dir: str, git_dirs: Iterable[str], moves: Sequence[RefMove]) -> Iterable[_Lock]:

@@ -23,6 +23,10 @@ LOCK_PATIENCE_S = 1.0
 PATIENTLY = ("-c", f"core.filesRefLockTimeout={LOCK_PATIENCE_S * 1000:.0f}")
 
 
+# Refs that each worktree has for itself.
+OF_ONE_WORKTREE = ("refs/worktree/", "refs/bisect/", "refs/rewritten/")
+
+
 class RefMove(NamedTuple):
     """One ref from ``old`` to ``new``; None means that it is not there."""
 
@@ -40,6 +44,23 @@ class RefStore(Protocol):
 
     def move(self, moves: Sequence[RefMove], reason: str) -> None:
         """All of ``moves`` or none. Raises `ref-moved` or `locked`."""
+
+
+def read_ref(git: Git, common_dir: str, name: str) -> str | None:
+    """The id that a full ref name holds, None where it is not there.
+
+    Read where it is plain, else asked of git. Its object is not looked for: while git repacks, it
+    may not find that for a moment.
+    """
+    if not name.startswith("refs/") or "\0" in name:
+        return None
+    if not name.startswith(OF_ONE_WORKTREE):
+        with suppress(OSError):
+            found = reffiles.held(common_dir, name)
+            if found is None or is_id(found):
+                return found
+    done = git.run("rev-parse", "--verify", "--quiet", name, accept=(0, 1, 128))
+    return done.out.decode().strip() if done.status == 0 else None
 
 
 def list_refs(git: Git, common_dir: str, prefix: str) -> dict[str, str]:

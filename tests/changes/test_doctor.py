@@ -16,6 +16,7 @@ from slipstream_git.gitdb import loose, packs
 from slipstream_git.gitdb.packs import RawObject
 from slipstream_git.text.objectid import object_id
 from slipstream_git.workspace import Workspace, open_workspace
+from tests.children import dead_pid
 from tests.desk import NOW, Desk, Json, write
 from tests.lab import Ground, Lab, Script, slip_environment
 
@@ -187,10 +188,9 @@ def test_many_packs_of_gits(desk: Desk, ws: Workspace) -> None:
 
 
 def test_a_pack_kept_by_the_dead(work: Desk, tools: Path) -> None:
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
+    dead = dead_pid()
     pack = next((work.lab.common_dir / "objects/pack").glob("*.pack"))
-    pack.with_suffix(".keep").write_text(f"slip {dead.pid}\n")
+    pack.with_suffix(".keep").write_text(f"slip {dead}\n")
     mended(work, red(work, "packs", "warn")["fix"], tools)
 
 

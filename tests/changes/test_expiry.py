@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from slipstream_git.gitdb import packs
+from tests.children import Children, dead_pid
 from tests.desk import NOW, Desk, batch, write
 from tests.lab import Lab, fsck, slip_command, slip_environment
 
@@ -140,17 +141,15 @@ def test_a_ref_that_holds_no_chain_is_left(desk: Desk) -> None:
     assert set(repo.refs("refs/slip/")) == {f"{CLOSED}mine/1"}
 
 
-def test_a_locked_ref_hides_no_other(desk: Desk) -> None:
+def test_a_locked_ref_hides_no_other(desk: Desk, children: Children) -> None:
     repo = desk.lab
     first, second = (closed_days_ago(desk, name, 20) for name in ("a", "b"))
     lock = repo.common_dir / f"{first}.lock"
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(lock)], stdout=subprocess.PIPE
-    ) as holder:
-        assert holder.stdout is not None
-        holder.stdout.readline()
-        told = desk.call("gc", expire="now")
-        holder.kill()
+    holder = children.start([sys.executable, "-c", HOLDER, str(lock)], stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    holder.stdout.readline()
+    told = desk.call("gc", expire="now")
+    children.end()
     lock.unlink(missing_ok=True)
     assert [row["ref"] for row in told["expired"]] == [second]
     assert first in repo.refs()
@@ -169,14 +168,13 @@ while True:
 def test_what_the_dead_left_is_swept(desk: Desk) -> None:
     repo = desk.lab
     desk.begin("work")
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
+    dead = dead_pid()
     pack = repo.common_dir / "objects/pack"
     kept = next(pack.glob("*.pack")).with_suffix(".keep")
-    kept.write_text(f"slip {dead.pid}\n")
-    temporary = pack / f".slip-{dead.pid}-pack-x.pack.new"
+    kept.write_text(f"slip {dead}\n")
+    temporary = pack / f".slip-{dead}-pack-x.pack.new"
     temporary.write_bytes(b"half")
-    quarantine = repo.common_dir / f"slip/quarantine/{dead.pid}-x"
+    quarantine = repo.common_dir / f"slip/quarantine/{dead}-x"
     quarantine.mkdir(parents=True)
     desk.call("gc")
     assert not any(path.exists() for path in (kept, temporary, quarantine))
@@ -204,11 +202,11 @@ for number in range(8):
 """
 
 
-def test_amid_sessions_being_written_and_git_gc(repo: Lab, store: str) -> None:
+def test_amid_sessions_being_written_and_git_gc(repo: Lab, store: str, children: Children) -> None:
     """What is open stays, what landed is there; `slip gc` itself is killed now and then."""
     env = slip_environment({"SLIP_STORE": store})
     writers = [
-        subprocess.Popen(
+        children.start(
             [sys.executable, "-c", WRITER, f"w{n}", *slip_command()], cwd=repo.path, env=env,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         )
@@ -216,7 +214,7 @@ def test_amid_sessions_being_written_and_git_gc(repo: Lab, store: str) -> None:
     ]  # fmt: skip
     collected = 0
     while any(writer.poll() is None for writer in writers):
-        collector = subprocess.Popen(
+        collector = children.start(
             slip_command("--json", "gc", "--expire", "now"), cwd=repo.path, env=env,
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )  # fmt: skip

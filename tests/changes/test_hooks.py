@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.children import Children
 from tests.desk import Desk, delete, replace, write
 from tests.lab import Lab
 
@@ -277,12 +278,12 @@ def test_the_branch_moves_while_a_hook_runs(ready: Desk) -> None:
     assert repo.git("status", "--porcelain") == "?? mine.txt"
 
 
-def test_a_slow_hook_locks_nobody_out(ready: Desk, tmp_path: Path) -> None:
+def test_a_slow_hook_locks_nobody_out(ready: Desk, tmp_path: Path, children: Children) -> None:
     """While it runs, another session lands; then it sees the new tree and lands, too."""
     repo = ready.lab
     started, go = tmp_path / "started", tmp_path / "go"
     hook(repo, "pre-commit", f"touch {started}; while ! test -e {go}; do sleep 0.05; done")
-    slow = repo.start("commit", "-s", "work", "-m", "slow")
+    slow = repo.start(children, "commit", "-s", "work", "-m", "slow")
     while not started.exists():
         assert slow.poll() is None
     ready.begin("quick")
@@ -293,7 +294,9 @@ def test_a_slow_hook_locks_nobody_out(ready: Desk, tmp_path: Path) -> None:
     assert repo.git("log", "--format=%s", "-2").split() == ["slow", "quick"]
 
 
-def test_a_killed_hook_run_leaves_nothing_in_the_way(ready: Desk, tmp_path: Path) -> None:
+def test_a_killed_hook_run_leaves_nothing_in_the_way(
+    ready: Desk, tmp_path: Path, children: Children
+) -> None:
     repo = ready.lab
     started = tmp_path / "started"
     hook(
@@ -302,7 +305,7 @@ def test_a_killed_hook_run_leaves_nothing_in_the_way(ready: Desk, tmp_path: Path
         f"touch .git/x index.lock; : > $GIT_DIR/index.lock; touch {started}; sleep 60",
     )
     before, refs = repo.snapshot(), repo.refs()
-    slow = repo.start("commit", "-s", "work", "-m", "slow", in_a_group=True)
+    slow = repo.start(children, "commit", "-s", "work", "-m", "slow")
     while not started.exists():
         assert slow.poll() is None
     os.killpg(slow.pid, 9)

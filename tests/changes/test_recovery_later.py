@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -132,3 +134,46 @@ def test_a_flush_killed_before_its_first_file_is_taken_back(ready: Desk) -> None
     killed(repo, "unplaced", "flush")
     repo.slip("recover")
     assert repo.snapshot() == before
+
+
+def test_a_power_cut_leaves_the_lock_of_the_index_empty(ready: Desk) -> None:
+    """What it said had not reached the disk; its other name tells whose it is."""
+    repo = ready.lab
+    before = repo.snapshot()
+    killed(repo, "before", "commit", "-s", "s", "-m", "land")
+    lock = repo.common_dir / "index.lock"
+    os.truncate(lock, 0)
+    assert ready.call("recover")["intents"][0]["outcome"] == "undone"
+    assert repo.snapshot() == before
+    assert not list(repo.common_dir.glob("*lock*"))
+
+
+def test_an_empty_lock_of_somebody_else_is_left(ready: Desk) -> None:
+    repo = ready.lab
+    killed(repo, "before", "commit", "-s", "s", "-m", "land")
+    lock = repo.common_dir / "index.lock"
+    lock.unlink()
+    lock.touch()
+    os.link(lock, repo.common_dir / "backup")
+    ready.refused("locked", "recover")
+    assert lock.exists()
+    lock.unlink()
+    assert ready.call("recover")["intents"][0]["outcome"] == "undone"
+
+
+def test_a_ref_lock_cut_short_is_cleared(ready: Desk) -> None:
+    """git was killed while it wrote the new id into the lock."""
+    repo = ready.lab
+    killed(repo, "before", "commit", "-s", "s", "-m", "land")
+    intent = json.loads(next((repo.common_dir / "slip/intents").iterdir()).read_text())
+    locks = [repo.common_dir / f"refs/heads/{name}.lock" for name in ("main", "other")]
+    for lock in locks:
+        lock.write_text(intent["new_commit"][:20])
+    (repo.common_dir / "packed-refs.lock").touch()
+    (repo.common_dir / "packed-refs.new").write_text("# pack-refs with: peeled")
+    assert ready.call("recover")["intents"][0]["outcome"] == "undone"
+    assert not locks[0].exists()
+    assert locks[1].exists()
+    locks[1].unlink()
+    assert not list(repo.common_dir.glob("packed-refs.*"))
+    assert ready.commit("land")["committed"]

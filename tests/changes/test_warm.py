@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.changes.test_hooks import hook
+from tests.children import Children
 from tests.desk import Desk, write
 from tests.lab import Content, Lab, Script
 
@@ -115,7 +116,9 @@ def test_only_what_changed_is_written(desk: Desk) -> None:
     assert {name for name in after if before.get(name) != after[name]} == {"f3"}
 
 
-def test_each_lands_in_a_worktree_of_its_own(desk: Desk, tmp_path: Path) -> None:
+def test_each_lands_in_a_worktree_of_its_own(
+    desk: Desk, tmp_path: Path, children: Children
+) -> None:
     """Two slow landings on two branches run side by side."""
     repo = project(desk, "").lab
     repo.git("branch", "side")
@@ -126,8 +129,8 @@ def test_each_lands_in_a_worktree_of_its_own(desk: Desk, tmp_path: Path) -> None
         f"touch {tmp_path}/$(git symbolic-ref --short HEAD);"
         f" until test -e {tmp_path}/main && test -e {tmp_path}/side; do sleep 0.05; done",
     )  # fmt: skip
-    children = [repo.start("commit", "-s", name, "-m", name) for name in ("work", "other")]
-    assert [child.wait(60) for child in children] == [0, 0]
+    running = [repo.start(children, "commit", "-s", n, "-m", n) for n in ("work", "other")]
+    assert [child.wait(60) for child in running] == [0, 0]
     assert "a.txt" in repo.tree("main")
     assert "b.txt" in repo.tree("side")
     assert "a.txt" not in repo.tree("side")

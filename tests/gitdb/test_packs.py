@@ -17,6 +17,7 @@ from slipstream_git.gitdb import consolidation, packs, permissions
 from slipstream_git.gitdb.packs import RawObject
 from slipstream_git.gitdb.repository import open_repository
 from slipstream_git.text.objectid import object_id
+from tests.children import Children
 from tests.desk import STORES, Desk, write
 from tests.lab import Lab, fsck, slip_command, slip_environment
 
@@ -176,7 +177,7 @@ def test_a_pack_that_is_not_sound_is_not_copied(repo: Lab) -> None:
 def test_packs_of_nothing_are_merged_as_any_other(repo: Lab, empty: int, full: int) -> None:
     """Earlier versions wrote one where nothing was new, as in each landing amid hooks."""
     for _ in range(empty):
-        packs.publish(objects_dir(repo), {}, sync=False).release()
+        packs.publish(objects_dir(repo), {}).release()
     oids = make_packs(repo, full)
     assert consolidate(repo, everything=True) is (empty + full > 1)
     assert len(own(repo)) == 1
@@ -217,7 +218,7 @@ def test_gc_at_any_moment_takes_no_file_of_a_pack_in_the_making(
 
     monkeypatch.setattr("slipstream_git.gitdb.packs.os.rename", after_gc)
     oid, item = blob(1)
-    kept = packs.publish(objects_dir(repo), {oid: item}, sync=False)
+    kept = packs.publish(objects_dir(repo), {oid: item})
     assert all_there(repo, [oid])
     kept.release()
 
@@ -273,18 +274,18 @@ while True:
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_merging_amid_writers_gc_and_kills(repo: Lab, store: str) -> None:
+def test_merging_amid_writers_gc_and_kills(repo: Lab, store: str, children: Children) -> None:
     """Three writers, `git gc --prune=now` in a loop, and mergers that are killed."""
     env = slip_environment({"SLIP_STORE": store})
     writers = [
-        subprocess.Popen(
+        children.start(
             [sys.executable, "-c", WRITER, f"w{n}", *slip_command()], cwd=repo.path, env=env,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         )
         for n in range(3)
     ]  # fmt: skip
     while any(writer.poll() is None for writer in writers):
-        merger = subprocess.Popen(
+        merger = children.start(
             [sys.executable, "-c", MERGER, objects_dir(repo), slip_dir(repo)], env=env
         )
         # It may fail on a pack that has just gone; then it has done nothing.

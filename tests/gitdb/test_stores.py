@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import pygit2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,6 +14,9 @@ from hypothesis import strategies as st
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import merge, quarantine
 from slipstream_git.gitdb.barriers import AT_ONCE
+from slipstream_git.gitdb.gitstore import GitStore
+from slipstream_git.gitdb.libgit2 import LibgitStore
+from slipstream_git.gitdb.packs import RawObject
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.repository import Repository, open_repository
 from slipstream_git.model import EMPTY_TREE, FILE, Entry
@@ -69,7 +73,7 @@ def test_nothing_is_published_where_nothing_is_new(
 ) -> None:
     """And to release it removes nothing, wherever the process stands."""
     before = repo.files()
-    kept = repository.objects.publish(sync=True)
+    kept = repository.objects.publish(AT_ONCE)
     monkeypatch.chdir(repo.path)
     for _ in range(2):
         kept.release()
@@ -77,7 +81,7 @@ def test_nothing_is_published_where_nothing_is_new(
     assert repo.files() == before
     assert not list((repo.common_dir / "objects/pack").iterdir())
     repository.objects.write("blob", b"x")
-    assert Path(repository.objects.publish(sync=False).keep).exists()
+    assert Path(repository.objects.publish().keep).exists()
 
 
 def test_what_is_discarded_never_was(repo: Lab, repository: Repository) -> None:
@@ -140,6 +144,42 @@ def test_a_transaction_is_all_or_nothing(repo: Lab, repository: Repository) -> N
     back = RefMove(moves[1].name, oid, None)
     assert move(repository, moves[0], moves[2], back) is None
     assert set(repo.refs("refs/slip/")) == {moves[0].name, moves[2].name}
+
+
+def test_a_ref_is_there_though_its_object_is_not(repo: Lab, repository: Repository) -> None:
+    """While gc repacks, git may not find an object for a moment; no branch is unborn for that."""
+    repo.damaged = True
+    (repo.common_dir / "refs/heads/odd").write_text("1" * 40 + "\n")
+    assert repository.store.ref("refs/heads/odd") == "1" * 40
+    assert repository.store.ref("refs/heads/even") is None
+
+
+@pytest.mark.parametrize("fault", [KeyError, pygit2.GitError, None])
+def test_an_object_that_is_not_found_at_first(
+    repo: Lab,
+    repository: Repository,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: type[Exception] | None,
+) -> None:
+    """A gc took the pack away that was about to be opened."""
+    oid = repo.oid("main:README.md")
+    repo.git("gc", "--quiet")
+    once = [True]
+    ask = GitStore._ask
+
+    def asked(store: GitStore, name: str) -> RawObject | None:
+        return None if fault is None and once and once.pop() else ask(store, name)
+
+    class Moving:
+        def read_header(self, oid: str) -> tuple[int, int]:
+            raise (fault or KeyError)(oid)
+
+    monkeypatch.setattr(GitStore, "_ask", asked)
+    if isinstance(repository.store, LibgitStore):
+        monkeypatch.setattr(repository.store, "_odb", Moving())
+    found = repository.store.read(oid)
+    assert found is not None
+    assert found.data == b"# Demo\n"
 
 
 def test_a_ref_to_nothing_is_refused(repo: Lab, repository: Repository) -> None:

@@ -9,23 +9,27 @@ import time
 
 import pytest
 
+from tests.children import Children, Started
 from tests.desk import Desk, write
 from tests.lab import Lab, slip_command, slip_environment
 
-Started = subprocess.Popen[bytes]
+Env = dict[str, str]
 
 
-def start(lab: Lab, *arguments: str, env: dict[str, str]) -> Started:
-    return subprocess.Popen(
-        slip_command("--json", *arguments), cwd=lab.path, env=slip_environment(env),
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+def start(children: Children, lab: Lab, *arguments: str, env: Env) -> Started:
+    return lab.start(children, "--json", *arguments, env=env, out=subprocess.PIPE)
 
 
-def answers(children: list[Started]) -> list[dict[str, object]]:
+def landing(children: Children, lab: Lab, count: int, env: Env) -> list[Started]:
+    """Landings of sessions n0, n1, … under way."""
+    names = [f"n{number}" for number in range(count)]
+    return [start(children, lab, "commit", "-s", n, "-m", f"land {n}", env=env) for n in names]
+
+
+def answers(running: list[Started]) -> list[dict[str, object]]:
     """What all of them said, every one of them with exit status 0."""
     found = []
-    for child in children:
+    for child in running:
         out, err = child.communicate(timeout=300)
         assert child.returncode == 0, (out, err)
         found.append(json.loads(out))
@@ -33,7 +37,7 @@ def answers(children: list[Started]) -> list[dict[str, object]]:
 
 
 @pytest.fixture(params=["git", "libgit2"])
-def env(request: pytest.FixtureRequest) -> dict[str, str]:
+def env(request: pytest.FixtureRequest) -> Env:
     """Which object store the processes use."""
     return {"SLIP_STORE": str(request.param)}
 
@@ -56,17 +60,17 @@ for number in range(5):
 """
 
 
-def test_ten_workers_apply_to_one_session(repo: Lab, env: dict[str, str]) -> None:
+def test_ten_workers_apply_to_one_session(repo: Lab, env: Env, children: Children) -> None:
     repo.slip("begin", "work")
-    children = [
-        subprocess.Popen(
+    running = [
+        children.start(
             [sys.executable, "-c", APPLIES, str(worker), *slip_command()],
             cwd=repo.path, env=slip_environment(env), stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
         for worker in range(10)
     ]  # fmt: skip
-    for child in children:
+    for child in running:
         out, err = child.communicate(timeout=300)
         assert child.returncode == 0, (out, err)
     tip = "refs/slip/sessions/work"
@@ -77,27 +81,25 @@ def test_ten_workers_apply_to_one_session(repo: Lab, env: dict[str, str]) -> Non
     assert [row["step"] for row in steps] == list(range(1, 51))
 
 
-def test_twenty_begin_at_once(repo: Lab, env: dict[str, str]) -> None:
-    said = answers([start(repo, "begin", env=env) for _ in range(20)])
+def test_twenty_begin_at_once(repo: Lab, env: Env, children: Children) -> None:
+    said = answers([start(children, repo, "begin", env=env) for _ in range(20)])
     assert {row["session"] for row in said} == {f"s{number}" for number in range(1, 21)}
     assert len(repo.refs("refs/slip/sessions/")) == 20
 
 
-def test_one_name_is_begun_once(repo: Lab, env: dict[str, str]) -> None:
-    children = [start(repo, "begin", "work", env=env) for _ in range(8)]
+def test_one_name_is_begun_once(repo: Lab, env: Env, children: Children) -> None:
+    running = [start(children, repo, "begin", "work", env=env) for _ in range(8)]
     codes = []
-    for child in children:
+    for child in running:
         out, _ = child.communicate(timeout=300)
         codes.append(json.loads(out).get("error", {}).get("code"))
     assert sorted(codes, key=str) == sorted([None] + ["session-exists"] * 7, key=str)
 
 
-def test_twenty_land_on_one_branch(repo: Lab, env: dict[str, str]) -> None:
+def test_twenty_land_on_one_branch(repo: Lab, env: Env, children: Children) -> None:
     repo.write("mine", "untracked\n")
     stage(repo, 20)
-    said = answers(
-        [start(repo, "commit", "-s", f"n{n}", "-m", f"land {n}", env=env) for n in range(20)]
-    )
+    said = answers(landing(children, repo, 20, env))
     assert repo.git("rev-list", "--count", "main") == "21"
     listed = set(repo.git("rev-list", "main").splitlines())
     assert {row["commit"] for row in said} < listed
@@ -108,19 +110,19 @@ def test_twenty_land_on_one_branch(repo: Lab, env: dict[str, str]) -> None:
     assert repo.refs("refs/slip/sessions/") == {}
 
 
-def test_landings_among_plain_commits(bare_repo: Lab, env: dict[str, str]) -> None:
+def test_landings_among_plain_commits(bare_repo: Lab, env: Env, children: Children) -> None:
     """Somebody else moves the branch with git while sessions land."""
     stage(bare_repo, 6)
-    children = [start(bare_repo, "commit", "-s", f"n{n}", "-m", "x", env=env) for n in range(6)]
+    running = landing(children, bare_repo, 6, env)
     others = 0
-    while any(child.poll() is None for child in children):
+    while any(child.poll() is None for child in running):
         head = bare_repo.oid("main")
         tree = f"{head}^{{tree}}"
         commit = bare_repo.git("commit-tree", tree, "-p", head, "-m", f"other {others}")
         moved = bare_repo.git("update-ref", "refs/heads/main", commit, head, expect=None)
         others += moved == ""
         time.sleep(0.2)
-    answers(children)
+    answers(running)
     assert {f"f{n}" for n in range(6)} < set(bare_repo.tree("main"))
     subjects = bare_repo.git("log", "--format=%s", "main").splitlines()
-    assert subjects.count("x") == 6
+    assert sum(subject.startswith("land n") for subject in subjects) == 6

@@ -7,6 +7,7 @@ does not give back the very blob (a CRLF blob under autocrlf), where its own che
 
 Our index.lock is made whole, with a name inside and an flock held on it, by link(2): so a lock
 whose owner died is told from a living one without process ids, and cleared by whoever needs it.
+A power cut may leave it empty; then its other name, which stays as long as the lock, tells.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from slipstream_git.text.objectid import digest
 
 LOCK_WAIT_S: Final = 1.0
 _LOCK_MAGIC = b"slip lock 1 "
+_LOCK_NAME = "slip-lock-"
 # Above either, the whole index is read: an argument list has an end, and git compares each entry
 # with each path.
 _NAMED_PATHS = 50
@@ -82,6 +84,7 @@ class Index:
         """Take index.lock and copy the index. Raises `locked`."""
         if self._lock is not None:
             return
+        self._clear_dead()  # before the name goes that may tell whose it is
         self._drop_leftovers()
         if not _waited(self._try_lock):
             raise self._locked()
@@ -107,7 +110,7 @@ class Index:
         )
 
     def _try_lock(self) -> bool:
-        mine = os.path.join(self._git_dir, f"slip-lock-{self._token}")
+        mine = os.path.join(self._git_dir, _LOCK_NAME + self._token)
         with suppress(FileNotFoundError):
             os.unlink(mine)
         fd = os.open(mine, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
@@ -117,19 +120,16 @@ class Index:
             # An empty lock would be nobody's, and stay after a power cut.
             self._barrier.now(fd)
             self._checkpoint("lock-made")
-            if not self._appears_as_lock(mine):
-                os.close(fd)
-                self._clear_dead()
-                return False
-        except BaseException:
-            with suppress(OSError):
-                os.close(fd)
-            raise
+            if self._appears_as_lock(mine):
+                self._lock = fd
+                return True
+            self._clear_dead()
+            return False
         finally:
-            with suppress(FileNotFoundError):
-                os.unlink(mine)
-        self._lock = fd
-        return True
+            if self._lock is None:
+                os.close(fd)
+                with suppress(FileNotFoundError):
+                    os.unlink(mine)
 
     def _appears_as_lock(self, mine: str) -> bool:
         try:
@@ -158,7 +158,7 @@ class Index:
             return False
         try:
             # While we have the flock nobody else clears this file, and its owner is not alive.
-            if os.pread(fd, len(_LOCK_MAGIC), 0) != _LOCK_MAGIC or not _flock(fd):
+            if not self._is_slips(fd) or not _flock(fd):
                 return False
             if os.path.samestat(os.fstat(fd), os.lstat(self._lock_path)):
                 os.unlink(self._lock_path)
@@ -167,6 +167,18 @@ class Index:
             return True
         finally:
             os.close(fd)
+
+    def _is_slips(self, fd: int) -> bool:
+        """Whether an open lock is a slip's: by what it says or, where that is lost, its names."""
+        if os.pread(fd, len(_LOCK_MAGIC), 0) == _LOCK_MAGIC:
+            return True
+        lock = os.fstat(fd)
+        names = [name for name in os.listdir(self._git_dir) if name.startswith(_LOCK_NAME)]
+        for name in names if lock.st_nlink > 1 else ():
+            with suppress(FileNotFoundError):
+                if os.path.samestat(lock, os.lstat(os.path.join(self._git_dir, name))):
+                    return True
+        return False
 
     def read(self, paths: Collection[bytes]) -> list[Staged]:
         """The entries at these paths or, where a path is a directory in the index, below it.
@@ -285,16 +297,16 @@ class Index:
         """Give index.lock back and drop the copies. Can be called again."""
         if self._lock is None:
             return
-        self._drop_leftovers()
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(self._lock), os.lstat(self._lock_path)):
                 os.unlink(self._lock_path)
+        self._drop_leftovers()
         os.close(self._lock)
         self._lock = None
         self._checkpoint("index-released")
 
     def _drop_leftovers(self) -> None:
-        ours = (self._name, f"slip-lock-{self._token}")
+        ours = (self._name, _LOCK_NAME + self._token)
         for name in os.listdir(self._git_dir):
             if name.startswith(ours):
                 with suppress(FileNotFoundError):

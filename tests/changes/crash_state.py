@@ -1,0 +1,65 @@
+"""Prints what a person sees of the repository here once the next slip has looked at it.
+
+Open and closed sessions, refs by their trees, status, index and files: no ids of commits and no
+times, so that two ways to the same state print the same. `test_crashpoints.py` runs it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from slipstream_git import codec
+from slipstream_git.errors import SlipError
+from slipstream_git.operations import calling, registry
+from slipstream_git.workspace import open_workspace
+
+
+def git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], stdout=subprocess.PIPE, check=True)
+    return os.fsdecode(done.stdout)
+
+
+def call(name: str, **values: object) -> dict[str, Any]:
+    row = registry.find(name)
+    assert row is not None
+    workspace = open_workspace(os.getcwd(), os.environ, in_process=False)  # noqa: PTH109
+    with workspace.repository:
+        answer: dict[str, Any] = codec.to_json(calling.call(row, workspace, values))
+    return answer
+
+
+def show() -> Iterator[object]:
+    try:
+        call("recover")
+        for closed in (False, True):
+            for row in call("list", closed=closed)["sessions"]:
+                yield [row.get(key) for key in ("session", "onto", "title", "changes")]
+    except SlipError as fault:
+        yield fault.code, fault.message
+    yield git("for-each-ref", "--format=%(refname) %(tree)")
+    yield git("status", "--porcelain"), git("ls-files", "--stage")
+    for path in sorted(Path().rglob("*")):
+        if path.is_file() and path.parts[0] != ".git":
+            yield path, oct(path.stat().st_mode), path.read_bytes()
+    yield sorted(Path(".git/slip/intents").glob("*"))
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as aside:
+        if Path.cwd().parent.name == "fixture":
+            # What all runs start from must stay as it is, its dead landing too.
+            shutil.copytree(".", f"{aside}/work", symlinks=True)
+            os.chdir(f"{aside}/work")
+            git("update-index", "-q", "--refresh")
+        sys.stdout.writelines(f"{line}\n" for line in show())
+        os.chdir("/")
+
+
+main()

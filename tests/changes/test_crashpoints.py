@@ -1,0 +1,152 @@
+"""Every command that changes something, with a fault at its n-th write: all is there or nothing.
+
+A fault is a kill (of the whole process tree, or of the process that writes), a write cut short and
+then a kill, or an error that the system gives once or from then on. Each leaves the state before
+or the state after, as the next slip shows it; the same command again then brings about the state
+after; nobody is told that it was done when it was not; and `git fsck` is content.
+
+The program that injects the faults is not part of this repository.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.desk import Desk, batch, delete, replace, write
+from tests.lab import SOURCE, Lab, Script, slip_command, slip_environment
+
+TOOL = SOURCE.parent / "shared" / "tools" / "crashpoints.py"
+STATE = Path(__file__).parent / "crash_state.py"
+MODES = "kill,kill1,torn,ENOSPC,ENOSPC+,EIO,EACCES"
+OPS = (replace("src/app.py", "1", "2"), write("src/new.py", "new\n"), delete("old.txt"))
+AGAIN = (write("src/new.py", "new\n"), write("README.md", "other\n"))
+
+pytestmark = [
+    pytest.mark.skipif(not TOOL.exists(), reason="the injector of faults is not here"),
+    pytest.mark.skipif(
+        platform.machine() != "x86_64" or shutil.which("cc") is None,
+        reason="the injector of faults needs x86_64 and a C compiler",
+    ),
+]
+
+
+def fresh(desk: Desk) -> None:
+    desk.lab.commit({"old.txt": "gone\n", "tool": Script(b"#!/bin/sh\n")})
+
+
+def begun(desk: Desk) -> None:
+    fresh(desk)
+    desk.begin("work", title="T")
+
+
+def staged(desk: Desk) -> None:
+    begun(desk)
+    desk.apply(*OPS)
+
+
+def undone(desk: Desk) -> None:
+    staged(desk)
+    desk.call("undo", step="1")
+
+
+def stacked(desk: Desk) -> None:
+    staged(desk)
+    desk.apply(write("more", "more\n"))
+
+
+def moved(desk: Desk) -> None:
+    staged(desk)
+    desk.lab.commit({"README.md": "# Demo\n\nMoved on.\n"})
+
+
+def aborted(desk: Desk) -> None:
+    staged(desk)
+    desk.call("abort")
+
+
+def collectable(desk: Desk) -> None:
+    """Closed sessions in packed refs, an open one, and what a dead process left."""
+    aborted(desk)
+    for name in ("one", "two", "three"):
+        desk.begin(name)
+        desk.apply(write(name, "x\n"), session=name)
+    desk.commit("one", session="one")
+    desk.call("abort", session="two")
+    desk.lab.git("pack-refs", "--all")
+
+
+class Case:
+    """A command, what it starts from, and every how manyth of its points the sample takes."""
+
+    def __init__(self, start: Callable[[Desk], None], *command: str, sample: int) -> None:
+        self.start = start
+        self.command = command
+        self.sample = sample
+
+
+CASES = {
+    "begin": Case(fresh, "begin", "work", "--title", "T", sample=16),
+    "apply": Case(begun, "apply", "-s", "work", "AGAIN", sample=16),
+    "undo": Case(stacked, "undo", "-s", "work", "1", sample=50),
+    "redo": Case(undone, "redo", "-s", "work", sample=16),
+    "flush": Case(staged, "flush", "-s", "work", "--index", sample=45),
+    "commit": Case(staged, "commit", "-s", "work", "-m", "land", sample=50),
+    "commit-merged": Case(moved, "commit", "-s", "work", "-m", "land", sample=80),
+    "exec": Case(fresh, "exec", "-s", "work", "-m", "land", "--ops", "OPS", sample=90),
+    "abort": Case(staged, "abort", "-s", "work", sample=20),
+    "reopen": Case(aborted, "reopen", "work", sample=20),
+    "gc": Case(collectable, "gc", "--expire", "now", sample=80),
+}
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the injector keeps what it compiles, once for all tests."""
+    return tmp_path_factory.mktemp("cache")
+
+
+def check(case: Case, repo: Lab, place: Path, cache: Path, every: int) -> None:
+    """Run the command with a fault at every so manyth point; none may be told as a violation."""
+    case.start(Desk(repo, "git"))
+    files = {"OPS": batch(*OPS), "AGAIN": batch(*AGAIN)}
+    for name, content in files.items():
+        (place / name).write_bytes(content)
+    command = [str(place / word) if word in files else word for word in case.command]
+    # The command again may find it done (exit 1), but must leave the state after.
+    done = subprocess.run(
+        [
+            *(sys.executable, str(TOOL), "--setup", f"cp -a {shlex.quote(str(repo.path))}/. ."),
+            *("--cmd", shlex.join(slip_command(*command)), "--modes", MODES, "--jobs", "1"),
+            *("--shard", f"{every // 2}/{every}", "--retry", "--retry-ok", "0,1"),
+            *("--state", shlex.join([sys.executable, "-P", str(STATE)])),
+            *("--check", "git fsck --strict --no-dangling --no-progress"),
+            *("--json", str(place / "report")),
+        ],
+        env=slip_environment({"XDG_CACHE_HOME": str(cache)}), check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    assert (place / "report").exists(), done.stdout.decode()
+    points = json.loads((place / "report").read_text())["points"]
+    assert points
+    faulty = [p for p in points if p["viol"] or p["retry"] == "STUCK"]
+    assert not faulty, json.dumps(faulty[:5], indent=1)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_sample(name: str, repo: Lab, tmp_path: Path, cache: Path) -> None:
+    check(CASES[name], repo, tmp_path, cache, CASES[name].sample)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_every_point(name: str, repo: Lab, tmp_path: Path, cache: Path) -> None:
+    check(CASES[name], repo, tmp_path, cache, 1)
