@@ -7,7 +7,9 @@ docs/adr/0005-order-of-landing.md argues it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from slipstream_git.changes import bringing, hooks, recovery
@@ -111,7 +113,7 @@ def publish(ws: Workspace, plan: Plan, found: Ready) -> list[str]:
                 barrier=found.barrier,
             )
             try:
-                _move(ws, plan, found)
+                _move(ws, plan, found, intent)
             except BaseException as fault:
                 if not recovery.landed_after_all(ws, intent, plan.moves, fault):
                     left = recovery.take_back(found.writers, intent, found.barrier)
@@ -136,10 +138,12 @@ def _adopt(ws: Workspace, plan: Plan) -> None:
             raise SlipError("git-failed", f"object {oid} is broken", hint="git fsck")
 
 
-def _move(ws: Workspace, plan: Plan, found: Ready) -> None:
+def _move(ws: Workspace, plan: Plan, found: Ready, intent: str) -> None:
     """The visible effects: refs locked, files and index moved, refs moved."""
     barrier = found.barrier
     bringing.hold(found.writers)
+    with suppress(OSError):
+        os.utime(intent)  # by its time `reflocks` knows the locks, and thousands of files take some
     is_covered = barrier.covers(ws.repository.layout.common_dir)
     with transaction.prepared(
         _ref_mover(ws), plan.moves, f"slip: {plan.subject}", is_covered=is_covered

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from slipstream_git.gitdb.refs import RefMove
 
 PATIENCE_S = 1.0
-# From the intent to the first lock, and from one lock of a transaction to its last.
+# From the intent's time to the first lock, and from one lock of a transaction to its last.
 MOMENT_S = 2.0
 SHARED_NAMES = ("packed-refs.lock", "packed-refs.new")
 
@@ -36,7 +36,7 @@ def clear_dead(
     """Remove the locks that the dead landing of ``moves`` left.
 
     git_dirs: of the worktrees whose HEAD may have been locked with the branch. intended_at_s: when
-    the landing wrote its intent, seconds since 1970 as the file system has it.
+    the landing was about to take its locks, seconds since 1970 as the file system has it.
     """
     ids = {move.new.encode() for move in moves if move.new is not None}
     locks = list(_found(common_dir, git_dirs, moves))

@@ -63,7 +63,6 @@ def calls_of(lab: Lab, log: Path, *arguments: str, stdin: bytes = b"") -> int:
     return sum(call in line for line in log.read_text().splitlines() for call in CALLS)
 
 
-@pytest.mark.real_part
 @pytest.mark.skipif(not can_trace(), reason="strace is not there, or the system does not let it")
 def test_the_number_of_calls_is_fixed(whole: Path) -> None:
     found = []

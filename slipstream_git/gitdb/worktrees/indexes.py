@@ -117,10 +117,8 @@ class Index:
         try:
             _flock(fd)
             write_all(fd, _LOCK_MAGIC + f"{self._token} {os.getpid()}\n".encode())
-            # An empty lock would be nobody's, and stay after a power cut.
-            self._barrier.now(fd)
             self._checkpoint("lock-made")
-            if self._appears_as_lock(mine):
+            if self._appears_as_lock(mine, fd):
                 self._lock = fd
                 return True
             self._clear_dead()
@@ -131,7 +129,7 @@ class Index:
                 with suppress(FileNotFoundError):
                     os.unlink(mine)
 
-    def _appears_as_lock(self, mine: str) -> bool:
+    def _appears_as_lock(self, mine: str, fd: int) -> bool:
         try:
             os.link(mine, self._lock_path)
         except FileExistsError:
@@ -139,8 +137,10 @@ class Index:
         except OSError as fault:
             if fault.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
                 raise
-            # No hard links here. Taking the name empty first and then renaming over it is as good,
-            # but that a death in between leaves a lock that nobody knows whose it is.
+            # No hard links here, whose second name tells whose a lock is that a power cut emptied:
+            # so it is not emptied. Taking the name empty first and then renaming over it is as
+            # good, but that a death in between leaves a lock that nobody knows whose it is.
+            self._barrier.now(fd)
             try:
                 os.close(os.open(self._lock_path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
             except FileExistsError:
