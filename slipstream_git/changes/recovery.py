@@ -88,6 +88,7 @@ def _finish(ws: Workspace, intent: Intent) -> RecoveredIntent:
     # is finished.
     landed = not moves or moves[0].new is None or has_landed(repository, moves)
     if landed:
+        _renew(path)
         finish_refs(repository, moves)
     troubles: list[Trouble] = []
     for place in intent.worktrees:
@@ -141,8 +142,15 @@ def landed_after_all(
     if not has_landed(repository, moves):
         return False
     with suppress(SlipError):
+        _renew(intent)
         finish_refs(repository, moves)
     return True
+
+
+def _renew(intent: str) -> None:
+    """Date an intent anew, so that locks taken from now on are known for its own, too."""
+    with suppress(OSError):
+        os.utime(intent)
 
 
 def _clear_ref_locks(

@@ -21,6 +21,7 @@ from slipstream_git.gitdb.refs import RefMove
 PATIENCE_S = 1.0
 # From the intent's time to the first lock, and from one lock of a transaction to its last.
 MOMENT_S = 2.0
+_OWN = ("/refs/slip/", "/refs/notes/slip/")
 SHARED_NAMES = ("packed-refs.lock", "packed-refs.new")
 
 
@@ -36,13 +37,14 @@ def clear_dead(
     """Remove the locks that the dead landing of ``moves`` left.
 
     git_dirs: of the worktrees whose HEAD may have been locked with the branch. intended_at_s: when
-    the landing was about to take its locks, seconds since 1970 as the file system has it.
+    the landing was about to take its locks, or a recovery renewed it: seconds since 1970 as the
+    file system has it.
     """
     ids = {move.new.encode() for move in moves if move.new is not None}
     locks = list(_found(common_dir, git_dirs, moves))
     ours = [lock for lock in locks if lock.content.strip() in ids]
     # Nobody but slip deletes or moves its refs: their locks tell, too, when it took them.
-    known = [lock for lock in locks if lock in ours or "/refs/slip/" in lock.path]
+    known = [lock for lock in locks if lock in ours or any(name in lock.path for name in _OWN)]
     known += _renamed(common_dir, moves)
     until = max([intended_at_s, *(lock.made_at_s for lock in known)]) + MOMENT_S
     silent = [

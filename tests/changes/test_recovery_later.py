@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.desk import Desk, delete, replace
+from tests.desk import NOW, Desk, delete, replace
 from tests.lab import Lab, slip_environment
 
 # A slip that is killed just before its refs move, just after, or when a flush has placed its files.
@@ -177,3 +177,19 @@ def test_a_ref_lock_cut_short_is_cleared(ready: Desk) -> None:
     locks[1].unlink()
     assert not list(repo.common_dir.glob("packed-refs.*"))
     assert ready.commit("land")["committed"]
+
+
+def test_a_recovery_that_died_is_recovered(ready: Desk) -> None:
+    """Its own ref locks are much younger than the landing."""
+    repo = ready.lab
+    killed(repo, "after", "commit", "-s", "s", "-m", "land")
+    (intent,) = (repo.common_dir / "slip/intents").iterdir()
+    note = repo.oid("refs/notes/slip/landed")
+    repo.git("update-ref", "-d", "refs/notes/slip/landed")
+    os.utime(intent, (NOW - 100, NOW - 100))
+    lock = repo.common_dir / "refs/notes/slip/landed.lock"
+    lock.parent.mkdir(exist_ok=True, parents=True)
+    lock.write_text(note[:7])
+    assert ready.call("recover")["intents"][0]["outcome"] == "landed"
+    assert repo.oid("refs/notes/slip/landed") == note
+    assert not lock.exists()
