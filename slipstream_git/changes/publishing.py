@@ -42,13 +42,15 @@ class Plan(NamedTuple):
 class Ready(NamedTuple):
     """A plan with nothing in its way: the worktrees that have the branch, and their writers.
 
-    ``worktrees`` without ``writers`` are left behind on purpose.
+    ``worktrees`` without ``writers`` are left behind on purpose, ``absent`` ones, whose directory
+    is not there, because nothing else can be done.
     """
 
     worktrees: Sequence[Worktree]
     writers: Sequence[Writer]
     placements: Sequence[Placement]
     token: str
+    absent: Sequence[Worktree]
 
 
 def ready(ws: Workspace, target: Target, *, checkout: bool, sync: bool = True) -> Ready:
@@ -76,7 +78,8 @@ def ready(ws: Workspace, target: Target, *, checkout: bool, sync: bool = True) -
         index=True,
         sync=sync,
     )
-    return Ready(worktrees, writers, placements, token)
+    absent = [w for w in everywhere if w.branch == target.branch and w.prunable]
+    return Ready(worktrees, writers, placements, token, absent)
 
 
 def _having(worktrees: Sequence[Worktree], branch: str) -> list[Worktree]:
@@ -152,6 +155,11 @@ def _ref_mover(ws: Workspace) -> Git:
 def _concluded(ws: Workspace, plan: Plan, found: Ready, intent: str, *, sync: bool) -> list[str]:
     """Tidy up after a landing. What cannot be tidied stays in the intent, for the next slip."""
     warnings, unsettled = bringing.settle(found.writers)
+    warnings += [
+        f"landed; {worktree.root} has the branch checked out and is not there now: what comes back"
+        " of it is behind"
+        for worktree in found.absent
+    ]
     try:
         if unsettled is not None:
             raise unsettled
