@@ -402,7 +402,7 @@ def fsck(lab: Lab) -> str:
         check=False,
     )
     lines = os.fsdecode(done.stdout + done.stderr).splitlines()
-    complaints = [line for line in lines if not line.startswith("notice:")]
+    complaints = [line for line in lines if not line.startswith(("notice:", "hint:"))]
     if done.returncode and not complaints:
         complaints = [f"exit status {done.returncode}"]
     return "\n".join(complaints)

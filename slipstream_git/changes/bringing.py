@@ -198,18 +198,18 @@ def roll_back(found: Sequence[Writer]) -> list[str]:
     return [line for writer in reversed(found) for line in _told(writer, writer.roll_back())]
 
 
-def settle(found: Sequence[Writer]) -> tuple[list[str], SlipError | None]:
+def settle(found: Sequence[Writer]) -> tuple[list[str], SlipError | OSError | None]:
     """Let go of what was set aside, in every worktree.
 
     Gives a line for each file that somebody wrote to while it was replaced, saying where that is
     kept; and the first fault, where something could not be let go.
     """
     lines: list[str] = []
-    first: SlipError | None = None
+    first: SlipError | OSError | None = None
     for writer in found:
         try:
             lines += _told(writer, writer.settle())
-        except SlipError as fault:
+        except (SlipError, OSError) as fault:
             first = first or fault
     return lines, first
 

@@ -48,6 +48,7 @@ class Facts(NamedTuple):
     redoes: int = 0
     landed: str = ""
     onto: str = ""
+    makes_onto: bool = False
     title: str = ""
     worktree: str = ""
     allow: tuple[str, ...] = ()
@@ -148,6 +149,7 @@ def _trailer_lines(facts: Facts) -> Iterable[str]:
         ("Op", facts.kind),
         ("Begin", facts.begin),
         ("Onto", facts.onto),
+        ("Makes-Onto", "yes" if facts.makes_onto else ""),
         ("Group", facts.group),
         ("Agent", facts.agent),
         ("Title", facts.title),
@@ -194,6 +196,7 @@ def _facts(oid: str, message: bytes) -> Facts:
         redoes=int(first("Redoes") or 0),
         landed=first("Landed"),
         onto=first("Onto"),
+        makes_onto=first("Makes-Onto") == "yes",
         title=first("Title"),
         worktree=first("Worktree"),
         allow=tuple(found.get("Allow", ())),

@@ -264,6 +264,8 @@ def _merged(ws: Workspace, session: Session, order: Order) -> Merged | None:
     repository, options = ws.repository, order.options
     branch = branch_of(ws, session, options)
     head = repository.store.ref(branch)
+    if head is None and not (session.makes_onto or options.onto):
+        raise _branch_gone(session, branch)
     # A branch that does not exist yet starts at the session's base.
     start = head or session.base
     _check_gates(repository, start, check=options.check)
@@ -304,6 +306,15 @@ def branch_of(ws: Workspace, session: Session, options: Options) -> str:
             hint=f"slip commit -s {session.name} --onto BRANCH -m MESSAGE",
         )
     return ws.repository.pointed_at(branch)
+
+
+def _branch_gone(session: Session, branch: str) -> SlipError:
+    name = branch.removeprefix(sessions.BRANCHES)
+    return SlipError(
+        "missing",
+        f"the branch {name} is gone since {session.name} was begun; --onto makes it again",
+        hint=f"slip commit -s {session.name} --onto {name} -m MESSAGE",
+    )
 
 
 def _conflict(

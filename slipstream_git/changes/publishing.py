@@ -47,8 +47,9 @@ class Plan(NamedTuple):
 class Ready(NamedTuple):
     """A plan with nothing in its way: the worktrees that have the branch, and their writers.
 
-    ``worktrees`` without ``writers`` are left behind on purpose. heads: of all worktrees, from
-    before they were listed. barrier: the writers', too.
+    ``worktrees`` without ``writers`` are left behind on purpose, ``absent`` ones, whose directory
+    is not there, because nothing else can be done. heads: of all worktrees, from before they were
+    listed. barrier: the writers', too.
     """
 
     heads: Mapping[str, bytes]
@@ -57,6 +58,7 @@ class Ready(NamedTuple):
     placements: Sequence[Placement]
     token: str
     barrier: Barrier
+    absent: Sequence[Worktree]
 
 
 def ready(ws: Workspace, target: Target, *, checkout: bool, sync: bool = True) -> Ready:
@@ -85,7 +87,8 @@ def ready(ws: Workspace, target: Target, *, checkout: bool, sync: bool = True) -
         index=True,
         barrier=barrier,
     )
-    return Ready(heads, worktrees, writers, placements, token, barrier)
+    absent = [w for w in everywhere if w.branch == target.branch and w.prunable]
+    return Ready(heads, worktrees, writers, placements, token, barrier, absent)
 
 
 def _having(worktrees: Sequence[Worktree], branch: str) -> list[Worktree]:
@@ -184,6 +187,11 @@ def _concluded(ws: Workspace, plan: Plan, found: Ready, intent: str) -> list[str
     except (SlipError, OSError) as fault:
         failed = fault
     warnings, unsettled = bringing.settle(found.writers)
+    warnings += [
+        f"landed; {worktree.root} has the branch checked out and is not there now: what comes back"
+        " of it is behind"
+        for worktree in found.absent
+    ]
     failed = failed or unsettled
     try:
         if failed is not None:

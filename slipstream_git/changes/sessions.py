@@ -27,13 +27,17 @@ BRANCHES = "refs/heads/"
 
 
 class Session(NamedTuple):
-    """An open session. ``step`` counts accepted changes; ``begin`` is the begin commit's id."""
+    """An open session. ``step`` counts accepted changes; ``begin`` is the begin commit's id.
+
+    makes_onto: the branch to land on was not there when it was begun.
+    """
 
     name: str
     begin: str
     base: str | None
     base_tree: str
     onto: str | None
+    makes_onto: bool
     tip: str
     tree: str
     step: int
@@ -80,6 +84,7 @@ def drafted(ws: Workspace, wish: Wish) -> Session:
         step=0,
         kind="begin",
         onto=onto or "",
+        makes_onto=onto is not None and ws.repository.store.ref(onto) is None,
         title=chain.one_line(wish.title or ""),
         agent=chain.one_line(wish.agent or ""),
         worktree=ws.worktree_name,
@@ -206,6 +211,7 @@ def _session(
         base=base,
         base_tree=base_tree,
         onto=facts.onto or None,
+        makes_onto=facts.makes_onto,
         tip=tip,
         tree=tree,
         step=step,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.process import Git
 
 
@@ -19,6 +20,11 @@ def files_with(git: Git, tree: str, literal: bytes, under: bytes) -> Iterator[by
         "--literal-pathspecs", "grep", "-alz", "--no-color", "--full-name",
         *patterns, tree, *scope, accept=(0, 1),
     )  # fmt: skip
+    if any(line.startswith(b"error: ") for line in done.err.splitlines()):
+        # It goes on without a file that it cannot read, as if nothing stood in it.
+        raise SlipError(
+            "git-failed", f"git grep: {done.said.partition(';')[0]}", hint="slip doctor"
+        )
     prefix = tree.encode() + b":"
     for record in done.out.split(b"\0"):
         if record:

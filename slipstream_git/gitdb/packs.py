@@ -50,7 +50,8 @@ class Kept(NamedTuple):
     keep: str
 
     def release(self) -> None:
-        with suppress(FileNotFoundError):
+        # What it was kept for is done, and is not to be called refused: it is swept up later.
+        with suppress(OSError):
             os.unlink(self.keep)
 
 

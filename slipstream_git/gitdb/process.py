@@ -12,6 +12,7 @@ User text reaches argument lists only after ``--`` or ``--end-of-options``.
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from copy import copy
@@ -36,6 +37,9 @@ LOCATION_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE")
 # repository configuration, started by any command that reads the index (CVE-2022-24765 class).
 NO_CODE_FROM_CONFIG = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
 
+# Of a URL that git quotes; it leaves them out itself in most of its messages, not in all.
+_CREDENTIALS = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^/\s'\"]*@", re.IGNORECASE)
+
 
 Child = subprocess.Popen[bytes]
 
@@ -48,7 +52,8 @@ class Output(NamedTuple):
     @property
     def said(self) -> str:
         """What git printed on stderr, as one line fit for an error message."""
-        lines = self.err.decode("utf-8", "replace").strip().splitlines()
+        text = _CREDENTIALS.sub(r"\1", self.err.decode("utf-8", "replace"))
+        lines = text.strip().splitlines()
         return "; ".join(line.strip() for line in lines if line.strip())
 
 

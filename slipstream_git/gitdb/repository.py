@@ -30,6 +30,8 @@ QUESTIONS = (
 )  # fmt: skip
 UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 LONGEST_NUMBER = 18
+# PATH_MAX: no ref has a longer name.
+LONGEST_HEAD = 4096
 TRUE_WORDS = ("true", "yes", "on", "1")
 
 
@@ -161,9 +163,9 @@ class Repository:
     def head(self) -> tuple[str | None, str | None]:
         """This worktree's HEAD as (full branch ref or None when detached, commit or None)."""
         with open(os.path.join(self.layout.git_dir, "HEAD"), "rb") as stream:
-            text = os.fsdecode(stream.read()).strip()
-        if "\n" in text:
-            raise SlipError("git-failed", f"{stream.name} holds more than one line")
+            text = os.fsdecode(stream.read(LONGEST_HEAD + 1)).strip()
+        if "\n" in text or len(text) > LONGEST_HEAD:
+            raise SlipError("git-failed", f"{stream.name} holds more than the name of a branch")
         if text.startswith("ref: "):
             branch = text.removeprefix("ref: ").strip()
             return branch, self.store.ref(branch)

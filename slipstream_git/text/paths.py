@@ -136,6 +136,11 @@ def _maybe_git(component: bytes) -> bool:
     return component[:1] in b".gG" or not component.isascii()
 
 
+def is_reserved(component: bytes) -> bool:
+    """Whether git refuses to check out a path with this component in it."""
+    return component in (b".", b"..") or _is_dot_git(component)
+
+
 def _is_dot_git(component: bytes) -> bool:
     name = _folded_name(component)
     return bool(_DOT_GIT.fullmatch(name) or _DOT_GIT.fullmatch(_MALFORMED.sub("", name)))

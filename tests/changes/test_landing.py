@@ -995,14 +995,29 @@ def test_gates_are_read_from_the_commit_landed_on(desk: Desk) -> None:
 # --- races ----------------------------------------------------------------------------------------
 
 
-def test_a_branch_deleted_meanwhile_is_made_again(desk: Desk) -> None:
+def test_a_branch_deleted_meanwhile_is_made_again_only_when_told_so(desk: Desk) -> None:
     repo = desk.lab
     repo.git("branch", "other")
     staged(desk, onto="other")
     repo.git("branch", "-D", "--quiet", "other")
-    landed = desk.commit("land")
+    before = repo.refs()
+    fault = desk.commit_refused("missing")
+    assert fault.hint == "slip commit -s work --onto other -m MESSAGE"
+    assert repo.refs() == before
+    landed = desk.commit("land", onto="other")
     assert landed.get("old_head") is None
     assert repo.oid("other^") == repo.oid("main")
+
+
+def test_a_branch_that_was_never_there_is_made(desk: Desk) -> None:
+    """Also after it was made once, was deleted, and the session was opened again."""
+    repo = desk.lab
+    staged(desk, onto="new")
+    for _ in range(2):
+        desk.commit("land")
+        assert repo.oid("new^") == repo.oid("main")
+        repo.git("branch", "-D", "--quiet", "new")
+        desk.call("reopen", name="work")
 
 
 def test_an_uninstalled_slip_leaves_a_plain_repository(desk: Desk) -> None:

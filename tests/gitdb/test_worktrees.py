@@ -606,7 +606,9 @@ def test_unmerged_entries_and_a_merge_under_way(lab: Lab) -> None:
     [("rebase-merge", "a rebase"), ("CHERRY_PICK_HEAD", "cherry-pick"), ("REVERT_HEAD", "revert")],
 )
 def test_other_things_under_way(lab: Lab, name: str, said: str) -> None:
-    (lab.git_dir / name).mkdir() if name == "rebase-merge" else lab.write(f".git/{name}", "x")
+    place = lab.git_dir / name
+    # A commit, as git's fsck wants it there from 2.48 on.
+    place.mkdir() if name == "rebase-merge" else place.write_text(lab.oid("HEAD") + "\n")
     with pytest.raises(SlipError, match=said):
         writer_for(lab, child_of(lab, CHANGE)).preflight()
 
