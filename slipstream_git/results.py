@@ -57,7 +57,17 @@ class Applied(NamedTuple):
     files: int | None = None
 
 
+class Refusal(NamedTuple):
+    """Why something would be refused now, as the error would say it."""
+
+    code: str
+    message: str
+    hint: str | None = None
+
+
 class Status(NamedTuple):
+    """refusal: of a landing, if it were tried now; not looked for in lists."""
+
     session: str
     base: str | None
     onto: str | None
@@ -70,6 +80,7 @@ class Status(NamedTuple):
     conflicts: list[Any]
     title: str | None
     agent: str | None
+    refusal: Refusal | None = None
 
 
 class Listed(NamedTuple):

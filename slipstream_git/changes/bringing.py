@@ -100,9 +100,9 @@ def writers(
     index: bool,
     barrier: Barrier,
 ) -> list[Writer]:
-    """A writer for each worktree, looked at: nothing is in its way. Raises `dirty`, `locked`, …"""
+    """A writer for each worktree; nothing is looked at yet."""
     git = ws.repository.git
-    found = [
+    return [
         Writer(
             git,
             Job(
@@ -118,9 +118,12 @@ def writers(
         )
         for worktree in worktrees
     ]
+
+
+def preflight(found: Sequence[Writer]) -> None:
+    """Look whether everything can be placed. Raises `dirty`, `locked`, …; nothing is changed."""
     for writer in found:
         writer.preflight()
-    return found
 
 
 def content_of(

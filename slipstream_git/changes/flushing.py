@@ -38,6 +38,7 @@ def flush(ws: Workspace, session: Session, *, index: bool) -> Flushed:
             ws, session, placements, [worktree], tree=session.tree, token=token, index=index,
             barrier=barrier,
         )  # fmt: skip
+        bringing.preflight(found)
         written = sorted(set().union(*(writer.changing() for writer in found)))
         with barrier.over(recovery.disks(ws, [worktree])):
             intent = recovery.intended(

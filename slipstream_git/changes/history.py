@@ -14,7 +14,7 @@ from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, merge, quarantine
 from slipstream_git.outcomes import Diffed, Logged, LogStep, Shown, Stepped
-from slipstream_git.results import FileRead, Listed, Status, WasRead, path_b64
+from slipstream_git.results import FileRead, Listed, Refusal, Status, WasRead, path_b64
 from slipstream_git.text import fileops, paths
 from slipstream_git.workspace import Workspace
 
@@ -111,6 +111,18 @@ def status(ws: Workspace, session: Session) -> Status:
         title=session.title or None,
         agent=session.agent or None,
     )
+
+
+def outlook(ws: Workspace, session: Session) -> Status:
+    """Its status, and what would refuse a landing now."""
+    from slipstream_git.changes import landing
+
+    found, fault = status(ws, session), landing.obstacle(ws, session)
+    if fault is None:
+        return found
+    files = fault.data.get("files") if fault.code == "conflict" else None
+    refusal = Refusal(fault.code, fault.message, fault.hint)
+    return found._replace(conflicts=files if isinstance(files, list) else [], refusal=refusal)
 
 
 def _behind(ws: Workspace, base: str | None, onto_commit: str | None) -> int | None:

@@ -259,9 +259,37 @@ def landed_already(ws: Workspace, name: str | None) -> Landed | None:
 # What will happen --------------------------------------------------------------------------------
 
 
+def obstacle(ws: Workspace, session: Session) -> SlipError | None:
+    """What would refuse a landing of this session now; None where nothing is known that would.
+
+    Only looks: no hook runs, nothing is smudged, no lock is taken or waited for.
+    """
+    try:
+        with bringing.hinting_at(ws, session), attributes.remembering(ws.repository):
+            met = _met(ws, session, Options(Message()))
+            if met.tree != met.head_tree:
+                target = Target(session, met.branch, met.head, met.head_tree, met.tree)
+                publishing.look(ws, target)
+    except SlipError as fault:
+        _name_session(fault, session)
+        return fault
+    finally:
+        ws.repository.objects.discard()
+    return None
+
+
 def _merged(ws: Workspace, session: Session, order: Order) -> Merged | None:
-    """The session merged with its branch, in the overlay; None when that would change nothing."""
-    repository, options = ws.repository, order.options
+    """What would land, in the overlay; None when that would change nothing."""
+    met = _met(ws, session, order.options)
+    tree, normalised = normalising.as_stored(ws, met.head_tree, met.tree, order.stored)
+    if tree == met.head_tree and (met.start is not None or met.head_tree == EMPTY_TREE):
+        return None
+    return met._replace(tree=tree, normalised=tuple(normalised))
+
+
+def _met(ws: Workspace, session: Session, options: Options) -> Merged:
+    """The session merged with its branch, as the session has it. Raises `conflict`, …"""
+    repository = ws.repository
     branch = branch_of(ws, session, options)
     head = repository.store.ref(branch)
     if head is None and not (session.makes_onto or options.onto):
@@ -273,11 +301,8 @@ def _merged(ws: Workspace, session: Session, order: Order) -> Merged | None:
     merged = merge.three_way(repository, session.base_tree, head_tree, session.tree, ws.clock())
     if merged.conflicts:
         raise _conflict(ws, session, branch, head, merged)
-    tree, normalised = normalising.as_stored(ws, head_tree, merged.tree, order.stored)
-    if tree == head_tree and (start is not None or head_tree == EMPTY_TREE):
-        return None
     engine = merged.engine if head != session.base else None
-    return Merged(session, branch, head, start, head_tree, tree, engine, tuple(normalised))
+    return Merged(session, branch, head, start, head_tree, merged.tree, engine, ())
 
 
 def _check_gates(repository: Repository, head: str | None, *, check: bool | None) -> None:

@@ -45,7 +45,7 @@ class Plan(NamedTuple):
 
 
 class Ready(NamedTuple):
-    """A plan with nothing in its way: the worktrees that have the branch, and their writers.
+    """What a landing brings along: the worktrees that have the branch, and their writers.
 
     ``worktrees`` without ``writers`` are left behind on purpose, ``absent`` ones, whose directory
     is not there, because nothing else can be done. heads: of all worktrees, from before they were
@@ -63,6 +63,19 @@ class Ready(NamedTuple):
 
 def ready(ws: Workspace, target: Target, *, checkout: bool, sync: bool = True) -> Ready:
     """Look whether the worktrees can follow. Raises `dirty` or `locked`; nothing is changed."""
+    found = _found(ws, target, checkout=checkout, sync=sync)
+    bringing.preflight(found.writers)
+    return found
+
+
+def look(ws: Workspace, target: Target) -> None:
+    """As `ready`, for somebody who only asks: no filter is run, and nobody is waited for."""
+    for writer in _found(ws, target, checkout=True, sync=False).writers:
+        writer.look()
+
+
+def _found(ws: Workspace, target: Target, *, checkout: bool, sync: bool) -> Ready:
+    """The worktrees of a branch and their writers, which have not looked yet. Raises `dirty`."""
     heads = checkouts.heads(ws.repository.layout.common_dir)
     everywhere = bringing.every_worktree(ws)
     for worktree in everywhere:

@@ -188,6 +188,10 @@ def _status(value: results.Status) -> Iterable[str]:
         commits = _counted(value.behind, "commit")
         yield f"the branch has {commits} that this session does not stand on"
     yield from _changes(value.changes)
+    if value.refusal:
+        yield f"landing now would be refused: {value.refusal.code}: {value.refusal.message}"
+        if value.refusal.hint:
+            yield f"try: {value.refusal.hint}"
 
 
 def _listed(value: results.Listed) -> Iterable[str]:

@@ -212,10 +212,10 @@ def read(
 
 @operation
 def status(ws: Workspace, *, session: str | None = None) -> results.Status:
-    """Show where a session stands: its branch, what it changes, what conflicts with the branch."""
+    """Show where a session stands: its branch, what it changes, what would refuse its landing."""
     from slipstream_git.changes import history, sessions
 
-    return history.status(ws, sessions.choose(ws, session))
+    return history.outlook(ws, sessions.choose(ws, session))
 
 
 @operation

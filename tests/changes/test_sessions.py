@@ -527,3 +527,48 @@ def test_begin_with_capture_that_is_refused_opens_nothing(desk: Desk) -> None:
     desk.lab.write("README.md", "# Edited\n")
     desk.refused("path-denied", "begin", name="work", capture=True, allow=("src/",))
     assert "refs/slip/sessions/work" not in desk.lab.refs()
+
+
+# What a landing would be refused for --------------------------------------------------------------
+
+
+def test_status_tells_what_is_in_a_landings_way(desk: Desk) -> None:
+    repo = desk.lab
+    desk.begin("work")
+    assert "refusal" not in desk.call("status")
+    desk.apply(replace("README.md", "Demo", "demo"))
+    assert "refusal" not in desk.call("status")
+    repo.write("README.md", "# Demo, and mine\n")
+    before = repo.snapshot()
+    refusal = desk.call("status")["refusal"]
+    assert refusal["code"] == "dirty"
+    assert refusal["hint"] == "slip capture -s work README.md"
+    assert repo.snapshot() == before
+    assert desk.refused("dirty", "commit", message=("land",)).message == refusal["message"]
+    assert "refusal" not in desk.call("list")["sessions"][0]
+
+
+def test_status_tells_conflicts_with_the_branch(desk: Desk) -> None:
+    repo = desk.lab
+    desk.begin("work")
+    desk.apply(replace("README.md", "Demo", "demo"), write("a", "a\n"))
+    repo.commit({"README.md": "# Demonstration\n"})
+    before = repo.snapshot()
+    status = desk.call("status")
+    assert repo.snapshot() == before
+    told = desk.refused("conflict", "commit", message=("land",))
+    assert status["refusal"]["message"] == told.message
+    assert status["conflicts"] == told.data["files"]
+    assert [file["path"] for file in status["conflicts"]] == ["README.md"]
+
+
+def test_status_smudges_nothing_and_waits_for_no_lock(desk: Desk) -> None:
+    repo = desk.lab
+    repo.commit({".gitattributes": "*.txt filter=case\n", "a.txt": "a\n"})
+    repo.git("config", "filter.case.smudge", f"touch {repo.path}/../ran-smudge; cat")
+    desk.begin("work")
+    desk.apply(write("a.txt", "b\n"))
+    (repo.git_dir / "index.lock").touch()
+    assert "refusal" not in desk.call("status")
+    assert not (repo.path.parent / "ran-smudge").exists()
+    (repo.git_dir / "index.lock").unlink()

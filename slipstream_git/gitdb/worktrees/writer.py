@@ -77,11 +77,20 @@ class Writer:
         if self.vacant:
             return
         self._entries.check_free()
+        self.look()
+        content = self._job.content
+        if isinstance(content, Convertible) and not self._job.recovering:
+            try:
+                content.prepare(self._view.changing())
+            except OSError as fault:
+                raise failed(self.worktree.root, fault) from None
+
+    def look(self) -> None:
+        """As `preflight`, but nothing is converted yet and a lock is not waited for."""
+        if self.vacant:
+            return
         try:
             self._check()
-            content = self._job.content
-            if isinstance(content, Convertible) and not self._job.recovering:
-                content.prepare(self._view.changing())
         except OSError as fault:
             raise failed(self.worktree.root, fault) from None
 
