@@ -233,12 +233,13 @@ class Writer:
         if not self._held:
             return ()
         try:
-            troubles = self._files.settle()
+            try:
+                troubles = self._files.settle()
+            finally:
+                self._held = False
+                self._index.release()
         except OSError as fault:
             raise failed(self.worktree.root, fault) from None
-        finally:
-            self._index.release()
-            self._held = False
         return tuple(troubles)
 
     def recover(self) -> tuple[Trouble, ...]:
