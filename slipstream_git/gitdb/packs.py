@@ -50,7 +50,7 @@ class Kept(NamedTuple):
     keep: str
 
     def release(self) -> None:
-        # What it was kept for is done, and is not to be called refused: it is swept up later.
+        # What was to be done is done: where the disk refuses, the next sweep lets go of the pack.
         with suppress(OSError):
             os.unlink(self.keep)
 

@@ -105,6 +105,6 @@ def test_a_disk_that_refuses_the_intent_changes_nothing(
         raise OSError(28, os.strerror(28))
 
     before = work.lab.refs()
-    monkeypatch.setattr("slipstream_git.gitdb.worktrees.write_intent", refuse)
+    monkeypatch.setattr("slipstream_git.gitdb.worktrees.intents.write_intent", refuse)
     work.refused("git-failed", "abort")
     assert work.lab.refs() == before

@@ -94,17 +94,16 @@ class Case:
 
 
 CASES = {
-    "begin": Case(fresh, "begin", "work", "--title", "T", sample=16),
-    "apply": Case(begun, "apply", "-s", "work", "AGAIN", sample=16),
-    "undo": Case(stacked, "undo", "-s", "work", "1", sample=50),
-    "redo": Case(undone, "redo", "-s", "work", sample=16),
-    "flush": Case(staged, "flush", "-s", "work", "--index", sample=45),
-    "commit": Case(staged, "commit", "-s", "work", "-m", "land", sample=50),
-    "commit-merged": Case(moved, "commit", "-s", "work", "-m", "land", sample=80),
-    "exec": Case(fresh, "exec", "-s", "work", "-m", "land", "--ops", "OPS", sample=90),
-    "abort": Case(staged, "abort", "-s", "work", sample=20),
-    "reopen": Case(aborted, "reopen", "work", sample=20),
-    "gc": Case(collectable, "gc", "--expire", "now", sample=80),
+    "begin": Case(fresh, "begin", "work", "--title", "T", sample=24),
+    "apply": Case(begun, "apply", "-s", "work", "AGAIN", sample=24),
+    "undo": Case(stacked, "undo", "-s", "work", "1", sample=70),
+    "redo": Case(undone, "redo", "-s", "work", sample=24),
+    "flush": Case(staged, "flush", "-s", "work", "--index", sample=60),
+    "commit": Case(staged, "commit", "-s", "work", "-m", "land", sample=70),
+    "commit-merged": Case(moved, "commit", "-s", "work", "-m", "land", sample=120),
+    "abort": Case(staged, "abort", "-s", "work", sample=28),
+    "reopen": Case(aborted, "reopen", "work", sample=28),
+    "gc": Case(collectable, "gc", "--expire", "now", sample=120),
 }
 
 
@@ -117,10 +116,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def check(case: Case, repo: Lab, place: Path, cache: Path, every: int) -> None:
     """Run the command with a fault at every so manyth point; none may be told as a violation."""
     case.start(Desk(repo, "git"))
-    files = {"OPS": batch(*OPS), "AGAIN": batch(*AGAIN)}
-    for name, content in files.items():
-        (place / name).write_bytes(content)
-    command = [str(place / word) if word in files else word for word in case.command]
+    (place / "AGAIN").write_bytes(batch(*AGAIN))
+    command = [str(place / word) if word == "AGAIN" else word for word in case.command]
     # The command again may find it done (exit 1), but must leave the state after.
     done = subprocess.run(
         [

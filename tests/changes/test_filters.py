@@ -143,14 +143,14 @@ def test_many_paths_cost_one_filter_process(desk: Desk, tmp_path: Path) -> None:
     repo.git("rm", "--quiet", "--cached", "-r", ".")
     repo.git("reset", "--quiet", "--hard")
     counts = []
-    for number in (1, 100):
+    for number in (1, 1, 100):  # the first one of all makes a ref, and looks for it
         desk.begin("work")
         desk.apply(*(replace(f"m/{n}", "x", f"{number}", count="all") for n in range(100)[:number]))
         log.write_text("")
         desk.commit("land", env={"GIT_TRACE": str(log)})
         counts.append(log.read_text().count("built-in: git"))
         repo.git("reset", "--quiet", "--hard", "HEAD~1")
-    assert counts[0] == counts[1]
+    assert counts[1] == counts[2]
 
 
 def test_a_required_filter_that_fails_refuses_before_anything_moves(desk: Desk) -> None:

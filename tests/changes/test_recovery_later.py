@@ -193,3 +193,22 @@ def test_a_recovery_that_died_is_recovered(ready: Desk) -> None:
     assert ready.call("recover")["intents"][0]["outcome"] == "landed"
     assert repo.oid("refs/notes/slip/landed") == note
     assert not lock.exists()
+
+
+@pytest.mark.parametrize("ending", ["index.lock", ".keep"])
+def test_what_cannot_be_tidied_is_no_failure_of_a_landing(
+    ready: Desk, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    unlink = os.unlink
+
+    def refuse(path: str | bytes, *, dir_fd: int | None = None) -> None:
+        if os.fsencode(path).endswith(ending.encode()):
+            raise PermissionError(13, "Permission denied", path)
+        unlink(path, dir_fd=dir_fd)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", refuse)
+        assert ready.commit("land", session="s")["committed"]
+    ready.call("recover")
+    assert status(ready.lab) == ""
+    assert not (ready.lab.common_dir / "index.lock").exists()

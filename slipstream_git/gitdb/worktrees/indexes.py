@@ -297,12 +297,14 @@ class Index:
         """Give index.lock back and drop the copies. Can be called again."""
         if self._lock is None:
             return
-        with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(self._lock), os.lstat(self._lock_path)):
-                os.unlink(self._lock_path)
-        self._drop_leftovers()
-        os.close(self._lock)
-        self._lock = None
+        lock, self._lock = self._lock, None
+        try:
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(lock), os.lstat(self._lock_path)):
+                    os.unlink(self._lock_path)
+            self._drop_leftovers()
+        finally:
+            os.close(lock)  # the flock goes with it, so that a lock that stays is nobody's
         self._checkpoint("index-released")
 
     def _drop_leftovers(self) -> None:

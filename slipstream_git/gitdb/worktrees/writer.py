@@ -141,12 +141,13 @@ class Writer:
         if not self._held:
             return ()
         try:
-            troubles = self._files.settle()
+            try:
+                troubles = self._files.settle()
+            finally:
+                self._held = False
+                self._entries.release()
         except OSError as fault:
             raise failed(self.worktree.root, fault) from None
-        finally:
-            self._entries.release()
-            self._held = False
         return tuple(troubles)
 
     def recover(self) -> tuple[Trouble, ...]:
