@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from slipstream_git.changes import bounds, closing, history, landing, sessions, staging
+from slipstream_git.changes import bounds, history, landing, sessions, staging
 from slipstream_git.changes.landing import Options, Order
 from slipstream_git.changes.sessions import Session, Wish
 from slipstream_git.changes.staging import Label, Staged
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.model import Op
 from slipstream_git.outcomes import Executed, Flushed, Landed
 from slipstream_git.results import FileRead
@@ -55,13 +54,14 @@ def run(ws: Workspace, request: Request, options: Options | None) -> Executed:
             diff = history.patch_text(ws, draft.tree, staged.session.tree)
             ws.repository.objects.discard()
             return Executed(reads, told and told._replace(diff=diff, dry_run=True), None)
-        session = _opened(ws, draft, staged, numbered=request.wish.name is None)
-        if session is None:
+        done = Executed(reads, told and told._replace(session=draft.name), None)
+        opening = _Opening(ws, draft, staged, numbered=request.wish.name is None)
+        try:
+            if order is None:
+                return done._replace(flush=_flush(ws, opening))
+            return done._replace(commit=_land(ws, opening, order))
+        except _NameTakenError:
             continue
-        done = Executed(reads, told and told._replace(session=session.name), None)
-        if order is None:
-            return done._replace(flush=_flush(ws, session))
-        return done._replace(commit=_land(ws, session, order))
     raise SlipError(
         "ref-moved", "other sessions kept taking the free names", hint="slip begin NAME"
     )
@@ -73,15 +73,28 @@ def _decoded(ws: Workspace, request: Request) -> tuple[Op, ...]:
     return batches.decode(request.batch, request.form, bounds.batch_bytes(ws))
 
 
-def _opened(ws: Workspace, draft: Session, staged: Staged, *, numbered: bool) -> Session | None:
-    """The session, its ref made; None when another process took the chosen name meanwhile."""
-    try:
-        sessions.opened(ws, draft, staged.session.tip, numbered=False)
-    except SlipError as fault:
-        if numbered and fault.code == "session-exists":
-            return None
-        raise
-    return staged.session
+class _NameTakenError(Exception):
+    """Another process took the name that was chosen here."""
+
+
+class _Opening(NamedTuple):
+    """A session that is staged and has no ref yet. numbered: its name was chosen here."""
+
+    ws: Workspace
+    draft: Session
+    staged: Staged
+    numbered: bool
+
+    def open(self) -> Session:
+        """Make its ref. Raises `session-exists`, or `_NameTakenError` for a name chosen here."""
+        session = self.staged.session
+        try:
+            sessions.opened(self.ws, self.draft, session.tip, numbered=False)
+        except SlipError as fault:
+            if self.numbered and fault.code == "session-exists":
+                raise _NameTakenError from None
+            raise
+        return session
 
 
 def _nothing(draft: Session) -> Landed:
@@ -94,21 +107,45 @@ def _touched(ws: Workspace, staged: Staged) -> list[FileRead]:
     return [history.read_file(ws, staged.session.tree, path) for path in sorted(files)]
 
 
-def _land(ws: Workspace, session: Session, order: Order) -> Landed:
+def _land(ws: Workspace, opening: _Opening, order: Order) -> Landed:
+    """Land at once; the session gets a ref of its own only where that is refused.
+
+    So whoever is killed on the way has landed or left nothing, and the same call works again.
+    """
+    if order.options.keep:
+        return _land_open(ws, opening.open(), order)
+    bounds.check_quota(ws)
+    kept = ws.repository.objects.publish()
     try:
-        landed = landing.commit(ws, session, order)
+        return landing.commit(ws, opening.staged.session._replace(has_ref=False), order)
+    except BaseException as fault:
+        session = _opened_after(opening)
+        if session is not None and isinstance(fault, SlipError):
+            raise _left_open(fault, session) from None
+        raise
+    finally:
+        kept.release()
+
+
+def _opened_after(opening: _Opening) -> Session | None:
+    """The session after a refusal; None where it cannot be kept (a full disk, say)."""
+    try:
+        return opening.open()
+    except (SlipError, OSError):
+        return None
+
+
+def _land_open(ws: Workspace, session: Session, order: Order) -> Landed:
+    try:
+        return landing.commit(ws, session, order)
     except SlipError as fault:
         raise _left_open(fault, session) from None
-    if not landed.committed:
-        # The branch has it all: a bot's second run leaves nothing behind.
-        move = RefMove(session.ref, session.tip, None)
-        closing.move_together(ws, [move], f"slip: nothing to land of {session.name}")
-    return landed
 
 
-def _flush(ws: Workspace, session: Session) -> Flushed:
+def _flush(ws: Workspace, opening: _Opening) -> Flushed:
     from slipstream_git.changes import flushing
 
+    session = opening.open()
     try:
         return flushing.flush(ws, session, index=False)
     except SlipError as fault:

@@ -137,7 +137,8 @@ def commit(ws: Workspace, session: Session, order: Order) -> Landed:
                     raise
             finally:
                 ws.repository.objects.discard()
-            session = sessions.load(ws, session.name)
+            if session.has_ref:
+                session = sessions.load(ws, session.name)
     raise SlipError(
         "ref-moved", f"{order.options.onto or session.onto} kept moving; {TRIES} tries were lost"
     )
@@ -386,7 +387,8 @@ def _closing(ws: Workspace, session: Session, oid: str) -> list[RefMove]:
     )
     last = chain.write_step(ws, session.tree, (session.tip,), facts)
     opened, closed = sessions.closing(ws, session)
-    return [opened, closed._replace(new=last)]
+    closed = closed._replace(new=last)
+    return [opened, closed] if session.has_ref else [closed]
 
 
 # What is told ------------------------------------------------------------------------------------

@@ -29,7 +29,8 @@ BRANCHES = "refs/heads/"
 class Session(NamedTuple):
     """An open session. ``step`` counts accepted changes; ``begin`` is the begin commit's id.
 
-    makes_onto: the branch to land on was not there when it was begun.
+    makes_onto: the branch to land on was not there when it was begun. has_ref: False as long as
+    only the process knows of it that is about to land it (`slip exec`).
     """
 
     name: str
@@ -46,6 +47,7 @@ class Session(NamedTuple):
     worktree: str
     allow: tuple[str, ...]
     deny: tuple[str, ...]
+    has_ref: bool = True
 
     @property
     def ref(self) -> str:

@@ -43,7 +43,9 @@ def show() -> Iterator[object]:
                 yield [row.get(key) for key in ("session", "onto", "title", "changes")]
     except SlipError as fault:
         yield fault.code, fault.message
-    yield git("for-each-ref", "--format=%(refname) %(tree)")
+    # The note of a landing names commits of the chain, which hold the time.
+    yield git("for-each-ref", "--format=%(refname) %(tree)", "refs/heads/", "refs/slip/")
+    yield git("for-each-ref", "--format=%(refname)", "refs/notes/")
     yield git("status", "--porcelain"), git("ls-files", "--stage")
     for path in sorted(Path().rglob("*")):
         if path.is_file() and path.parts[0] != ".git":

@@ -87,10 +87,13 @@ def collectable(desk: Desk) -> None:
 class Case:
     """A command, what it starts from, and every how manyth of its points the sample takes."""
 
-    def __init__(self, start: Callable[[Desk], None], *command: str, sample: int) -> None:
+    def __init__(
+        self, start: Callable[[Desk], None], *command: str, sample: int, modes: str = MODES
+    ) -> None:
         self.start = start
         self.command = command
         self.sample = sample
+        self.modes = modes
 
 
 CASES = {
@@ -101,6 +104,19 @@ CASES = {
     "flush": Case(staged, "flush", "-s", "work", "--index", sample=60),
     "commit": Case(staged, "commit", "-s", "work", "-m", "land", sample=70),
     "commit-merged": Case(moved, "commit", "-s", "work", "-m", "land", sample=120),
+    # Where a landing is refused, exec leaves the session open: a third state, and not a torn one.
+    "exec": Case(
+        fresh,
+        "exec",
+        "-s",
+        "work",
+        "-m",
+        "land",
+        "--ops",
+        "OPS",
+        sample=28,
+        modes="kill,kill1,torn",
+    ),
     "abort": Case(staged, "abort", "-s", "work", sample=28),
     "reopen": Case(aborted, "reopen", "work", sample=28),
     "gc": Case(collectable, "gc", "--expire", "now", sample=120),
@@ -116,13 +132,15 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def check(case: Case, repo: Lab, place: Path, cache: Path, every: int) -> None:
     """Run the command with a fault at every so manyth point; none may be told as a violation."""
     case.start(Desk(repo, "git"))
-    (place / "AGAIN").write_bytes(batch(*AGAIN))
-    command = [str(place / word) if word == "AGAIN" else word for word in case.command]
+    batches = {"OPS": batch(*OPS), "AGAIN": batch(*AGAIN)}
+    for name, content in batches.items():
+        (place / name).write_bytes(content)
+    command = [str(place / word) if word in batches else word for word in case.command]
     # The command again may find it done (exit 1), but must leave the state after.
     done = subprocess.run(
         [
             *(sys.executable, str(TOOL), "--setup", f"cp -a {shlex.quote(str(repo.path))}/. ."),
-            *("--cmd", shlex.join(slip_command(*command)), "--modes", MODES, "--jobs", "1"),
+            *("--cmd", shlex.join(slip_command(*command)), "--modes", case.modes, "--jobs", "1"),
             *("--shard", f"{every // 2}/{every}", "--retry", "--retry-ok", "0,1"),
             *("--state", shlex.join([sys.executable, "-P", str(STATE)])),
             *("--check", "git fsck --strict --no-dangling --no-progress"),

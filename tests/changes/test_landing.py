@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from slipstream_git.changes import landing
+from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
+from slipstream_git.workspace import Workspace
 from tests.desk import Desk, Free, batch, delete, move, replace, write
 from tests.lab import Content, Ground, Lab, Link, Script
 
@@ -935,6 +938,55 @@ def test_exec_that_conflicts_leaves_the_session(desk: Desk) -> None:
     assert fault.data["session"] == "s1"
     assert "s1" in (fault.hint or "")
     assert "refs/slip/sessions/s1" in desk.lab.refs()
+
+
+def test_exec_keeps_what_it_is_interrupted_in(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(landing, "commit", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        desk.call("exec", ops=batch(write("a", "1\n")), message=("x",))
+    desk.lab.git("gc", "--quiet", "--prune=now")
+    assert desk.lab.tree("refs/slip/sessions/s1")["a"] == b"1\n"
+    assert not list(desk.lab.common_dir.glob("objects/pack/*.keep"))
+
+
+def test_exec_under_a_name_that_another_takes_meanwhile(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has no ref before it is refused, so the name is free until then."""
+    commit, names = landing.commit, []
+
+    def refused(ws: Workspace, session: Session, order: Any) -> Any:  # noqa: ANN401
+        names.append(session.name)
+        if len(names) == 1:
+            desk.lab.slip("begin", "s1")
+        return commit(ws, session, order)
+
+    monkeypatch.setattr(landing, "commit", refused)
+    desk.lab.write("a", "mine\n")
+    fault = desk.refused("dirty", "exec", ops=batch(write("a", "1\n")), message=("x",))
+    assert (names, fault.data["session"]) == (["s1", "s2"], "s2")
+    assert desk.lab.tree("refs/slip/sessions/s2")["a"] == b"1\n"
+    fault = desk.refused(
+        "session-exists", "exec", session="s2", ops=batch(write("b", "1\n")), message=("x",)
+    )
+
+
+def test_exec_that_lands_under_a_name_that_another_takes_meanwhile(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = landing.commit
+
+    def meanwhile(ws: Workspace, session: Session, order: Any) -> Any:  # noqa: ANN401
+        desk.lab.slip("begin", "s1", "--title", "mine")
+        return commit(ws, session, order)
+
+    monkeypatch.setattr(landing, "commit", meanwhile)
+    assert desk.call("exec", ops=batch(write("a", "1\n")), message=("x",))["commit"]["committed"]
+    assert {"refs/slip/sessions/s1", "refs/slip/closed/s1/1"} <= set(desk.lab.refs("refs/slip/"))
+    assert desk.call("status", session="s1")["title"] == "mine"
 
 
 def test_exec_with_flush(desk: Desk) -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import merge
 from slipstream_git.gitdb.merge import Merge
 from slipstream_git.gitdb.repository import Repository, open_repository
+from slipstream_git.model import EMPTY_TREE
 from tests.desk import NOW, Desk, write
 from tests.lab import Content, Ground, Lab, Script
 
@@ -253,7 +255,7 @@ def test_a_submodule_goes_to_the_later_commit(submodule_repo: Lab, *, absorbed: 
 
 
 def test_hand_made_trees_write_nothing_elsewhere(repo: Lab, tmp_path: Path) -> None:
-    """A tree can hold the name `..`; git checks none out, and neither does a merge."""
+    """A tree can hold the name `..`; git checks none out, and a merge does not even read it."""
     repo.damaged = True
     trees = []
     for content in ("1", "2"):
@@ -263,12 +265,9 @@ def test_hand_made_trees_write_nothing_elsewhere(repo: Lab, tmp_path: Path) -> N
             command = ("hash-object", "--literally", "-w", "-t", "tree", "--stdin")
             tree = repo.git(*command, stdin=row)
         trees.append(tree)
-    place = tmp_path / "place"
-    place.mkdir()
-    with opened(repo) as repository:
-        differences = repository.trees.differences(*trees)
-        assert [d.path for d in differences] == [b"../slip-escaped/f"]
-        merge._furnish(repository, trees[0], differences, os.fsencode(place))
+    with opened(repo) as repository, pytest.raises(SlipError) as caught:
+        merge.three_way(repository, EMPTY_TREE, *trees, NOW)
+    assert caught.value.code == "git-failed"
     assert sorted(path.name for path in tmp_path.rglob("*") if "slip-escaped" in path.name) == []
 
 
