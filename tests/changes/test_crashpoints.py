@@ -115,7 +115,7 @@ CASES = {
         "--ops",
         "OPS",
         sample=28,
-        modes="kill,kill1,torn",
+        modes="kill,torn",
     ),
     "abort": Case(staged, "abort", "-s", "work", sample=28),
     "reopen": Case(aborted, "reopen", "work", sample=28),

@@ -266,7 +266,7 @@ def test_hand_made_trees_write_nothing_elsewhere(repo: Lab, tmp_path: Path) -> N
             tree = repo.git(*command, stdin=row)
         trees.append(tree)
     with opened(repo) as repository, pytest.raises(SlipError) as caught:
-        merge.three_way(repository, EMPTY_TREE, *trees, NOW)
+        merge.three_way(repository, EMPTY_TREE, trees[0], trees[1], NOW)
     assert caught.value.code == "git-failed"
     assert sorted(path.name for path in tmp_path.rglob("*") if "slip-escaped" in path.name) == []
 
