@@ -13,32 +13,18 @@ from typing import Any, Final
 
 from slipstream_git.changes import bounds, chain, differences, sessions, staging
 from slipstream_git.changes.chain import Step
-from slipstream_git.changes.sessions import Session, Wish
+from slipstream_git.changes.sessions import Session
 from slipstream_git.changes.staging import Label
 from slipstream_git.codec import bytes_field, json_bytes
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, edited, locks, merge
 from slipstream_git.gitdb.edited import Edit
 from slipstream_git.model import EMPTY_TREE, Entry
-from slipstream_git.results import Applied, Begun
+from slipstream_git.results import Applied
 from slipstream_git.text import paths
 from slipstream_git.workspace import Workspace
 
 _FILES_MESSAGE: Final = b"slip: the worktree's files as they were captured\n"
-
-
-def begin(ws: Workspace, wish: Wish) -> Begun:
-    """Open a session that starts from the worktree's tracked edits."""
-    begun = sessions.begin(ws, wish)
-    session = sessions.load(ws, begun.session)
-    try:
-        capture(ws, session, (), Label("capture", "", wish.agent or ""), untracked=False)
-    except SlipError:
-        from slipstream_git.changes import closing  # recovery, below it, asks what was captured
-
-        closing.abort(ws, session)
-        raise
-    return begun._replace(commit=sessions.load(ws, begun.session).tip)
 
 
 def capture(

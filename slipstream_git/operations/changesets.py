@@ -38,9 +38,9 @@ def begin(
 
     wish = sessions.Wish(name, base, onto, title, agent, allow, deny)
     if capture:
-        from slipstream_git.changes import capturing
+        from slipstream_git.changes import beginning
 
-        return capturing.begin(ws, wish)
+        return beginning.capturing_edits(ws, wish)
     return sessions.begin(ws, wish)
 
 
