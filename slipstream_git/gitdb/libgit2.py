@@ -29,6 +29,7 @@ from slipstream_git.gitdb.refs import (
     read_ref,
 )
 from slipstream_git.model import ZERO
+from slipstream_git.text.objectid import prefer_openssl
 
 LOCK_POLL_S = 0.005
 _KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
@@ -52,6 +53,7 @@ class LibgitStore:
 
     def __init__(self, place: Place, git: Git) -> None:
         self._git = git
+        prefer_openssl()
         try:
             self._repository = pygit2.Repository(place.git_dir)
         except pygit2.GitError as fault:

@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 from slipstream_git.gitdb import permissions
 from slipstream_git.gitdb.barriers import NEVER, Barrier
-from slipstream_git.text.objectid import sha1
+from slipstream_git.text.objectid import digest
 
 OWN = "511b511b"
 # Above as many of slip's own, they are merged (`consolidation`). git's gc begins at 50 of all
@@ -110,7 +110,7 @@ def place(
 def _name(seed: bytes) -> str:
     """A name that no other pack has, whoever writes the same objects at the same time."""
     told = b"%s %d %d" % (seed, os.getpid(), time.monotonic_ns())
-    rest: str = sha1(told).hexdigest()
+    rest = digest(told).hex()
     return OWN + rest[: 40 - len(OWN)]
 
 
@@ -163,7 +163,7 @@ def _encode(objects: Mapping[str, RawObject]) -> tuple[bytes, bytes, bytes]:
         parts.append(record)
         position += len(record)
     body = b"".join(parts)
-    checksum = sha1(body).digest()
+    checksum = digest(body)
     return body + checksum, encode_index(sorted(rows), checksum), checksum
 
 
@@ -201,7 +201,7 @@ def encode_index(rows: list[tuple[bytes, int, int]], checksum: bytes) -> bytes:
             checksum,
         )
     )
-    checksum_of_index: bytes = sha1(body).digest()
+    checksum_of_index = digest(body)
     return body + checksum_of_index
 
 

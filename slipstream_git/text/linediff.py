@@ -59,12 +59,27 @@ def _distance(a: Sequence[bytes], b: Sequence[bytes]) -> int | None:
     for distance in range(MOST_DIFFERENCES):
         for diagonal in range(-distance, distance + 1, 2):
             x = _start(furthest, diagonal, distance)
-            while x < len(a) and x - diagonal < len(b) and a[x] == b[x - diagonal]:
-                x += 1
+            x += _alike(a, x, b, x - diagonal)
             furthest[diagonal] = x
             if x >= len(a) and x - diagonal >= len(b):
                 return distance
     return None
+
+
+def _alike(a: Sequence[bytes], x: int, b: Sequence[bytes], y: int) -> int:
+    """How many lines ``a`` from ``x`` and ``b`` from ``y`` begin with alike, by slices."""
+    most = min(len(a) - x, len(b) - y)
+    found, step = 0, 1
+    while step:
+        if (
+            found + step <= most
+            and a[x + found : x + found + step] == b[y + found : y + found + step]
+        ):
+            found += step
+            step *= 2
+        else:
+            step //= 2
+    return max(found, 0)
 
 
 def _start(furthest: dict[int, int], diagonal: int, distance: int) -> int:

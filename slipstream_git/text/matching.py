@@ -113,7 +113,7 @@ def adapt(data: bytes, span: Span, new: bytes, level: Level) -> bytes:
 
 def adapt_all(data: bytes, spans: Sequence[Span], new: bytes, level: Level) -> list[bytes]:
     """``adapt`` for many spans in order, at the cost of one pass over the file."""
-    if b"\n" not in new:
+    if b"\n" not in new or (b"\r" not in new and b"\r" not in data):
         return [new] * len(spans)
     written: dict[_Place, bytes] = {}
     out = []
