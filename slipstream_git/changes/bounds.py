@@ -12,11 +12,14 @@ undo and redo: what is there can always be finished or taken back.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb.edited import Edit
-from slipstream_git.text import batches, edits, paths
+from slipstream_git.text import paths
 from slipstream_git.workspace import Workspace
+
+if TYPE_CHECKING:
+    from slipstream_git.gitdb.edited import Edit
 
 LARGEST_BATCH = 512 << 20
 MOST_STEPS = 10_000
@@ -24,6 +27,8 @@ MOST_STEPS = 10_000
 
 def batch_bytes(ws: Workspace) -> int:
     """How long a batch's text may be."""
+    from slipstream_git.text import batches  # `slip begin` needs no ops, and waits for none
+
     return min(
         ws.repository.config.number("slip.maxBatchBytes", batches.LARGEST_BATCH), LARGEST_BATCH
     )
@@ -31,6 +36,8 @@ def batch_bytes(ws: Workspace) -> int:
 
 def file_bytes(ws: Workspace) -> int:
     """How large a file may be; above a gigabyte slip reads none, as it holds them in memory."""
+    from slipstream_git.text import edits
+
     return min(
         ws.repository.config.number("slip.maxFileBytes", edits.LARGEST_FILE), edits.LARGEST_FILE
     )
