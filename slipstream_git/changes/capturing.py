@@ -8,6 +8,8 @@ landing's way, because the session has what it holds.
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -19,7 +21,7 @@ from slipstream_git.codec import bytes_field, json_bytes
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, edited, locks, merge
 from slipstream_git.gitdb.edited import Edit
-from slipstream_git.model import EMPTY_TREE, Entry
+from slipstream_git.model import EMPTY_TREE, GITLINK, Entry
 from slipstream_git.results import Applied
 from slipstream_git.text import paths
 from slipstream_git.workspace import Workspace
@@ -39,6 +41,9 @@ def capture(
     with locks.held(ws.repository.layout):  # no landing half way through these files
         found = edited.edits(ws.repository, head, named, untracked=untracked or bool(named))
     _check_named(ws, head_tree, named, found)
+    if ws.repository.trees.lookup(head_tree, b".gitmodules") is not None:
+        for path in edited.moved_submodules(ws.repository, head, named):
+            ws.notify(f"{paths.display(path)}: a submodule's commit is not captured")
     bounds.check_captured(ws, found)
     for path, _ in found:
         _check_path(ws, session, head_tree, path)
@@ -53,10 +58,17 @@ def capture(
             merged.conflicts,
             "edits of this worktree conflict with the session's",
             conflicts.Meeting(session.onto, None, head, session.name, "this worktree"),
-            advice="; a session of its own can take them",
-            hint="slip begin --capture",
+            advice="; a session of its own can take them, and land before this one is begun anew",
+            hint=_own_session(session, [conflict.path for conflict in merged.conflicts]),
         )
     return _step(ws, session, merged.tree, theirs, found, label)
+
+
+def _own_session(session: Session, wanted: Sequence[bytes]) -> str:
+    name = f"{session.name}-mine"
+    words = [os.fsdecode(path) for path in wanted]
+    end = ["--"] if any(word.startswith("-") for word in words) else []
+    return f"slip begin {name} && " + shlex.join(["slip", "capture", "-s", name, *end, *words])
 
 
 def _sides(
@@ -80,14 +92,15 @@ def _sides(
 def _check_named(
     ws: Workspace, head_tree: str, named: Sequence[bytes], found: Sequence[Edit]
 ) -> None:
+    trees = ws.repository.trees
     for path in named:
+        entry = trees.lookup(head_tree, path.rstrip(b"/"))
+        if entry is not None and entry.mode == GITLINK:
+            raise SlipError("unsupported", f"{paths.display(path)} is a submodule")
         below = path.rstrip(b"/") + b"/"
         if any(edit.path == path or edit.path.startswith(below) for edit in found):
             continue
-        if (
-            path not in (b"", b".")
-            and ws.repository.trees.lookup(head_tree, path.rstrip(b"/")) is None
-        ):
+        if entry is None and path not in (b"", b"."):
             raise SlipError(
                 "missing",
                 f"{paths.display(path)} is neither tracked nor a new file (or is ignored)",

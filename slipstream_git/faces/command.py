@@ -35,7 +35,7 @@ def run(arguments: Sequence[str]) -> int:
         call = _parsed(arguments)
         if call is not None:
             as_json = call.json
-            _print_reply(call, _answer(call))
+            _reply(call, _answer(call))
     except SystemExit as answered:  # click's shell completion ends so
         return answered.code if isinstance(answered.code, int) else 0
     except BaseException as fault:  # noqa: BLE001  (the one place where everything ends)
@@ -161,6 +161,18 @@ def _all_of(stream: BinaryIO, name: str) -> bytes:
 # Answers -----------------------------------------------------------------------------------------
 
 
+def _reply(call: Call, value: Any) -> None:
+    """Print an answer; where that fails, what was asked for is done all the same, and said so."""
+    try:
+        _print_reply(call, value)
+    except BrokenPipeError:
+        raise
+    except OSError as fault:
+        name = call.operation.name
+        said = f"{name} is done, but its answer cannot be written: {fault.strerror}"
+        raise SlipError("git-failed", said) from None
+
+
 def _print_reply(call: Call, value: Any) -> None:
     if call.json:
         text = codec.dumps({"ok": True, **codec.to_json(value)})
@@ -206,7 +218,7 @@ def _translated(fault: BaseException) -> SlipError:
     if isinstance(fault, SlipError):
         return fault
     if isinstance(fault, KeyboardInterrupt):
-        return SlipError("interrupted", "interrupted; what was not acknowledged did not happen")
+        return SlipError("interrupted", "what was not acknowledged did not happen")
     if isinstance(fault, OSError):
         where = f"{fault.filename}: " if fault.filename else ""
         return SlipError("git-failed", f"{where}{fault.strerror or fault}")

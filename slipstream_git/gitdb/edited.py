@@ -69,20 +69,34 @@ def _check_merged(repository: Repository, wanted: Sequence[bytes]) -> None:
         )
 
 
+def moved_submodules(
+    repository: Repository, head: str | None, wanted: Sequence[bytes]
+) -> list[bytes]:
+    """Submodules that stand on another commit than ``head`` says."""
+    rows = _differing(repository, head, wanted, "--ignore-submodules=dirty")
+    return [path for path, mode in rows if mode == GITLINK]
+
+
 def _tracked(
     repository: Repository, head: str | None, wanted: Sequence[bytes]
 ) -> Iterator[tuple[bytes, bool]]:
     """Paths that may differ from ``head``, and whether anything stands there."""
+    for path, mode in _differing(repository, head, wanted, "--ignore-submodules=all"):
+        if mode != GITLINK:
+            yield path, bool(mode)
+
+
+def _differing(
+    repository: Repository, head: str | None, wanted: Sequence[bytes], option: str
+) -> Iterator[tuple[bytes, int]]:
+    """Paths that may differ from ``head``, with the mode of what stands there; 0 for nothing."""
     out = repository.git.run(
-        "--literal-pathspecs", "diff-index", "-z", "--raw", "--no-renames",
-        "--ignore-submodules=all", head or EMPTY_TREE, "--", *wanted,
+        "--literal-pathspecs", "diff-index", "-z", "--raw", "--no-renames", option,
+        head or EMPTY_TREE, "--", *wanted,
     ).out  # fmt: skip
     fields = out.split(b"\0")
     for facts, path in zip(fields[::2], fields[1::2], strict=False):
-        mode = facts.split(b" ")[1]
-        number = int(mode, 8)
-        if number != GITLINK:
-            yield path, bool(number)
+        yield path, int(facts.split(b" ")[1], 8)
 
 
 def _untracked(repository: Repository, root: bytes, wanted: Sequence[bytes]) -> Iterator[bytes]:

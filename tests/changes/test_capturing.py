@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.desk import Desk, replace, write
-from tests.lab import Lab
+from tests.lab import Ground, Lab
 
 
 @pytest.fixture
@@ -96,3 +96,28 @@ def test_what_a_landing_set_aside_is_not_captured(ready: Desk) -> None:
     ready.call("capture", untracked=True)
     assert {"d/new", "f"} <= set(repo.tree("refs/slip/sessions/s"))
     assert not [path for path in repo.tree("refs/slip/sessions/s") if "slip-tmp" in path]
+
+
+def test_a_submodule_is_not_captured_and_told(ground: Ground, store: str) -> None:
+    repo = ground.holding_submodule()
+    repo.git("-C", "lib", "commit", "--quiet", "--allow-empty", "-m", "on")
+    desk = Desk(repo, store)
+    desk.begin("work")
+    assert desk.refused("unsupported", "capture", paths=("lib",)).message == "lib is a submodule"
+    assert desk.call("capture")["unchanged"]
+    told = repo.slip("capture", "-s", "work")
+    assert b"lib: a submodule's commit is not captured" in told.err
+
+
+def test_a_capture_that_conflicts_names_the_way_on(desk: Desk) -> None:
+    repo = desk.lab
+    desk.begin("work")
+    desk.apply(replace("README.md", "Demo", "demo"))
+    repo.write("README.md", "# mine\n")
+    repo.write("src/app.py", "unfinished\n")
+    hint = desk.refused("conflict", "capture").hint
+    assert hint == "slip begin work-mine && slip capture -s work-mine README.md"
+    desk.begin("work-mine")
+    desk.call("capture", session="work-mine", paths=("README.md",))
+    assert desk.commit("mine", session="work-mine")["committed"]
+    assert repo.read("src/app.py") == b"unfinished\n"

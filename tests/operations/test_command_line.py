@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from pathlib import Path
 
 import pytest
 
 from slipstream_git.errors import EXIT_STATUS
 from tests.desk import batch, delete, replace, write
-from tests.lab import Ground, Lab
+from tests.lab import Ground, Lab, slip_command, slip_environment
 
 TIP = "refs/slip/sessions/work"
 
@@ -195,3 +197,14 @@ def test_output_is_sorted_and_steady(work: Lab) -> None:
     paths = [row["path"] for row in work.slip_json("status").json["changes"]]
     assert paths == sorted(paths)
     assert json.loads(work.slip("--json", "status").out) == work.slip_json("status").json
+
+
+def test_an_answer_that_cannot_be_written_is_not_called_a_failure(repo: Lab) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            slip_command("begin", "work"), cwd=repo.path, env=slip_environment(), stdout=full,
+            stderr=subprocess.PIPE, check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert b"begin is done, but its answer cannot be written: No space left" in done.stderr
+    assert "refs/slip/sessions/work" in repo.refs()
