@@ -178,7 +178,6 @@ ODD_TREES: dict[str, list[tuple[bytes, bytes]]] = {
     "repo.tree_dotgit, as HFS reads it": [(DIRECTORY, ".g\u200cit".encode()), README],
     "repo.tree_unsorted": [(BLOB, b"z"), README],
     "repo.tree_unsorted, a directory": [(DIRECTORY, b"src"), (BLOB, b"src.c")],
-    "repo.tree_unsorted, padded": [README, (b"040000", b"src")],
     "repo.tree_unsorted, twice": [README, (SCRIPT, b"README.md")],
     "repo.tree_unsorted, file and directory": [(BLOB, b"a"), (BLOB, b"a.b"), (DIRECTORY, b"a")],
     "repo.tree_unsorted, no name": [(BLOB, b""), README],
@@ -191,7 +190,7 @@ ODD_TREES: dict[str, list[tuple[bytes, bytes]]] = {
 def test_trees_that_git_would_not_write(repo: Lab, row: str) -> None:
     """Rewritten they would lose entries or mean something else; checked out they would do harm."""
     repo.damaged = True
-    ids = {DIRECTORY: repo.oid("HEAD:src"), b"040000": repo.oid("HEAD:src")}
+    ids = {DIRECTORY: repo.oid("HEAD:src")}
     blob = repo.oid("HEAD:README.md")
     odd = raw_tree(repo, *((mode, name, ids.get(mode, blob)) for mode, name in ODD_TREES[row]))
     repo.git("update-ref", "refs/heads/odd", odd)
@@ -204,6 +203,19 @@ def test_trees_that_git_would_not_write(repo: Lab, row: str) -> None:
     refused(repo, "git-failed conflict", (*COMMIT, "--onto", "odd"))
     assert repo.oid("odd") == odd
     assert ask(repo, *COMMIT).status == 0
+
+
+def test_a_tree_with_padded_modes(repo: Lab) -> None:
+    """repo.tree_unsorted, the half that git reads without harm and writes as it should be."""
+    repo.damaged = True
+    blob, source = repo.oid("HEAD:README.md"), repo.oid("HEAD:src")
+    odd = raw_tree(repo, (BLOB, b"README.md", blob), (b"040000", b"src", source))
+    repo.git("reset", "--quiet", "--hard", odd)
+    assert ask(repo, "exec", "--ops", '[{"op":"write","path":"new","content":"x"}]', "-m", "on",
+               "--read", "src/app.py").status == 0  # fmt: skip
+    repo.git("read-tree", "HEAD")
+    assert repo.oid("HEAD^{tree}") == repo.git("write-tree")
+    assert repo.git("status", "--porcelain") == ""
 
 
 def test_a_damaged_index(repo: Lab) -> None:

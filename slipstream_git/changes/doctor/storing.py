@@ -55,7 +55,7 @@ def disk(ws: Workspace, little: int = LITTLE_BYTES, too_little: int = TOO_LITTLE
     if free >= little:
         return Verdict(f"{free >> 20} MiB free")
     status = FAIL if free < too_little else WARN
-    fix = "slip gc --expire now && git gc --prune=now"
+    fix = "slip gc && git gc --prune=now"
     return Verdict(f"only {free >> 20} MiB free", status, fix)
 
 
