@@ -7,10 +7,9 @@ lands, and every version in the session's chain (what was captured). Anything el
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from os import fsdecode, fsencode
+from os import fsencode
 
 from slipstream_git.changes import capturing, sessions
 from slipstream_git.changes.sessions import Session
@@ -29,7 +28,7 @@ from slipstream_git.gitdb.worktrees.jobs import (
     Worktree,
 )
 from slipstream_git.gitdb.worktrees.looking import NOT_TRACKED
-from slipstream_git.gitdb.worktrees.troubles import STAGED_DIFFERENTLY, InTheWay
+from slipstream_git.gitdb.worktrees.troubles import STAGED_DIFFERENTLY, InTheWay, command
 from slipstream_git.gitdb.worktrees.walking import shown
 from slipstream_git.gitdb.worktrees.writer import Writer
 from slipstream_git.model import TREE, Entry
@@ -53,18 +52,13 @@ def _way_out(session: Session, there: Sequence[str], troubles: Sequence[Trouble]
     staged = [t.path for t in troubles if t.path not in edited]
     if staged:
         # A version that only the index has: git's stash keeps it, and gives it back.
-        return _typed(["git", *there, "stash", "push"], staged)
+        return command(["git", *there, "stash", "push"], staged)
     new = [t.path for t in troubles if t.why == NOT_TRACKED]
     if new:
         # The session has a file of its own there, so capturing this one could only conflict.
         root = fsencode(there[1]) + b"/" if there else b""
-        return _typed(["mv", "-n"], [root + new[0], root + new[0] + b".mine"])
-    return _typed(["slip", *there, "capture", "-s", session.name], sorted(edited))
-
-
-def _typed(words: Sequence[str], paths: Sequence[bytes]) -> str:
-    end = ["--"] if any(path.startswith(b"-") for path in paths) else []
-    return shlex.join([*words, *end, *map(fsdecode, paths)])
+        return command(["mv", "-n"], [root + new[0], root + new[0] + b".mine"])
+    return command(["slip", *there, "capture", "-s", session.name], sorted(edited))
 
 
 def every_worktree(ws: Workspace) -> list[Worktree]:

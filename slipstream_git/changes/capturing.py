@@ -8,8 +8,6 @@ landing's way, because the session has what it holds.
 
 from __future__ import annotations
 
-import os
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -21,6 +19,7 @@ from slipstream_git.codec import bytes_field, json_bytes
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, edited, locks, merge
 from slipstream_git.gitdb.edited import Edit
+from slipstream_git.gitdb.worktrees.troubles import command
 from slipstream_git.model import EMPTY_TREE, GITLINK, Entry
 from slipstream_git.results import Applied
 from slipstream_git.text import paths
@@ -66,9 +65,7 @@ def capture(
 
 def _own_session(session: Session, wanted: Sequence[bytes]) -> str:
     name = f"{session.name}-mine"
-    words = [os.fsdecode(path) for path in wanted]
-    end = ["--"] if any(word.startswith("-") for word in words) else []
-    return f"slip begin {name} && " + shlex.join(["slip", "capture", "-s", name, *end, *words])
+    return f"slip begin {name} && " + command(["slip", "capture", "-s", name], wanted)
 
 
 def _sides(

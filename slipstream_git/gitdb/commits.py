@@ -21,10 +21,6 @@ class Commit(NamedTuple):
     def subject(self) -> str:
         return self.message.strip().split(b"\n", 1)[0].decode("utf-8", "replace")
 
-    @property
-    def author_name(self) -> str:
-        return self.author.partition(b" <")[0].decode("utf-8", "replace")
-
 
 def parse(oid: str, raw: bytes) -> Commit:
     """Raises `git-failed` for what is not a well-formed commit."""

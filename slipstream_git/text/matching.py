@@ -140,11 +140,6 @@ def _places(data: bytes, spans: Sequence[Span]) -> Iterator[_Place]:
             yield _Place(data[start:end], in_pair, ending)
 
 
-def line_ending(data: bytes, end: int) -> bytes:
-    """The line ending that stands right before ``end``: CRLF, LF, or nothing."""
-    return _ending_at(data, end - 1) if data[end - 1 : end] == b"\n" else b""
-
-
 def _ending_at(data: bytes, line_feed: int) -> bytes:
     """The line end whose LF is there; at the end of the file, the last one of all."""
     if line_feed == len(data):

@@ -20,6 +20,7 @@ from slipstream_git.gitdb.worktrees.troubles import STAGED_DIFFERENTLY, InTheWay
 from slipstream_git.gitdb.worktrees.walking import shown
 from slipstream_git.model import Entry
 
+_LOOK_AGAIN = ("git", "update-index", "--no-assume-unchanged", "--no-skip-worktree")
 _EMPTY_BLOBS = frozenset(
     {
         "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
@@ -121,7 +122,7 @@ class Entries:
             raise SlipError(
                 "unsupported",
                 f"{shown(path)} is marked for git not to look at, in {self._root}",
-                hint=command("git update-index --no-assume-unchanged --no-skip-worktree", [path]),
+                hint=command(_LOOK_AGAIN, [path]),
                 data={"worktree": self._root, "path": shown(path)},
             )
         return skipped - set(hidden)

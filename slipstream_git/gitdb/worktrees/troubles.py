@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from slipstream_git.errors import SlipError
@@ -43,11 +43,11 @@ def failed(root: str, fault: OSError, left: Iterable[Trouble] = ()) -> SlipError
     return SlipError("git-failed", f"cannot place files in {root}: {said}", data=_told(root, left))
 
 
-def command(verb: str, paths: Iterable[bytes]) -> str:
-    """A command that can be typed as it stands."""
-    words = [shlex.quote(os.fsdecode(path)) for path in paths]
-    end = ["--"] if any(word.startswith("-") for word in words) else []
-    return " ".join([verb, *end, *words])
+def command(words: Sequence[str], paths: Iterable[bytes]) -> str:
+    """A command on these paths that can be typed as it stands."""
+    names = [os.fsdecode(path) for path in paths]
+    end = ["--"] if any(name.startswith("-") for name in names) else []
+    return shlex.join([*words, *end, *names])
 
 
 def _told(root: str, left: Iterable[Trouble]) -> dict[str, object]:
