@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, get_type_hints
 
-from slipstream_git import codec, model, outcomes, results
+from slipstream_git import codec, meetings, model, outcomes, results
 from slipstream_git.operations import registry
 from slipstream_git.operations.registry import Operation, Parameter
 
@@ -129,7 +129,7 @@ def _method(row: Operation) -> str:
 
 
 def _shapes() -> Iterator[tuple[str, Any]]:
-    for module in (results, outcomes):
+    for module in (results, outcomes, meetings):
         for name, shape in vars(module).items():
             if hasattr(shape, "_fields") and shape.__module__ == module.__name__:
                 yield name, shape
@@ -144,7 +144,8 @@ def _fields(shape: Any) -> Iterator[tuple[str, str]]:
 
 def _kind(hint: Any, *, optional: bool) -> str:
     text = hint.__name__ if isinstance(hint, type) and not hasattr(hint, "__args__") else str(hint)
-    text = text.replace("slipstream_git.results.", "").replace("slipstream_git.outcomes.", "")
+    for module in (results, outcomes, meetings):
+        text = text.replace(f"{module.__name__}.", "")
     text = text.replace("typing.", "")
     text = text.replace("list[", "list of ").replace("]", "").replace("Any", "object")
     return text.removesuffix(" | None") if optional else text.replace("None", "null")

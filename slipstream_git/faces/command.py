@@ -252,6 +252,6 @@ def _print_error(error: SlipError, *, as_json: bool) -> None:
     if as_json:
         _write(sys.stdout, codec.dumps({"ok": False, "error": error.as_json()}))
         return
-    from slipstream_git.faces import text as rendering
+    from slipstream_git.faces import faults
 
-    _write(sys.stderr, rendering.render_error(error))
+    _write(sys.stderr, faults.render_error(error))

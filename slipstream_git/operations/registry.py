@@ -22,6 +22,7 @@ AREAS: Mapping[str, tuple[str, ...]] = {
         "begin", "apply", "sub", "write", "rm", "mv", "read", "status", "list", "diff", "log",
         "show", "undo", "redo", "capture", "flush", "commit", "exec", "abort", "reopen",
     ),
+    "concurrency": (),
     "repositories": ("merge-tree", "recover", "gc", "doctor", "demo"),
 }  # fmt: skip
 
@@ -135,11 +136,16 @@ def names() -> tuple[str, ...]:
 
 def find(name: str) -> Operation | None:
     """The row of an operation, None for an unknown name."""
-    for area, declared in AREAS.items():
-        if name in declared:
-            import_module(f"slipstream_git.operations.{area}")
-            return _row(name, _DECLARED[name])
-    return None
+    declaring = area(name)
+    if declaring is None:
+        return None
+    import_module(f"slipstream_git.operations.{declaring}")
+    return _row(name, _DECLARED[name])
+
+
+def area(name: str) -> str | None:
+    """The module below `operations` that declares an operation."""
+    return next((area for area, declared in AREAS.items() if name in declared), None)
 
 
 def _row(name: str, handler: Callable[..., Any]) -> Operation:

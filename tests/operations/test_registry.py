@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from slipstream_git import codec, model, outcomes, results
-from slipstream_git.faces import text
+from slipstream_git import codec, model
 from slipstream_git.operations import registry
 from tests.lab import Lab
 
@@ -53,15 +52,14 @@ def test_a_row_says_what_inspect_says(name: str) -> None:
         assert (parameter.kind is inspect.Parameter.KEYWORD_ONLY) != own.positional
 
 
-def test_every_shape_has_a_rendering() -> None:
-    shapes = {
-        str(row.handler.__annotations__["return"]).rpartition(".")[2]
-        for row in map(registry.find, registry.names())
-        if row is not None
-    }
-    assert shapes <= text._RENDERERS.keys()
-    for shape in shapes:
-        assert hasattr(results, shape) or hasattr(outcomes, shape)
+@pytest.mark.parametrize("name", registry.names())
+def test_every_shape_has_a_rendering(name: str) -> None:
+    row = registry.find(name)
+    assert row is not None
+    module, _, shape = str(row.handler.__annotations__["return"]).rpartition(".")
+    assert hasattr(importlib.import_module(f"slipstream_git.{module}"), shape)
+    area = importlib.import_module(f"slipstream_git.faces.renderers.{registry.area(name)}")
+    assert shape in area.RENDERERS
 
 
 @pytest.mark.parametrize("name", registry.names())

@@ -1,0 +1,46 @@
+"""Phrases that the renderers share: counts, short ids, changed files, numbered lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from slipstream_git.results import Change
+
+SHORT = 10
+
+
+def changes(changes: Sequence[Change]) -> Iterable[str]:
+    for change in changes:
+        counts = "binary" if change.added is None else f"+{change.added} -{change.removed}"
+        mode = f" mode {change.mode}" if change.mode and change.status != "A" else ""
+        yield f"{change.status} {change.path} {counts}{mode}"
+
+
+def numbered(path: str, row: Mapping[str, Any]) -> Iterable[str]:
+    yield f"{path} {row['oid']} lines {row['start']}-{row['end']} of {row['total_lines']}"
+    lines = row["text"].split("\n")
+    if lines and not lines[-1]:
+        lines.pop()
+    width = len(str(row["end"]))
+    yield from (f"{row['start'] + i:>{width}}\t{line}" for i, line in enumerate(lines))
+    if row.get("truncated"):
+        yield f"… more: slip read {path}:{row['end'] + 1}-"
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def some(names: Sequence[str], most: int = 5) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def branch(ref: str | None) -> str:
+    return (ref or "no branch").removeprefix("refs/heads/")
+
+
+def short(oid: str | None) -> str:
+    return oid[:SHORT] if oid else "nothing yet"

@@ -1,0 +1,3 @@
+"""Many sessions at once: declarations only."""
+
+from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Sessions that meet: overlaps, conflicts, rebase, resolution, landing in order."""
