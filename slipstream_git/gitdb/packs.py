@@ -29,6 +29,7 @@ from slipstream_git.gitdb.barriers import NEVER, Barrier
 from slipstream_git.text.objectid import digest
 
 OWN = "511b511b"
+OWN_START = f"pack-{OWN}"
 # Above as many of slip's own, they are merged (`consolidation`). git's gc begins at 50 of all
 # packs (gc.autoPackLimit), and these should not bring it about.
 MOST_PACKS = 40
@@ -120,8 +121,8 @@ def own_names(objects_dir: str) -> list[str]:
         names = os.listdir(os.path.join(objects_dir, "pack"))
     except (FileNotFoundError, NotADirectoryError):
         return []
-    start = f"pack-{OWN}"
-    return sorted(name[:-4] for name in names if name.startswith(start) and name.endswith(".idx"))
+    own = (name for name in names if name.startswith(OWN_START))
+    return sorted(name[:-4] for name in own if name.endswith(".idx"))
 
 
 def _place(

@@ -1,5 +1,7 @@
 """What processes that died left in the object directory and in slip's own: found by their pid.
 
+A power cut may take the number, too; then the file's time tells (`_emptied`).
+
 A number may by then belong to somebody else who lives; then the leftover stays until the next
 sweep, which is harmless: a kept pack is only not repacked.
 """
@@ -12,6 +14,7 @@ import shutil
 import time
 from contextlib import suppress
 
+from slipstream_git.gitdb import packs
 from slipstream_git.gitdb.repository import Layout
 
 STALE_S = 1.5
@@ -25,14 +28,14 @@ def sweep(layout: Layout) -> None:
 
     Called under the landing lock, so that an intent half written is nobody's who lives.
     """
-    packs = os.path.join(layout.objects_dir, "pack")
-    for name in _names(packs):
-        path = os.path.join(packs, name)
+    directory = os.path.join(layout.objects_dir, "pack")
+    for name in _names(directory):
+        path = os.path.join(directory, name)
         temporary = _TEMPORARY.fullmatch(name)
         if temporary and _is_dead(int(temporary[1])):
             with suppress(OSError):
                 os.unlink(path)
-    for path in kept_by_the_dead(packs):
+    for path in kept_by_the_dead(directory):
         with suppress(OSError):
             os.unlink(path)
     intents = os.path.join(layout.slip_dir, "intents")
@@ -63,10 +66,30 @@ def kept_by_the_dead(directory: str) -> list[str]:
 def _kept_by_the_dead(path: str) -> bool:
     try:
         with open(path, "rb") as stream:
-            found = _KEEP.fullmatch(stream.read(64))
+            said, written_at = stream.read(64), os.fstat(stream.fileno()).st_mtime_ns
     except OSError:
         return False
+    if not said.strip(b"\0"):
+        return _emptied(path, written_at)
+    found = _KEEP.fullmatch(said)
     return found is not None and _is_dead(int(found[1]))
+
+
+def _emptied(path: str, written_at: int) -> bool:
+    """Whether a ``.keep`` that says nothing is slip's own, which a power cut emptied.
+
+    While slip lives its own is never empty. It is written before the index of its pack; what a
+    person makes beside a pack is younger than that.
+    """
+    stem = path.removesuffix(".keep")
+    if not os.path.basename(stem).startswith(packs.OWN_START):
+        return False
+    try:
+        return written_at <= os.stat(f"{stem}.idx").st_mtime_ns
+    except FileNotFoundError:
+        return True  # nobody can read such a pack: nor does anybody keep it
+    except OSError:
+        return False
 
 
 def _is_dead(pid: int) -> bool:

@@ -201,6 +201,21 @@ def test_a_pack_kept_by_the_living_or_by_a_person(work: Desk) -> None:
     assert examined(work)["packs"]["status"] == "ok"
 
 
+@pytest.mark.parametrize("content", [b"", b"\0" * 10])
+def test_a_keep_that_a_power_cut_emptied(work: Desk, tools: Path, content: bytes) -> None:
+    """It is older than its pack's index; an empty one that a person made later is let be."""
+    kept, mine = sorted((work.lab.common_dir / "objects/pack").glob("pack-*.pack"))[:2]
+    for pack, when_s in ((kept, -1), (mine, 1)):
+        keep = pack.with_suffix(".keep")
+        keep.write_bytes(content)
+        index = pack.with_suffix(".idx").stat()
+        os.utime(keep, (index.st_mtime + when_s,) * 2)
+    mended(work, red(work, "packs", "warn")["fix"], tools)
+    assert not kept.with_suffix(".keep").exists()
+    assert mine.with_suffix(".keep").read_bytes() == content
+    assert mine.exists()
+
+
 def break_object(repo: Lab, oid: str, content: bytes) -> Path:
     path = repo.common_dir / "objects" / oid[:2] / oid[2:]
     path.parent.mkdir(exist_ok=True)
