@@ -178,7 +178,7 @@ def _helps(block: str) -> dict[str, str]:
     margin = min(len(line) - len(line.lstrip()) for line in block.split("\n") if line.strip()[:1])
     last = ""
     for line in block.split("\n"):
-        if last and len(line) - len(line.lstrip()) > max(margin, 4):
+        if last and len(line) - len(line.lstrip()) > margin:
             found[last] += " " + line.strip()
         else:
             last, rest = _split_name(line.strip())

@@ -26,6 +26,18 @@ def test_a_row_is_whole(name: str) -> None:
         assert parameter.help == parameter.help.strip()
 
 
+@pytest.mark.parametrize("name", registry.names())
+def test_an_indented_docstring_says_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python 3.13 takes the indentation out of docstrings, those before it leave it."""
+    row = registry.find(name)
+    assert row is not None
+    bare = inspect.getdoc(row.handler)
+    assert bare is not None
+    for text in (bare, bare.replace("\n", "\n    ").replace("\n    \n", "\n\n") + "\n    "):
+        monkeypatch.setattr(row.handler, "__doc__", text)
+        assert registry.find(name) == row
+
+
 def test_every_declared_operation_is_in_the_table() -> None:
     for area, names in registry.AREAS.items():
         module = importlib.import_module(f"slipstream_git.operations.{area}")
