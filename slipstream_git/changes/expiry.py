@@ -112,6 +112,7 @@ def _sweep(ws: Workspace) -> None:
     try:
         with locks.held(layout, patience_s=PATIENCE_S):
             sweeping.sweep(layout)
+            sweeping.clear_stale_locks(layout.common_dir)
     except SlipError as fault:
         if fault.code != "locked":
             raise

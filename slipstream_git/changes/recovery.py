@@ -43,7 +43,9 @@ def recover(ws: Workspace) -> Recovered:
     """Finish or take back every landing that died, and say what became of each."""
     layout = ws.repository.layout
     with locks.held(layout):
-        return Recovered(finish_all(ws))
+        done = finish_all(ws)
+        sweeping.clear_stale_locks(layout.common_dir)
+        return Recovered(done)
 
 
 def recover_if_idle(ws: Workspace) -> None:

@@ -106,7 +106,9 @@ def clear_stale_locks(common_dir: str) -> bool:
     """Remove locks of slip's own refs that nobody has touched for `STALE_S`; whether any was.
 
     Only slip moves these refs, and holds a lock for milliseconds; git takes one as shortly when it
-    packs them. One that stays was left by a killed `update-ref`. Waits that long to see.
+    packs them. One that stays was left by a killed `update-ref`. Waits that long to see. Called by
+    who finds one in its way, and by `recover` and `gc`: that of a name which nobody takes again is
+    in nobody's.
     """
     before = {path: _touched(path) for path in _locks(common_dir)}
     if before:

@@ -195,6 +195,28 @@ def test_a_recovery_that_died_is_recovered(ready: Desk) -> None:
     assert not lock.exists()
 
 
+@pytest.mark.parametrize("operation", ["recover", "gc"])
+def test_a_lock_that_is_in_nobodys_way_is_cleared(ready: Desk, operation: str) -> None:
+    """A killed `begin` leaves that of a name which nobody may take again."""
+    repo = ready.lab
+    ref = "refs/slip/sessions/gone"
+    with subprocess.Popen(
+        ["git", "update-ref", "--stdin"], cwd=repo.path,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as git:  # fmt: skip
+        assert git.stdin is not None
+        assert git.stdout is not None
+        git.stdin.write(f"start\ncreate {ref} {repo.oid('HEAD')}\nprepare\n".encode())
+        git.stdin.flush()
+        assert [git.stdout.readline() for _ in "12"] == [b"start: ok\n", b"prepare: ok\n"]
+        git.kill()
+    lock = repo.common_dir / f"{ref}.lock"
+    assert lock.exists()
+    ready.call(operation)
+    assert not lock.exists()
+    assert ready.begin("gone")["session"] == "gone"
+
+
 @pytest.mark.parametrize("ending", ["index.lock", ".keep"])
 def test_what_cannot_be_tidied_is_no_failure_of_a_landing(
     ready: Desk, monkeypatch: pytest.MonkeyPatch, ending: str
