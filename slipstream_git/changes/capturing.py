@@ -126,10 +126,12 @@ def _step(
     files = commits.encode(theirs, (), ws.signature(), ws.signature(), _FILES_MESSAGE)
     parents = (session.tip, ws.repository.objects.write("commit", files))
     tip = chain.write_step(ws, tree, parents, facts, journal, subject)
+    # Before anything moves: it reads files, one of which may be broken.
+    answer = _told(ws, session, session._replace(tip=tip, tree=tree, step=session.step + 1))
     bounds.check_quota(ws)
     if not staging.advance(ws, session, tip):
         raise SlipError("ref-moved", f"session {session.name} moved meanwhile", hint="slip capture")
-    return _told(ws, session, session._replace(tip=tip, tree=tree, step=session.step + 1))
+    return answer
 
 
 def _told(ws: Workspace, before: Session, after: Session) -> Applied:

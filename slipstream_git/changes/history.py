@@ -82,6 +82,8 @@ def _facts(session: Session, kind: str) -> Facts:
 
 
 def _append(ws: Workspace, session: Session, tree: str, facts: Facts) -> Stepped:
+    # Before anything moves: it reads files, one of which may be broken.
+    changes = differences.changes_between(ws.repository, session.tree, tree)
     tip = chain.write_step(ws, tree, (session.tip,), facts)
     if not staging.advance(ws, session, tip):
         raise SlipError(
@@ -89,7 +91,6 @@ def _append(ws: Workspace, session: Session, tree: str, facts: Facts) -> Stepped
             f"session {session.name} moved meanwhile",
             hint=f"slip log -s {session.name}",
         )
-    changes = differences.changes_between(ws.repository, session.tree, tree)
     return Stepped(session.name, facts.step, tip, tree, changes=changes)
 
 

@@ -65,15 +65,16 @@ def apply(
     """Stage a batch on an open session. Raises what its ops raise, `quota` or `ref-moved`."""
     for _ in range(TRIES):
         staged = stage(ws, session, ops, label)
+        # Before anything moves: it reads files, one of which may be broken.
+        answer = told(ws, staged, dry_run=dry_run)
         if dry_run:
-            shown = told(ws, staged, dry_run=True)
             ws.repository.objects.discard()
-            return shown
+            return answer
         if staged.session.tip == session.tip:
-            return told(ws, staged)
+            return answer
         bounds.check_quota(ws)
         if advance(ws, session, staged.session.tip):
-            return told(ws, staged)
+            return answer
         session = sessions.load(ws, session.name)
     raise SlipError("ref-moved", f"session {session.name} kept moving; {TRIES} tries were lost")
 

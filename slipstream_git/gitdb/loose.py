@@ -10,7 +10,8 @@ import os
 import re
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import BinaryIO, Final, NamedTuple
 
 from slipstream_git.gitdb.packs import KIND_CODES, RawObject
@@ -132,6 +133,23 @@ def _names(directory: str) -> list[str]:
         return sorted(name for name in os.listdir(directory) if _REST.fullmatch(name))
     except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+def drop_broken(objects_dir: str, oids: Iterable[str]) -> None:
+    """Remove broken loose copies of objects that have just been written whole, into a pack.
+
+    git 2.55 reads the loose copy of a blob first, also where a pack has it, and dies of a broken
+    one. What cannot be removed stays; doctor tells of it.
+    """
+    for oid in oids:
+        path = f"{objects_dir}/{oid[:2]}/{oid[2:]}"
+        try:
+            check(path, oid)
+        except Broken:
+            with suppress(OSError):
+                os.unlink(path)
+        except OSError:
+            continue
 
 
 def check(path: str, oid: str) -> None:

@@ -6,6 +6,7 @@ fails at its last op has written nothing, and a retry after a lost race costs no
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
@@ -97,7 +98,8 @@ class Objects:
     def publish(self, barrier: Barrier = NEVER) -> Kept:
         """Write the overlay as one pack, safe from gc until the result's ``release``.
 
-        None is written where there is nothing to write.
+        None is written where there is nothing to write. A broken loose copy of what was written
+        goes.
         """
         if not self._pending:
             return packs.NOTHING_KEPT
@@ -109,6 +111,11 @@ class Objects:
             raise SlipError(
                 "git-failed", f"objects cannot be written to {self._directory}: {fault.strerror}"
             ) from None
+        there = [oid for oid in self._pending if self._is_loose(oid)]
+        if there:
+            from slipstream_git.gitdb import loose  # hardly ever needed
+
+            loose.drop_broken(self._directory, there)
         for oid, item in self._pending.items():
             self._remember(oid, item)
         self._pending = {}
@@ -137,6 +144,9 @@ class Objects:
     def discard(self) -> None:
         """Forget what was not published."""
         self._pending = {}
+
+    def _is_loose(self, oid: str) -> bool:
+        return os.path.lexists(f"{self._directory}/{oid[:2]}/{oid[2:]}")
 
     def _typed(self, oid: str, kind: str) -> bytes:
         found = self.read(oid)

@@ -11,7 +11,7 @@ import pytest
 
 from slipstream_git.gitdb import loose
 from slipstream_git.text.objectid import object_id
-from tests.desk import Desk, replace, write
+from tests.desk import Desk, delete, replace, write
 from tests.lab import Lab
 
 CONTENT = "poisoned\n" * 400
@@ -58,6 +58,39 @@ def test_staged_and_landed_all_the_same(desk: Desk, how: str) -> None:
     copy = repo.path.parent / "copy"
     repo.git("clone", "--quiet", "--no-local", ".", str(copy))
     assert (copy / "new/a").read_text() == CONTENT
+
+
+@pytest.mark.parametrize("how", KINDS)
+def test_a_broken_copy_goes_when_a_sound_one_is_written(desk: Desk, how: str) -> None:
+    """git 2.55 reads the loose copy first; a sound one stays as it is."""
+    repo = desk.lab
+    repo.damaged = True
+    broken = poison_blob(repo, CONTENT, how)
+    repo.write("sound", "sound\n")
+    sound = loose_path(repo, repo.git("hash-object", "-w", "sound"))
+    before = sound.stat().st_ino
+    desk.begin("work")
+    desk.apply(write("a", CONTENT), write("b", "sound\n"))
+    assert not broken.exists()
+    assert sound.stat().st_ino == before
+    assert desk.call("read", paths=("a",), session="work")["files"][0]["text"] == CONTENT
+    assert repo.git_bytes("cat-file", "blob", "refs/slip/sessions/work:a") == CONTENT.encode()
+
+
+def test_what_cannot_be_told_of_is_not_done(desk: Desk) -> None:
+    """The answer counts lines, of a broken file, too; so it is made before the step is there."""
+    repo = desk.lab
+    repo.damaged = True
+    desk.begin("work")
+    desk.apply(write("README.md", "other\n"))
+    desk.begin("second")
+    poison(repo, repo.oid("main:README.md"), "cut", data=b"# Demo\n" * 100)
+    repo.write("README.md", None)
+    refs = repo.refs()
+    desk.refused("git-failed", "undo", session="work")
+    desk.apply_refused("git-failed", delete("README.md"), session="second")
+    desk.refused("git-failed", "capture", session="second")
+    assert repo.refs() == refs
 
 
 @pytest.mark.parametrize("how", KINDS)
