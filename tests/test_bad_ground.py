@@ -473,10 +473,13 @@ def test_output_that_cannot_be_written(repo: Lab) -> None:
 
 def interrupted(lab: Lab, *arguments: str) -> tuple[int, bytes]:
     """The status and stderr of a command that gets a Ctrl-C when it has run for a while."""
+    # A shell without job control has what it starts in the background ignore it: these tests, too.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         slip_command(*arguments), cwd=lab.path, env=slip_environment(), stdin=subprocess.PIPE,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
     ) as child:  # fmt: skip
+        signal.signal(signal.SIGINT, before)
         time.sleep(1.2)
         os.killpg(child.pid, signal.SIGINT)
         try:
