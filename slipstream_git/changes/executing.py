@@ -120,8 +120,10 @@ def _land(ws: Workspace, opening: _Opening, order: Order) -> Landed:
         return landing.commit(ws, opening.staged.session._replace(has_ref=False), order)
     except BaseException as fault:
         session = _opened_after(opening)
-        if session is not None and isinstance(fault, SlipError):
-            raise _left_open(fault, session) from None
+        if isinstance(fault, SlipError):
+            if session is not None:
+                raise _left_open(fault, session) from None
+            fault.hint = None  # it may name the session, which is not there
         raise
     finally:
         kept.release()
@@ -149,13 +151,13 @@ def _flush(ws: Workspace, opening: _Opening) -> Flushed:
     try:
         return flushing.flush(ws, session, index=False)
     except SlipError as fault:
-        raise _left_open(fault, session) from None
+        raise _left_open(fault, session, f"slip flush -s {session.name}") from None
 
 
-def _left_open(fault: SlipError, session: Session) -> SlipError:
-    """The same refusal, naming the session that holds the work."""
+def _left_open(fault: SlipError, session: Session, again: str | None = None) -> SlipError:
+    """The same refusal, naming the session that holds the work. again: how to try once more."""
     fault.data["session"] = session.name
     if fault.hint is None:
-        fault.hint = f"slip diff -s {session.name}"
+        fault.hint = again or f"slip commit -s {session.name} -m MESSAGE"
     fault.message += f" (session {paths.escape_for_terminal(session.name)} is left open)"
     return fault

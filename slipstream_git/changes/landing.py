@@ -132,7 +132,7 @@ def commit(ws: Workspace, session: Session, order: Order) -> Landed:
                     return _followed(ws, merged, order, landed)
                 cleared = _cleared(ws, merged, order, cleared)
             except SlipError as fault:
-                _name_session(fault, session)
+                _hint_at(fault, session)
                 if fault.code != "ref-moved":
                     raise
             finally:
@@ -144,8 +144,14 @@ def commit(ws: Workspace, session: Session, order: Order) -> Landed:
     )
 
 
-def _name_session(fault: SlipError, session: Session) -> None:
-    """A hint to commit otherwise names the session, which need not be the default one."""
+def _hint_at(fault: SlipError, session: Session) -> None:
+    """A hint to commit otherwise names the session, which need not be the default one.
+
+    What lies outside (a lock, a disk, a directory that nobody may write to) is mended there, and
+    then the same is tried again.
+    """
+    if fault.hint is None and fault.code in ("locked", "git-failed"):
+        fault.hint = f"{_COMMIT}-m MESSAGE"
     if fault.hint and fault.hint.startswith(_COMMIT) and " -s " not in fault.hint:
         fault.hint = f"{_COMMIT}-s {session.name} {fault.hint.removeprefix(_COMMIT)}"
 
@@ -272,7 +278,7 @@ def obstacle(ws: Workspace, session: Session) -> SlipError | None:
                 target = Target(session, met.branch, met.head, met.head_tree, met.tree)
                 publishing.look(ws, target)
     except SlipError as fault:
-        _name_session(fault, session)
+        _hint_at(fault, session)
         return fault
     finally:
         ws.repository.objects.discard()

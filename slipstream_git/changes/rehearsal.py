@@ -103,7 +103,7 @@ class _Rehearsal:
         data: dict[str, object] = {"hook": name, "exit": done.status, "output": said}
         last = said.splitlines()[-1].strip() if said else "it said nothing"
         why = f"it did not find {missing}" if missing else last
-        hint = None
+        hint = "slip commit -m MESSAGE"
         if advice:
             data["settings"] = advice
             lines = " ".join(shlex.quote(line) for line in advice)
@@ -112,7 +112,7 @@ class _Rehearsal:
                 " && git commit -n -m 'Let hooks find their tools' .slip.toml"
             )
         elif name in hooks.SKIPPED_BY_NO_VERIFY:
-            hint = "slip commit --no-verify -m MESSAGE"
+            why += " (mend that and commit again; --no-verify would skip the hook)"
         return SlipError(
             "hook-failed",
             f"the hook {name} refused with exit status {done.status}: {why}",

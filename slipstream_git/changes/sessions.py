@@ -70,6 +70,8 @@ def begin(ws: Workspace, wish: Wish) -> Begun:
     """Open a session: one commit and one ref, whatever the size of the repository."""
     draft = drafted(ws, wish)
     session = opened(ws, draft, draft.begin, numbered=wish.name is None)
+    if session.onto is None:
+        ws.notify(f"HEAD is detached: to land {session.name}, `slip commit` needs --onto BRANCH")
     return Begun(session.name, session.ref, session.base, session.onto, session.begin)
 
 

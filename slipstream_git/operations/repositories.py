@@ -53,7 +53,8 @@ def gc(ws: Workspace, *, expire: str | None = None, dry_run: bool = False) -> ou
 def doctor(ws: Workspace, *, seconds: int = 5) -> outcomes.Examined:
     """Look whether anything here is broken, left over or missing, and say what to type.
 
-    Changes nothing. Exits 0 also when a check fails: the answer says which.
+    Changes nothing. Exits 0 also when a check fails: the answer says which, with --json as
+    `status`.
 
     seconds (N): read loose objects for so long at most (default: 5)
     """

@@ -119,6 +119,10 @@ def test_a_hook_that_refuses(ready: Desk, name: str) -> None:
     hook(ready.lab, name, "echo no, because; exit 3")
     data = refusal_leaves_all(ready)
     assert data == {"hook": name, "exit": 3, "output": "no, because"}
+    fault = ready.commit_refused("hook-failed")
+    # To see what it says and to try again comes first; to skip it is only said.
+    assert fault.hint == f"slip commit -s {ready.call('status')['session']} -m MESSAGE"
+    assert ("--no-verify" in fault.message) is (name != "prepare-commit-msg")
 
 
 @pytest.mark.parametrize("name", ["pre-commit", "commit-msg"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -678,10 +679,36 @@ def test_a_locked_index_is_waited_for_and_then_told(desk: Desk) -> None:
     staged(desk)
     (desk.lab.path / ".git/index.lock").write_bytes(b"")
     refs = desk.lab.refs()
-    desk.commit_refused("locked")
+    fault = desk.commit_refused("locked")
+    assert "(remove it if no git is running)" in fault.message
+    assert fault.hint == "slip commit -s work -m MESSAGE"
     assert desk.lab.refs() == refs
+    fault = desk.refused("locked", "exec", ops=batch(write("b", "1\n")), message=("x",))
+    assert fault.hint == "slip commit -s s1 -m MESSAGE"
     (desk.lab.path / ".git/index.lock").unlink()
-    assert desk.commit("land")["committed"]
+    assert desk.commit("land", session="work")["committed"]
+    assert desk.commit("land", session="s1")["committed"]
+
+
+def test_what_the_disk_refuses_is_tried_again_by_the_hint(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = os.rename
+
+    def refuse(source: str, target: str, **places: int) -> None:
+        if os.fspath(target).endswith(".json"):
+            raise PermissionError(13, "Permission denied", target)
+        rename(source, target, **places)
+
+    ops = batch(write("a", "1\n"))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", refuse)
+        fault = desk.refused("git-failed", "exec", ops=ops, message=("x",))
+        assert fault.hint == "slip commit -s s1 -m MESSAGE"
+        fault = desk.refused("git-failed", "exec", ops=ops, flush=True)
+        assert fault.hint == "slip flush -s s2"
+    assert [row["path"] for row in desk.call("flush", session="s2")["files"]] == ["a"]
+    assert desk.commit("land", session="s1")["committed"]
 
 
 # --- the everyday: a person edits, an agent edits, both land --------------------------------------

@@ -469,6 +469,14 @@ def test_detached(detached_repo: Lab, store: str) -> None:
     assert desk.begin(onto="main")["onto"] == "refs/heads/main"
 
 
+def test_a_detached_head_is_told_of_at_once(detached_repo: Lab) -> None:
+    reply = detached_repo.slip("begin", "work")
+    assert reply.text == "work\n"
+    assert reply.err.startswith(b"slip: HEAD is detached: ")
+    assert reply.err.endswith(b" --onto BRANCH\n")
+    assert detached_repo.slip("begin", "other", "--onto", "main").err == b""
+
+
 def test_unborn(unborn_repo: Lab, store: str) -> None:
     desk = Desk(unborn_repo, store)
     begun = desk.begin("work")

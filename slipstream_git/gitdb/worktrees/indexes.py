@@ -106,7 +106,9 @@ class Index:
     def _locked(self) -> SlipError:
         where = self._lock_path
         return SlipError(
-            "locked", f"the index is locked by another program: {where}", data={"lock": where}
+            "locked",
+            f"the index is locked by another program: {where} (remove it if no git is running)",
+            data={"lock": where},
         )
 
     def _try_lock(self) -> bool:
