@@ -12,10 +12,11 @@ import json
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from slipstream_git.errors import SlipError
 from slipstream_git.model import OPS, Op
+from slipstream_git.records import NamedTuple
 
 MOST_OPS = 100_000
 DEEPEST_CAUSE = "nested too deeply"

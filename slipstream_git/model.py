@@ -12,7 +12,9 @@ is None; a field without a default is always there.
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
+
+from slipstream_git.records import NamedTuple
 
 FILE: Final = 0o100644
 EXECUTABLE: Final = 0o100755

@@ -6,8 +6,9 @@ each). The same rules hold: a field with the default None is left out of the JSO
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
+from slipstream_git.records import NamedTuple
 from slipstream_git.results import Applied, Change, FileRead
 
 

@@ -7,9 +7,10 @@ A field with the default None is left out of the JSON when it is None.
 from __future__ import annotations
 
 from binascii import b2a_base64
-from typing import Any, NamedTuple
+from typing import Any
 
 from slipstream_git.model import Entry
+from slipstream_git.records import NamedTuple
 
 
 class Change(NamedTuple):

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 from slipstream_git.gitdb.repository import Repository, open_repository
+from slipstream_git.records import NamedTuple
 
 
 def _nowhere(_notice: str) -> None:

@@ -18,13 +18,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from slipstream_git.codec import encode_op
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.model import Op, Write
+from slipstream_git.records import NamedTuple
 from slipstream_git.text.effects import named
 from slipstream_git.text.objectid import blob_id
 from slipstream_git.workspace import Workspace

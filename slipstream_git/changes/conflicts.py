@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from slipstream_git.codec import to_json
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.merge import Conflict
 from slipstream_git.model import EXECUTABLE, FILE, Entry
+from slipstream_git.records import NamedTuple
 from slipstream_git.text import hunks, paths
 from slipstream_git.workspace import Workspace
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from slipstream_git.changes import bounds, history, landing, sessions, staging
 from slipstream_git.changes.landing import Options, Order
 from slipstream_git.changes.sessions import Session, Wish
@@ -11,6 +9,7 @@ from slipstream_git.changes.staging import Label, Staged
 from slipstream_git.errors import SlipError
 from slipstream_git.model import Op
 from slipstream_git.outcomes import Executed, Flushed, Landed
+from slipstream_git.records import NamedTuple
 from slipstream_git.results import FileRead
 from slipstream_git.text import batches, paths
 from slipstream_git.workspace import Workspace

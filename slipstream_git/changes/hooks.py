@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from slipstream_git.changes.messages import Identity
 from slipstream_git.gitdb.packs import RawObject
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.outcomes import HookRun
+from slipstream_git.records import NamedTuple
 
 # In the order in which git runs them. --no-verify skips two, as in git.
 BEFORE = ("pre-commit", "prepare-commit-msg", "commit-msg")

@@ -6,8 +6,6 @@ publishing.py makes it so, in its order.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from slipstream_git.changes import (
     bringing,
     chain,
@@ -31,6 +29,7 @@ from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.model import EMPTY_TREE
 from slipstream_git.outcomes import Landed
+from slipstream_git.records import NamedTuple
 from slipstream_git.workspace import Workspace
 
 TRIES = 16

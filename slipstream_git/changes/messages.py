@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.process import Output
 from slipstream_git.gitdb.repository import Repository
+from slipstream_git.records import NamedTuple
 
 GIT_SPACE = b" \t\r\n"  # git's isspace() knows no other
 LONGEST_SECONDS = 17  # of what fits 64 bits with room to spare: three thousand million years

@@ -9,12 +9,12 @@ and adding it again is already what git stores.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
 
 from slipstream_git.gitdb import attributes, conversion
 from slipstream_git.gitdb.conversion import Workshop
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.model import EXECUTABLE, FILE, Entry
+from slipstream_git.records import NamedTuple
 from slipstream_git.text import paths
 from slipstream_git.workspace import Workspace
 

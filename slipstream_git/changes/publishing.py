@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple
 
 from slipstream_git.changes import bringing, hooks, recovery
 from slipstream_git.changes.sessions import Session
@@ -22,6 +21,7 @@ from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.worktrees import checkouts
 from slipstream_git.gitdb.worktrees.jobs import Placement, Worktree
 from slipstream_git.gitdb.worktrees.writer import Writer
+from slipstream_git.records import NamedTuple
 from slipstream_git.workspace import Workspace
 
 

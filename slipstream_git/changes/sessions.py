@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from typing import NamedTuple
 
 from slipstream_git.changes import bounds, chain
 from slipstream_git.changes.chain import Facts, Step
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, locks, sweeping
 from slipstream_git.gitdb.refs import RefMove
+from slipstream_git.records import NamedTuple
 from slipstream_git.results import Begun
 from slipstream_git.text import paths, scopes
 from slipstream_git.workspace import Workspace

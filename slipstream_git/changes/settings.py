@@ -7,11 +7,12 @@ ones.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits
 from slipstream_git.gitdb.repository import Repository
+from slipstream_git.records import NamedTuple
 from slipstream_git.text import paths
 
 FILE = b".slip.toml"

@@ -8,7 +8,6 @@ another process moved it meanwhile, the batch is computed again on what is there
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from slipstream_git.changes import bounds, chain, differences, sessions, views
 from slipstream_git.changes.chain import Facts
@@ -18,6 +17,7 @@ from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.model import TREE, Entry, Op
+from slipstream_git.records import NamedTuple
 from slipstream_git.results import Applied
 from slipstream_git.text import edits
 from slipstream_git.text.edits import Outcome

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from slipstream_git.operations.registry import Operation
+from slipstream_git.records import NamedTuple
 
 
 class Call(NamedTuple):

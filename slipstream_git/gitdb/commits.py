@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from slipstream_git.errors import SlipError
+from slipstream_git.records import NamedTuple
 
 
 class Commit(NamedTuple):

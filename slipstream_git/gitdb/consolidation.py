@@ -22,10 +22,11 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final
 
 from slipstream_git.gitdb import locks, packs
 from slipstream_git.gitdb.barriers import AT_ONCE
+from slipstream_git.records import NamedTuple
 from slipstream_git.text.objectid import sha1
 
 # Somebody waits for his command: a larger pack is left to `slip gc` and `git gc`.

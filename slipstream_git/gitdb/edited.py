@@ -12,7 +12,6 @@ import stat
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import quarantine
@@ -20,6 +19,7 @@ from slipstream_git.gitdb.quarantine import Quarantine
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.gitdb.worktrees.jobs import TEMPORARY
 from slipstream_git.model import EMPTY_TREE, GITLINK, Entry
+from slipstream_git.records import NamedTuple
 from slipstream_git.text import paths
 
 # Above either, git lists the whole index: an argument list has an end.

@@ -12,9 +12,10 @@ import time
 import zlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import BinaryIO, Final, NamedTuple
+from typing import BinaryIO, Final
 
 from slipstream_git.gitdb.packs import KIND_CODES, RawObject
+from slipstream_git.records import NamedTuple
 from slipstream_git.text.objectid import sha1
 
 # As deep as git follows alternates of alternates.

@@ -18,7 +18,6 @@ import shlex
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import NamedTuple
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import attributes, commits, quarantine
@@ -27,6 +26,7 @@ from slipstream_git.gitdb.quarantine import Quarantine
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.gitdb.trees import Difference
 from slipstream_git.model import GITLINK, Entry
+from slipstream_git.records import NamedTuple
 from slipstream_git.text.objectid import object_id
 
 # From git's own message types (merge-ort.c) to the contract's kinds of conflict. The order

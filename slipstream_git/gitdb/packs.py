@@ -22,10 +22,10 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import NamedTuple
 
 from slipstream_git.gitdb import permissions
 from slipstream_git.gitdb.barriers import NEVER, Barrier
+from slipstream_git.records import NamedTuple
 from slipstream_git.text.objectid import digest
 
 OWN = "511b511b"

@@ -16,9 +16,10 @@ import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from copy import copy
-from typing import IO, NamedTuple
+from typing import IO
 
 from slipstream_git.errors import SlipError
+from slipstream_git.records import NamedTuple
 
 KEPT_VARIABLES = frozenset(
     {

@@ -14,9 +14,9 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import NamedTuple
 
 from slipstream_git.gitdb.refs import RefMove
+from slipstream_git.records import NamedTuple
 
 PATIENCE_S = 1.0
 # From the intent's time to the first lock, and from one lock of a transaction to its last.

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import reffiles
 from slipstream_git.gitdb.process import Git
 from slipstream_git.model import ZERO
+from slipstream_git.records import NamedTuple
 from slipstream_git.text.objectid import is_id
 
 # How long the lock of a ref is waited for, which somebody else holds for milliseconds. git's own

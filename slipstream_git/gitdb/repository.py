@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol, Self
+from typing import Protocol, Self
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import permissions, reffiles
@@ -17,6 +17,7 @@ from slipstream_git.gitdb.objects import Objects, ObjectStore
 from slipstream_git.gitdb.process import Git, Output
 from slipstream_git.gitdb.refs import RefStore
 from slipstream_git.gitdb.trees import Trees
+from slipstream_git.records import NamedTuple
 
 LISTED = ("config", "--list", "-z")
 OLDEST_GIT = (2, 38)

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.objects import Objects
 from slipstream_git.model import EMPTY_TREE, GITLINK, TREE, Entry
+from slipstream_git.records import NamedTuple
 from slipstream_git.text import paths
 
 # One regular expression over the raw bytes is 3 to 5 times as fast as a loop.

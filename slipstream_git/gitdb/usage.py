@@ -14,10 +14,10 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
-from typing import NamedTuple
 
 from slipstream_git.gitdb import consolidation, packs, permissions
 from slipstream_git.gitdb.repository import Repository
+from slipstream_git.records import NamedTuple
 
 # What slip's refs reach and no other ref does. Aggressive: compare with every tree given.
 _OWN = (

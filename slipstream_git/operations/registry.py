@@ -14,7 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any
+
+from slipstream_git.records import NamedTuple
 
 # Which module declares which operation; a test holds this against the modules.
 AREAS: Mapping[str, tuple[str, ...]] = {

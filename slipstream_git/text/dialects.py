@@ -14,10 +14,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Final, NamedTuple, NoReturn
+from typing import Final, NoReturn
 
 from slipstream_git import model
 from slipstream_git.errors import SlipError
+from slipstream_git.records import NamedTuple
 
 JSON: Final = "json"
 JSONL: Final = "jsonl"

@@ -8,7 +8,7 @@ has no outcome at all.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from slipstream_git.codec import OP_NAMES
 from slipstream_git.errors import SlipError
@@ -28,6 +28,7 @@ from slipstream_git.model import (
     Symlink,
     Write,
 )
+from slipstream_git.records import NamedTuple
 from slipstream_git.text import fileops, hazards, paths, textops
 from slipstream_git.text.effects import Effect, named, touched
 from slipstream_git.text.overlay import Changes, Overlay, View, check_collisions

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from slipstream_git.errors import SlipError
 from slipstream_git.model import Copy, Move, Op, Patch, Sub
+from slipstream_git.records import NamedTuple
 from slipstream_git.text import paths
 from slipstream_git.text.objectid import blob_id
 from slipstream_git.text.overlay import Changes

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Final
 
+from slipstream_git.records import NamedTuple
 from slipstream_git.text.matching import Span, find, lines, lines_at
 
 MAX_NEAREST: Final = 3

@@ -6,7 +6,9 @@ the text looked like: git's diff, a plain one, or ``*** Begin Patch``.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from slipstream_git.records import NamedTuple
 
 Change = Literal["modify", "add", "delete", "rename", "copy"]
 

@@ -8,8 +8,8 @@ Ranges are 1-based and end-inclusive; an empty range ``[n, n-1]`` lies before li
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
+from slipstream_git.records import NamedTuple
 from slipstream_git.text import matching
 
 MOST_LINES = 20_000

@@ -12,7 +12,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
+
+from slipstream_git.records import NamedTuple
 
 Span = tuple[int, int]
 Level = Literal["exact", "eol"]

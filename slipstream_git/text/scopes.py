@@ -17,9 +17,9 @@ import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import groupby
-from typing import NamedTuple
 
 from slipstream_git.errors import SlipError
+from slipstream_git.records import NamedTuple
 
 Matcher = Callable[[bytes], bool]
 

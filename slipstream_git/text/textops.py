@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from slipstream_git.errors import SlipError
 from slipstream_git.model import File, Insert, Op, ReplaceLines, StrReplace
+from slipstream_git.records import NamedTuple
 from slipstream_git.text import matching
 from slipstream_git.text.effects import Effect, join_lines, named
 from slipstream_git.text.objectid import blob_id

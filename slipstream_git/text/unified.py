@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
+from slipstream_git.records import NamedTuple
 from slipstream_git.text.binarypatch import read_binary
 from slipstream_git.text.filepatch import Change, FilePatch
 from slipstream_git.text.hunkrows import read_hunks

@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
-from typing import Final, Literal, NamedTuple, NoReturn
+from typing import Final, Literal, NoReturn
 
 from slipstream_git.errors import SlipError
+from slipstream_git.records import NamedTuple
 from slipstream_git.text.filepatch import Change, FilePatch, Hunk, Patched, Placed
 from slipstream_git.text.hunkrows import LINES, MINUS, PLUS, SPACE, sides_of
 from slipstream_git.text.patchfaults import fault, said, shown

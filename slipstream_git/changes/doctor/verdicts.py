@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
+
+from slipstream_git.records import NamedTuple
 
 OK: Final = "ok"
 WARN: Final = "warn"

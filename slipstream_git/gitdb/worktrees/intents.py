@@ -10,7 +10,7 @@ import json
 import os
 from base64 import b64decode, b64encode
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import permissions
@@ -18,6 +18,7 @@ from slipstream_git.gitdb.barriers import AT_ONCE, Barrier, fsync
 from slipstream_git.gitdb.worktrees.jobs import Placement
 from slipstream_git.gitdb.worktrees.walking import write_all
 from slipstream_git.model import Entry
+from slipstream_git.records import NamedTuple
 
 _INTENT_FORMAT: Final = 1
 

@@ -6,10 +6,11 @@ Words only: who looks, places and recovers is beside this file.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from slipstream_git.gitdb.barriers import AT_ONCE, Barrier
 from slipstream_git.model import Entry
+from slipstream_git.records import NamedTuple
 
 Content = Callable[[bytes, Entry], bytes]
 # A path and what its file holds: the blob id that git would give it; None where its filter fails.

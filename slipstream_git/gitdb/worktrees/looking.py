@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import Final
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.worktrees.jobs import TEMPORARY, Convertible, Job, Placement, Trouble
@@ -28,6 +28,7 @@ from slipstream_git.gitdb.worktrees.walking import (
     shown,
 )
 from slipstream_git.model import EXECUTABLE, FILE, GITLINK, SYMLINK, Entry
+from slipstream_git.records import NamedTuple
 
 NOT_TRACKED: Final = "not tracked"
 

@@ -21,7 +21,6 @@ import errno
 import os
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from typing import NamedTuple
 
 from slipstream_git.gitdb.worktrees.jobs import Trouble
 from slipstream_git.gitdb.worktrees.looking import Surprise, View, Wanted
@@ -41,6 +40,7 @@ from slipstream_git.gitdb.worktrees.walking import (
     write_all,
 )
 from slipstream_git.model import EXECUTABLE, Entry
+from slipstream_git.records import NamedTuple
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPEN_AT_ONCE = 64
