@@ -7,7 +7,7 @@ from typing import Any
 
 from slipstream_git.codec import to_json
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb.merge import Conflict
+from slipstream_git.gitdb.merged import Conflict
 from slipstream_git.model import EXECUTABLE, FILE, Entry
 from slipstream_git.records import NamedTuple
 from slipstream_git.text import hunks, paths

@@ -25,6 +25,7 @@ from slipstream_git.changes.publishing import Plan, Ready, Target
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import attributes, commits, locks, merge, signing
+from slipstream_git.gitdb.merged import Merge
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.model import EMPTY_TREE
@@ -349,7 +350,7 @@ def _branch_gone(session: Session, branch: str) -> SlipError:
 
 
 def _conflict(
-    ws: Workspace, session: Session, branch: str, head: str | None, merged: merge.Merge
+    ws: Workspace, session: Session, branch: str, head: str | None, merged: Merge
 ) -> SlipError:
     from slipstream_git.changes import conflicts
 

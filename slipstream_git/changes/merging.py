@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, merge
-from slipstream_git.gitdb.merge import Merge
+from slipstream_git.gitdb.merged import Merge
 from slipstream_git.outcomes import MergedTree
 from slipstream_git.text import paths
 from slipstream_git.workspace import Workspace

@@ -1,261 +1,30 @@
-"""The three-way merge of trees, as git itself makes it.
+"""The three-way merge of trees: what git makes of them, found without git where that is certain.
 
-`git merge-tree --write-tree` (merge-ort) answers wherever the answer is not trivial: two equal
-sides, or one side unchanged. git 2.39 cannot be told the base, so it is given two commits made
-for the purpose whose only parent is a commit of the base tree. They are dated now: dated at the
-epoch they cost 700 ms instead of 4, because git then walks all of history.
-
-It runs in an empty directory as its work tree, where only ours' own `.gitattributes` stand: what
-somebody has not committed decides no merge. (merge-ort reads no attributes from an index, and git
-2.39 none from a tree.) A merge driver still runs where git would start it.
+Where one side is unchanged or both are equal there is nothing to merge. Else a walk over what
+theirs changed answers, if it can (`mergewalk`), and git otherwise (`gitmerge`).
 """
 
 from __future__ import annotations
 
-import os
-import re
-import shlex
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-
-from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import attributes, commits, quarantine
-from slipstream_git.gitdb.packs import RawObject
-from slipstream_git.gitdb.quarantine import Quarantine
+from slipstream_git.gitdb import gitmerge, mergewalk
+from slipstream_git.gitdb.merged import Merge
 from slipstream_git.gitdb.repository import Repository
-from slipstream_git.gitdb.trees import Difference
-from slipstream_git.model import GITLINK, Entry
-from slipstream_git.records import NamedTuple
-from slipstream_git.text.objectid import object_id
-
-# From git's own message types (merge-ort.c) to the contract's kinds of conflict. The order
-# counts: a path takes the first kind that one of its messages has.
-KINDS = (
-    ("CONFLICT (submodule", "submodule"),
-    ("CONFLICT (rename involved in collision)", "rename-add"),
-    ("CONFLICT (binary)", "binary"),
-    ("CONFLICT (distinct modes)", "type"),
-    ("CONFLICT (distinct types)", "type"),
-    ("CONFLICT (file/directory)", "file-directory"),
-    ("CONFLICT (rename/rename)", "rename-rename"),
-    ("CONFLICT (rename/delete)", "rename-delete"),
-    ("CONFLICT (modify/delete)", "modify-delete"),
-    ("CONFLICT (directory rename", "directory-rename"),
-    ("CONFLICT (implicit dir rename)", "directory-rename"),
-    ("CONFLICT (contents)", "content"),
-)
-WANTED_FIELDS = 3
-
-
-class Conflict(NamedTuple):
-    """One path that git leaves unmerged: the entries of base, ours and theirs, and why."""
-
-    path: bytes
-    kind: str
-    base: Entry | None
-    ours: Entry | None
-    theirs: Entry | None
-
-
-class Merge(NamedTuple):
-    """A merge: ``tree`` is clean when ``conflicts`` is empty, else git's with markers.
-
-    engine: "trivial" when no merging was needed, else "git".
-    """
-
-    tree: str
-    conflicts: tuple[Conflict, ...]
-    engine: str
 
 
 def three_way(repository: Repository, base: str, ours: str, theirs: str, now: int) -> Merge:
     """Merge three trees. A clean result's new objects are in the overlay.
 
-    now: seconds since the epoch, for the commits that git is given. Raises `git-failed` also where
-    a part of the result is there and broken.
+    ours: the side that may have moved far, whose changes are not looked at; its attributes count.
+    now: seconds since the epoch, for git. Raises `git-failed` for broken objects, too.
     """
     if base in (ours, theirs) or ours == theirs:
         return Merge(theirs if base == ours else ours, (), "trivial")
-    extra: dict[str, RawObject] = {}
-
-    def commit(tree: str, *parents: str) -> str:
-        signature = b"slip <slip@localhost> %d +0000" % now
-        data = commits.encode(tree, parents, signature, signature, b"merge input\n")
-        oid = object_id("commit", data)
-        extra[oid] = RawObject("commit", data)
-        return oid
-
-    root = commit(base)
-    sides = commit(ours, root), commit(theirs, root)
-    with quarantine.opened(repository, extra) as room:
-        differences = repository.trees.differences(ours, theirs)
-        with _clean_worktree(repository, ours, differences) as place:
-            merged = _merged(repository, room, place, *sides)
-    if not merged.conflicts:
-        repository.objects.check(repository.trees.additions(ours, merged.tree))
-    return merged
+    tree = mergewalk.merged(repository, base, ours, theirs)
+    if tree is not None:
+        return Merge(tree, (), "walk")
+    return gitmerge.of_trees(repository, base, ours, theirs, now)
 
 
 def of_commits(repository: Repository, ours: str, theirs: str) -> Merge:
     """git's own (recursive) merge of two commits, over all their merge bases."""
-    ours_tree, theirs_tree = (
-        commits.parse(oid, repository.objects.commit(oid)).tree for oid in (ours, theirs)
-    )
-    differences = repository.trees.differences(ours_tree, theirs_tree)
-    with (
-        quarantine.opened(repository) as room,
-        _clean_worktree(repository, ours_tree, differences) as place,
-    ):
-        return _merged(repository, room, place, ours, theirs)
-
-
-@contextmanager
-def _clean_worktree(
-    repository: Repository, tree: str, differences: Sequence[Difference]
-) -> Iterator[str]:
-    """A directory with what a merge reads of a clean worktree of ``tree``; gone on exit.
-
-    differences: between the two sides. Where they are equal git merges no content, renames or not,
-    so that the attributes of other paths do not matter.
-    """
-    with tempfile.TemporaryDirectory(prefix="slip-merge-") as place:
-        try:
-            _furnish(repository, tree, differences, os.fsencode(place))
-        except OSError as fault:
-            raise SlipError("git-failed", f"cannot make a place to merge in: {fault}") from None
-        yield place
-
-
-def _furnish(
-    repository: Repository, tree: str, differences: Sequence[Difference], place: bytes
-) -> None:
-    paths = [difference.path for difference in differences]
-    files = dict(attributes.files_above(repository, tree, paths))
-    submodules = [d.path for d in differences if any(e and e.mode == GITLINK for e in d[1:])]
-    modules = repository.trees.leaf(tree, b".gitmodules") if submodules else None
-    if modules:
-        files[b".gitmodules"] = modules
-    for path, entry in files.items():
-        _write(place, path, repository.objects.blob(entry.oid))
-    for path in submodules:
-        _lend(repository, place, path)
-
-
-def _write(place: bytes, path: bytes, data: bytes) -> None:
-    if not _is_inside(path):
-        return
-    target = os.path.join(place, path)
-    os.makedirs(os.path.dirname(target), exist_ok=True)
-    with open(target, "wb") as stream:
-        stream.write(data)
-
-
-def _lend(repository: Repository, place: bytes, path: bytes) -> None:
-    """Let git find the checked out submodule, whose history says which commit is the later."""
-    there = os.path.join(os.fsencode(repository.layout.root or ""), path)
-    if repository.layout.root and _is_inside(path) and os.path.lexists(there + b"/.git"):
-        target = os.path.join(place, path)
-        with suppress(FileExistsError, NotADirectoryError):  # ours has something else there
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            os.symlink(there, target)
-
-
-def _is_inside(path: bytes) -> bool:
-    """A tree that somebody made by hand can hold any name; a checkout would refuse these too."""
-    return not {b"", b".", b"..", b".git"} & set(path.lower().split(b"/"))
-
-
-def _settings(repository: Repository, place: str) -> dict[str, str]:
-    """The configuration that means the same in ``place`` as in the worktree: values by key."""
-    config = repository.config
-    settings = {
-        key: _driver(repository, place, command)
-        for key, command in config.below("merge").items()
-        if key.endswith(".driver") and key.count(".") > 1
-    }
-    more = config.get("core.attributesFile")
-    if more and not more.startswith(("/", "~", "%(prefix)/")):
-        settings["core.attributesFile"] = os.path.join(repository.git.directory, more)
-    return settings
-
-
-def _driver(repository: Repository, place: str, command: str) -> str:
-    """A merge driver's command that runs in the worktree, on the files that git put in ``place``.
-
-    git names those relative to where it runs. It has told nobody where its repository is, unless
-    that cannot be found from the worktree.
-    """
-    if shlex.quote(place) != place:
-        return command  # $TMPDIR does not fit into any shell command; it runs in `place` then
-    layout = repository.layout
-    if layout.root and not os.path.lexists(os.path.join(layout.root, ".git")):
-        named = f"GIT_DIR={shlex.quote(layout.git_dir)} GIT_WORK_TREE={shlex.quote(layout.root)}"
-    else:
-        named = "unset GIT_DIR GIT_WORK_TREE"
-    start = f"cd {shlex.quote(repository.git.directory)} || exit; {named}; "
-    there = place.replace("%", "%%")
-    found = re.sub("%([OAB%])", lambda m: m[0] if m[1] == "%" else f"{there}/{m[0]}", command)
-    return start.replace("%", "%%") + found
-
-
-def _merged(repository: Repository, room: Quarantine, place: str, ours: str, theirs: str) -> Merge:
-    settings = _settings(repository, place)
-    # By name and not as `-c KEY=VALUE`: a driver's name may hold a "=".
-    named = [f"--config-env={key}=SLIP_SETTING_{n}" for n, key in enumerate(settings)]
-    values = {f"SLIP_SETTING_{n}": value for n, value in enumerate(settings.values())}
-    done = repository.git.at(place, repository.layout.git_dir).run(
-        *named, "merge-tree", "--write-tree", "-z", "--messages", "--allow-unrelated-histories",
-        ours, theirs, env={**room.env, **values}, accept=(0, 1),
-    )  # fmt: skip
-    tree, _, rest = done.out.partition(b"\0")
-    if done.status == 0:
-        for item in room.loose():
-            repository.objects.write(item.kind, item.data)
-        return Merge(tree.decode(), (), "git")
-    for item in room.loose():
-        repository.objects.hold(item.kind, item.data)
-    return Merge(tree.decode(), _conflicts(rest), "git")
-
-
-def _conflicts(output: bytes) -> tuple[Conflict, ...]:
-    """The unmerged paths from what follows the tree id in ``merge-tree -z`` output."""
-    records = output.split(b"\0")
-    stages: dict[bytes, dict[int, Entry]] = {}
-    position = 0
-    while position < len(records) and records[position]:
-        facts, _, path = records[position].partition(b"\t")
-        mode, oid, stage = facts.split(b" ")
-        stages.setdefault(path, {})[int(stage)] = Entry(int(mode, 8), oid.decode())
-        position += 1
-    kinds = _kinds(records[position + 1 :])
-    return tuple(
-        Conflict(path, _kind(kinds.get(path), sides), *(sides.get(n) for n in (1, 2, 3)))
-        for path, sides in sorted(stages.items())
-    )
-
-
-def _kinds(records: list[bytes]) -> Mapping[bytes, list[str]]:
-    """Message types by path: each message is a count, that many paths, a type and a text."""
-    found: dict[bytes, list[str]] = {}
-    position = 0
-    while position < len(records) and records[position].isdigit():
-        count = int(records[position])
-        paths = records[position + 1 : position + 1 + count]
-        kind = records[position + 1 + count].decode("utf-8", "replace")
-        for path in paths:
-            found.setdefault(path, []).append(kind)
-        position += count + WANTED_FIELDS
-    return found
-
-
-def _kind(messages: list[str] | None, sides: Mapping[int, Entry]) -> str:
-    for start, kind in KINDS:
-        if any(message.startswith(start) for message in messages or ()):
-            both_added = kind == "content" and 1 not in sides
-            return "add-add" if both_added else kind
-    if messages is None and len(sides) == WANTED_FIELDS:
-        return "content"
-    if not messages:
-        raise SlipError("git-failed", f"git merge-tree names no reason for {sorted(sides)}")
-    return "content"
+    return gitmerge.of_commits(repository, ours, theirs)

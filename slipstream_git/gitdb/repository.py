@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import permissions, reffiles
@@ -18,6 +18,9 @@ from slipstream_git.gitdb.process import Git, Output
 from slipstream_git.gitdb.refs import RefStore
 from slipstream_git.gitdb.trees import Trees
 from slipstream_git.records import NamedTuple
+
+if TYPE_CHECKING:
+    from slipstream_git.gitdb.mergedrivers import Beyond
 
 LISTED = ("config", "--list", "-z")
 OLDEST_GIT = (2, 38)
@@ -135,6 +138,8 @@ class Repository:
         self.store = store
         self.objects = Objects(store, layout.objects_dir, layout.sharing)
         self.trees = Trees(self.objects)
+        # See `mergedrivers`.
+        self.beyond_trees: Beyond | None = None
         # See `attributes.remembering`.
         self.attributes: dict[tuple[str, frozenset[bytes]], Attributes] | None = None
 

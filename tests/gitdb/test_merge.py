@@ -9,7 +9,7 @@ import pytest
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import merge
-from slipstream_git.gitdb.merge import Merge
+from slipstream_git.gitdb.merged import Merge
 from slipstream_git.gitdb.repository import Repository, open_repository
 from slipstream_git.model import EMPTY_TREE
 from tests.desk import NOW, Desk, write

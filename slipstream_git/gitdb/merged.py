@@ -1,0 +1,28 @@
+"""What a merge of trees comes to, whoever has made it."""
+
+from __future__ import annotations
+
+from slipstream_git.model import Entry
+from slipstream_git.records import NamedTuple
+
+
+class Conflict(NamedTuple):
+    """One path that git leaves unmerged: the entries of base, ours and theirs, and why."""
+
+    path: bytes
+    kind: str
+    base: Entry | None
+    ours: Entry | None
+    theirs: Entry | None
+
+
+class Merge(NamedTuple):
+    """A merge: ``tree`` is clean when ``conflicts`` is empty, else git's with markers.
+
+    engine: "trivial" when no merging was needed, "walk" where the answer was found by a walk over
+    what theirs changed, else "git".
+    """
+
+    tree: str
+    conflicts: tuple[Conflict, ...]
+    engine: str
