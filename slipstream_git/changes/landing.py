@@ -105,7 +105,7 @@ def order(ws: Workspace, options: Options) -> Order:
     repository = ws.repository
     if options.onto is not None:
         sessions.branch_ref(ws, options.onto)
-    identity = messages.identity(repository, options.message)
+    identity = messages.identity(ws, options.message)
     text = messages.text(repository, options.message, identity)
     # Like `git commit --dry-run`: nothing that could have an effect is run.
     before = () if options.dry_run else hooks.before(repository, no_verify=options.no_verify)

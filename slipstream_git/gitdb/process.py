@@ -12,6 +12,7 @@ User text reaches argument lists only after ``--`` or ``--end-of-options``.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -80,6 +81,17 @@ def scrubbed(env: Mapping[str, str], *, keep_location: bool = False) -> dict[str
     return kept
 
 
+def _program(env: Mapping[str, str]) -> str:
+    """The git on the caller's PATH, so that not every start looks through all of that again."""
+    for directory in os.get_exec_path(env):
+        path = os.path.join(directory, "git")
+        if os.path.isabs(path) and os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+        if not os.path.isabs(path):
+            break
+    return "git"
+
+
 class Git:
     """Runs git in one directory of one repository.
 
@@ -87,6 +99,8 @@ class Git:
     env: the caller's whole environment; scrubbed here, and kept whole as ``caller``.
     discovering: for finding a repository and reading its configuration as it is: GIT_DIR and
         GIT_WORK_TREE count, and what keeps hooks from running is not set over the user's own.
+
+    program: an absolute path where one is known, else a name for the system to look up.
     """
 
     def __init__(
@@ -95,6 +109,7 @@ class Git:
         self.directory = directory
         self.caller = env
         self._env = scrubbed(env, keep_location=discovering)
+        self.program = _program(env)
         self._settings: tuple[str, ...] = () if discovering else NO_CODE_FROM_CONFIG
 
     def at(self, root: str, git_dir: str) -> Git:
@@ -109,6 +124,12 @@ class Git:
         """The same git with its repository named, for one found through GIT_DIR."""
         place = {"GIT_DIR": git_dir} | ({"GIT_WORK_TREE": root} if root else {})
         return self._like(self.directory, place)
+
+    def without(self, variable: str) -> Git:
+        """The same git with this variable of the caller's dropped, too."""
+        other = copy(self)
+        other._env = {name: value for name, value in self._env.items() if name != variable}  # noqa: SLF001
+        return other
 
     def trusting(self, directory: str, *settings: str) -> Git:
         """A git as the caller's own shell would start it there: hooks run, in the user's language.
@@ -211,7 +232,7 @@ class Git:
             raise _cannot_start(fault) from None
 
     def _command(self, arguments: tuple[str | bytes, ...]) -> list[str | bytes]:
-        return ["git", "-C", self.directory, *self._settings, *arguments]
+        return [self.program, "-C", self.directory, *self._settings, *arguments]
 
 
 def _answer(child: Child) -> Output:
