@@ -160,9 +160,11 @@ def _move(ws: Workspace, plan: Plan, found: Ready, intent: str) -> None:
     bringing.hold(found.writers)
     with suppress(OSError):
         os.utime(intent)  # by its time `reflocks` knows the locks, and thousands of files take some
-    is_covered = barrier.covers(ws.repository.layout.common_dir)
     with transaction.prepared(
-        _ref_mover(ws), plan.moves, f"slip: {plan.subject}", is_covered=is_covered
+        _ref_mover(ws),
+        plan.moves,
+        f"slip: {plan.subject}",
+        synced=barrier.needs_now(ws.repository.layout.common_dir),
     ) as refs:
         # The branch cannot move now; but somebody may have switched to it or away meanwhile.
         _check_same_worktrees(ws, plan.target.branch, found)

@@ -21,13 +21,11 @@ from slipstream_git.gitdb.refs import PATIENTLY, RefMove, translate_refusal, upd
 class Prepared:
     """A transaction: `prepare` locks and checks, `commit` makes it true. Close it in any case."""
 
-    def __init__(
-        self, git: Git, moves: Sequence[RefMove], reason: str, *, is_covered: bool
-    ) -> None:
+    def __init__(self, git: Git, moves: Sequence[RefMove], reason: str, *, synced: bool) -> None:
         self._moves = moves
         self._child = git.start(
             "-c",
-            f"core.fsync={'none' if is_covered else 'committed'}",
+            f"core.fsync={'committed' if synced else 'none'}",
             *PATIENTLY,
             "update-ref",
             "-m",
@@ -84,14 +82,14 @@ class Prepared:
 
 @contextmanager
 def prepared(
-    git: Git, moves: Sequence[RefMove], reason: str, *, is_covered: bool
+    git: Git, moves: Sequence[RefMove], reason: str, *, synced: bool
 ) -> Iterator[Prepared]:
     """Lock and check ``moves``; aborted on exit unless committed inside. Raises `ref-moved`.
 
-    is_covered: the caller raises a barrier over the refs before it commits. Else git syncs each
-    that it has written to its lock, so that a rename cannot make it an empty one.
+    synced: git syncs each that it has written to its lock, so that a rename cannot make it an empty
+    one. Else the caller raises a barrier over the refs before it commits, or waits for no disk.
     """
-    transaction = Prepared(git, moves, reason, is_covered=is_covered)
+    transaction = Prepared(git, moves, reason, synced=synced)
     try:
         transaction.prepare()
         yield transaction
