@@ -16,7 +16,6 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
-from copy import copy
 from typing import IO
 
 from slipstream_git.errors import SlipError
@@ -40,7 +39,7 @@ LOCATION_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE")
 NO_CODE_FROM_CONFIG = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
 
 # Of a URL that git quotes; it leaves them out itself in most of its messages, not in all.
-_CREDENTIALS = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^/\s'\"]*@", re.IGNORECASE)
+_CREDENTIALS = r"(?i)(\b[a-z][a-z0-9+.-]*://)[^/\s'\"]*@"
 
 
 Child = subprocess.Popen[bytes]
@@ -54,7 +53,7 @@ class Output(NamedTuple):
     @property
     def said(self) -> str:
         """What git printed on stderr, as one line fit for an error message."""
-        text = _CREDENTIALS.sub(r"\1", self.err.decode("utf-8", "replace"))
+        text = re.sub(_CREDENTIALS, r"\1", self.err.decode("utf-8", "replace"))
         lines = text.strip().splitlines()
         return "; ".join(line.strip() for line in lines if line.strip())
 
@@ -127,7 +126,7 @@ class Git:
 
     def without(self, variable: str) -> Git:
         """The same git with this variable of the caller's dropped, too."""
-        other = copy(self)
+        other = self._copied()
         other._env = {name: value for name, value in self._env.items() if name != variable}  # noqa: SLF001
         return other
 
@@ -136,7 +135,7 @@ class Git:
 
         settings: ``key=value`` over the user's configuration, for this git and what it starts.
         """
-        other = copy(self)
+        other = self._copied()
         other.directory = directory
         other._env = _without_git(self.caller)  # noqa: SLF001  (its own kind)
         other._settings = tuple(part for setting in settings for part in ("-c", setting))  # noqa: SLF001
@@ -155,13 +154,18 @@ class Git:
 
     def setting(self, *settings: str) -> Git:
         """The same git with further configuration, each ``name=value``."""
-        other = copy(self)
+        other = self._copied()
         options = [word for setting in settings for word in ("-c", setting)]
         other._settings = (*self._settings, *options)  # noqa: SLF001  (its own kind)
         return other
 
+    def _copied(self) -> Git:
+        other = object.__new__(Git)  # the module `copy` takes longer to load than a git to start
+        other.__dict__.update(self.__dict__)
+        return other
+
     def _like(self, directory: str, more: Mapping[str, str]) -> Git:
-        other = copy(self)
+        other = self._copied()
         other.directory = directory
         other._env = {**self._env, **more}  # noqa: SLF001  (its own kind)
         return other
