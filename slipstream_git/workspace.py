@@ -14,6 +14,10 @@ from slipstream_git.gitdb.repository import Repository, open_repository
 from slipstream_git.records import NamedTuple
 
 
+def _unknown(_at_s: int) -> int | None:
+    return None
+
+
 def _nowhere(_notice: str) -> None:
     """For callers that read only the answer."""
 
@@ -23,7 +27,8 @@ class Workspace(NamedTuple):
 
     clock: seconds since the epoch. env: the caller's environment variables. token: a name that
     no other run uses, for temporary files; letters and digits. notify: tells the caller something
-    beside the answer, one line.
+    beside the answer, one line. zone: the caller's minutes east of UTC at a time; None where that
+    is not known.
     """
 
     repository: Repository
@@ -31,6 +36,7 @@ class Workspace(NamedTuple):
     env: Mapping[str, str]
     token: Callable[[], str]
     notify: Callable[[str], None] = _nowhere
+    zone: Callable[[int], int | None] = _unknown
 
     @property
     def default_session(self) -> str | None:
@@ -78,7 +84,20 @@ def open_workspace(
 ) -> Workspace:
     """Open the repository that ``directory`` is in. Errors: see `open_repository`."""
     repository = open_repository(directory, env, in_process=in_process)
-    return Workspace(repository, clock or (lambda: int(time.time())), env, _random_token, notify)
+    clock = clock or (lambda: int(time.time()))
+    return Workspace(repository, clock, env, _random_token, notify, _zone_of(env))
+
+
+def _zone_of(env: Mapping[str, str]) -> Callable[[int], int | None]:
+    """The local zone as git has it, where the caller's is this process's."""
+
+    def zone(at_s: int) -> int | None:
+        if env.get("TZ") != os.environ.get("TZ"):
+            return None
+        time.tzset()  # the variable and the system's zone as they are now
+        return int(time.localtime(at_s).tm_gmtoff / 60)
+
+    return zone
 
 
 def _random_token() -> str:

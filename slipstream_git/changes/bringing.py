@@ -18,7 +18,8 @@ from slipstream_git.gitdb import attributes
 from slipstream_git.gitdb.barriers import Barrier
 from slipstream_git.gitdb.conversion import Cleaned, Smudged
 from slipstream_git.gitdb.repository import Repository
-from slipstream_git.gitdb.worktrees.checkouts import list_worktrees, manner_of
+from slipstream_git.gitdb.worktrees import checkouts
+from slipstream_git.gitdb.worktrees.checkouts import manner_of
 from slipstream_git.gitdb.worktrees.jobs import (
     Acceptable,
     Convertible,
@@ -68,7 +69,8 @@ def every_worktree(ws: Workspace) -> list[Worktree]:
     core.worktree and GIT_WORK_TREE say otherwise.
     """
     layout = ws.repository.layout
-    found = list(list_worktrees(ws.repository.git))
+    is_only = checkouts.is_only(layout)
+    found = [] if is_only else list(checkouts.list_worktrees(ws.repository.git))
     if layout.root is None:
         return found
     branch, head = ws.repository.head()

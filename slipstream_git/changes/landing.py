@@ -28,6 +28,7 @@ from slipstream_git.gitdb import attributes, commits, locks, merge, signing
 from slipstream_git.gitdb.merged import Merge
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.repository import Repository
+from slipstream_git.gitdb.transaction import Mover
 from slipstream_git.model import EMPTY_TREE
 from slipstream_git.outcomes import Landed
 from slipstream_git.records import NamedTuple
@@ -56,7 +57,7 @@ class Order(NamedTuple):
     """A landing as it was asked for, found possible whatever the session holds.
 
     hooks: those that run before the commit. sign: as asked for or configured. stored: what earlier
-    tries found to land otherwise than the session has it.
+    tries found to land otherwise than the session has it. mover: started to move the refs of it.
     """
 
     options: Options
@@ -65,6 +66,12 @@ class Order(NamedTuple):
     hooks: tuple[str, ...]
     sign: bool
     stored: normalising.Known
+    mover: Mover | None = None
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether the lock is taken once, and then this text lands."""
+        return not self.is_slow and not self.options.dry_run
 
     @property
     def is_slow(self) -> bool:
@@ -106,7 +113,7 @@ def order(ws: Workspace, options: Options) -> Order:
     repository = ws.repository
     if options.onto is not None:
         sessions.branch_ref(ws, options.onto)
-    identity = messages.identity(repository, options.message)
+    identity = messages.identity(ws, options.message)
     text = messages.text(repository, options.message, identity)
     # Like `git commit --dry-run`: nothing that could have an effect is run.
     before = () if options.dry_run else hooks.before(repository, no_verify=options.no_verify)
@@ -123,11 +130,13 @@ def commit(ws: Workspace, session: Session, order: Order) -> Landed:
         for _ in range(TRIES):
             try:
                 with (
+                    publishing.waiting(ws, _subject(order.text), wanted=order.is_quick) as mover,
                     locks.held(layout),
                     bringing.hinting_at(ws, session),
                     attributes.remembering(ws.repository),
                 ):
-                    merged, landed = _landed(ws, session, order, cleared)
+                    ready = order._replace(mover=mover)
+                    merged, landed = _landed(ws, session, ready, cleared)
                 if landed is not None:
                     return _followed(ws, merged, order, landed)
                 cleared = _cleared(ws, merged, order, cleared)
@@ -196,10 +205,14 @@ def _published(ws: Workspace, merged: Merged, order: Order, cleared: Cleared) ->
     told = _told(ws, merged, passed, oid, options, found)
     if options.dry_run:
         return told
-    subject = passed.text.split(b"\n", 1)[0].decode("utf-8", "replace")
-    plan = Plan(target, oid, _moves(ws, merged, oid, options), subject)
+    moves = _moves(ws, merged, oid, options)
+    plan = Plan(target, oid, moves, _subject(passed.text), order.mover)
     warnings = publishing.publish(ws, plan, found)
     return told._replace(warnings=[*merged.normalised, *warnings] or None)
+
+
+def _subject(text: bytes) -> str:
+    return text.split(b"\n", 1)[0].decode("utf-8", "replace")
 
 
 def _target(merged: Merged, tree: str) -> Target:

@@ -1,11 +1,13 @@
-"""Commit messages and identities, made by git itself: cleanup, trailers, sign-off, idents."""
+"""Commit messages and identities, as git itself makes them: cleanup, trailers, sign-off, idents."""
 
 from __future__ import annotations
 
+from slipstream_git.changes import identities
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.process import Output
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.records import NamedTuple
+from slipstream_git.workspace import Workspace
 
 GIT_SPACE = b" \t\r\n"  # git's isspace() knows no other
 LONGEST_SECONDS = 17  # of what fits 64 bits with room to spare: three thousand million years
@@ -82,17 +84,25 @@ def _trailer(text: str) -> str:
     return f"{key.strip()}: {value.strip()}"
 
 
-def identity(repository: Repository, message: Message) -> Identity:
-    """Author and committer as git has them configured. Raises `git-failed` where it has none."""
+def identity(ws: Workspace, message: Message) -> Identity:
+    """Author and committer as git has them configured. Raises `git-failed` where it has none.
+
+    git is asked where it would do more than to take what is there: guess a name, clean one, read a
+    date as people write it.
+    """
     env = {}
     if message.author is not None:
         env["GIT_AUTHOR_NAME"], env["GIT_AUTHOR_EMAIL"] = _author(message.author)
     if message.date is not None:
         env["GIT_AUTHOR_DATE"] = message.date
+    idents = {role: identities.plain(ws, role, env) for role in identities.ROLES}
+    unsure = [role for role, ident in idents.items() if ident is None]
     # Side by side: each is 2 ms of a git process.
-    asked = (("var", "GIT_AUTHOR_IDENT"), ("var", "GIT_COMMITTER_IDENT"))
-    author, committer = repository.git.together(asked, env=env)
-    return Identity(_ident(author), _ident(committer))
+    asked = [("var", f"GIT_{role}_IDENT") for role in unsure]
+    answers = ws.repository.git.together(asked, env=env) if asked else []
+    idents |= {role: _ident(done) for role, done in zip(unsure, answers, strict=True)}
+    author, committer = (idents[role] or b"" for role in identities.ROLES)
+    return Identity(author, committer)
 
 
 def _author(text: str) -> tuple[str, str]:

@@ -8,8 +8,8 @@ docs/adr/0005-order-of-landing.md argues it.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 
 from slipstream_git.changes import bringing, hooks, recovery
 from slipstream_git.changes.sessions import Session
@@ -18,6 +18,7 @@ from slipstream_git.gitdb import transaction
 from slipstream_git.gitdb.barriers import Barrier
 from slipstream_git.gitdb.process import Git
 from slipstream_git.gitdb.refs import RefMove
+from slipstream_git.gitdb.transaction import Mover
 from slipstream_git.gitdb.worktrees import checkouts
 from slipstream_git.gitdb.worktrees.jobs import Placement, Worktree
 from slipstream_git.gitdb.worktrees.writer import Writer
@@ -36,12 +37,16 @@ class Target(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """A landing computed, nothing done yet. ``moves``: the branch's first."""
+    """A landing computed, nothing done yet. ``moves``: the branch's first.
+
+    mover: what shall move the refs, see `waiting`.
+    """
 
     target: Target
     commit: str
     moves: tuple[RefMove, ...]
     subject: str
+    mover: Mover | None = None
 
 
 class Ready(NamedTuple):
@@ -160,9 +165,12 @@ def _move(ws: Workspace, plan: Plan, found: Ready, intent: str) -> None:
     bringing.hold(found.writers)
     with suppress(OSError):
         os.utime(intent)  # by its time `reflocks` knows the locks, and thousands of files take some
-    is_covered = barrier.covers(ws.repository.layout.common_dir)
     with transaction.prepared(
-        _ref_mover(ws), plan.moves, f"slip: {plan.subject}", is_covered=is_covered
+        _ref_mover(ws),
+        plan.moves,
+        _reason(plan.subject),
+        synced=barrier.needs_now(ws.repository.layout.common_dir),
+        mover=plan.mover,
     ) as refs:
         # The branch cannot move now; but somebody may have switched to it or away meanwhile.
         _check_same_worktrees(ws, plan.target.branch, found)
@@ -179,6 +187,26 @@ def _check_same_worktrees(ws: Workspace, branch: str, found: Ready) -> None:
     there = _having(bringing.every_worktree(ws), branch)
     if [w.git_dir for w in there] != [w.git_dir for w in found.worktrees]:
         raise SlipError("ref-moved", f"{branch} was checked out or left meanwhile")
+
+
+@contextmanager
+def waiting(ws: Workspace, subject: str, *, wanted: bool) -> Iterator[Mover | None]:
+    """Where ``wanted``, the process that will move the refs of a landing with this subject.
+
+    It is of use where syncs are left to a barrier, as they mostly are, and no hook is asked.
+    """
+    if not wanted or hooks.exists(ws.repository, hooks.REFS):
+        yield None
+        return
+    mover = Mover(ws.repository.git, _reason(subject), synced=False)
+    try:
+        yield mover
+    finally:
+        mover.close()
+
+
+def _reason(subject: str) -> str:
+    return f"slip: {subject}"
 
 
 def _ref_mover(ws: Workspace) -> Git:

@@ -1,7 +1,8 @@
 """gitattributes of the tree that lands, asked of git: which files are not their own blobs.
 
 git 2.39 cannot read attributes from a tree, so the `.gitattributes` files above the paths in
-question go into an index of their own, and `git check-attr --cached` reads that.
+question go into an index of their own, and `git check-attr --cached` reads that. Where there are
+none, and no such file of the user, the system or the repository either, git is not asked.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import struct
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
-from slipstream_git.gitdb import quarantine
+from slipstream_git.gitdb import quarantine, settingfiles
 from slipstream_git.gitdb.process import Git
 from slipstream_git.gitdb.repository import Attributes, Repository
 from slipstream_git.model import EXECUTABLE, FILE, Entry
@@ -42,15 +43,39 @@ def of_paths(repository: Repository, tree: str, paths: Collection[bytes]) -> Att
     known, key = repository.attributes, (tree, frozenset(paths))
     if known is not None and key in known:
         return known[key]
-    with quarantine.opened(repository) as room:
-        index = os.path.join(room.directory, "index")
-        with open(index, "wb") as stream:
-            stream.write(_index(files_above(repository, tree, paths)))
-        env = {**room.env, "GIT_INDEX_FILE": index}
-        found = _asked(repository.git.setting(*PRIVATE_INDEX), ("--cached",), paths, env)
+    above = list(files_above(repository, tree, paths))
+    if above or _some_elsewhere(repository):
+        found = _of_files(repository, above, paths)
+    else:
+        found = {path: dict.fromkeys(ASKED, "unspecified") for path in paths}
     if known is not None:
         known[key] = found
     return found
+
+
+def _of_files(
+    repository: Repository, above: Iterable[tuple[bytes, Entry]], paths: Collection[bytes]
+) -> Attributes:
+    """What these attribute files, and those of no tree, say of paths."""
+    with quarantine.opened(repository) as room:
+        index = os.path.join(room.directory, "index")
+        with open(index, "wb") as stream:
+            stream.write(_index(above))
+        env = {**room.env, "GIT_INDEX_FILE": index}
+        return _asked(repository.git.setting(*PRIVATE_INDEX), ("--cached",), paths, env)
+
+
+def _some_elsewhere(repository: Repository) -> bool:
+    """Whether attributes may come from anywhere but a tree: the user's, the system's, info/."""
+    layout, config, git = repository.layout, repository.config, repository.git
+    if layout.bare or config.get("attr.tree") or config.get("core.attributesfile") is not None:
+        return True  # a bare repository's come from HEAD in some gits
+    places = [os.path.join(layout.common_dir, "info", "attributes")]
+    places += settingfiles.of_user(git.caller, "attributes")
+    if any(map(os.path.lexists, places)):
+        return True
+    system = settingfiles.system_attributes(git, layout)
+    return system is None or os.path.lexists(system)
 
 
 def of_worktree(git: Git, paths: Collection[bytes]) -> Attributes:

@@ -58,11 +58,13 @@ class Barrier:
             while self._fds:
                 os.close(self._fds.popitem()[1])
 
-    def covers(self, path: str) -> bool:
-        """Whether `raised` takes what is at a path to the disk."""
+    def needs_now(self, path: str) -> bool:
+        """Whether what is at a path must be synced by itself: `raised` does not take it along."""
+        if not self._wanted:
+            return False
         with suppress(OSError):
-            return os.stat(path).st_dev in self._fds
-        return False
+            return os.stat(path).st_dev not in self._fds
+        return True
 
     def now(self, fd: int) -> None:
         """To the disk before this returns: for what must be whole when it gets its name."""

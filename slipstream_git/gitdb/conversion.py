@@ -13,8 +13,6 @@ keeps its objects in the git directory.
 from __future__ import annotations
 
 import os
-import shutil
-import weakref
 from collections.abc import Collection, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, suppress
@@ -95,7 +93,8 @@ class Workshop:
         try:
             os.link(source, place)
         except OSError:  # no hard links here
-            shutil.copyfile(source, place)
+            with open(source, "rb") as file:
+                self.put(path, file.read())
 
     def link(self, path: bytes, target: bytes) -> None:
         """Let a symlink stand in the private worktree."""
@@ -161,7 +160,7 @@ def opened(
                 shop.put(path, repository.objects.blob(entry.oid))
             yield shop
         finally:
-            shutil.rmtree(directory, ignore_errors=True)
+            quarantine.remove(directory)
 
 
 def _link_around(root: bytes, shop: Workshop, paths: Collection[bytes]) -> None:
@@ -242,8 +241,10 @@ class Smudged:
 
     def _keeping(self) -> str:
         if self._directory is None:
+            import weakref  # a cold start does not pay for it
+
             self._directory = quarantine.private_directory(self._repository)
-            weakref.finalize(self, shutil.rmtree, self._directory, ignore_errors=True)
+            weakref.finalize(self, quarantine.remove, self._directory)
         return self._directory
 
 

@@ -7,9 +7,7 @@ as they do for `git add`. The worktree and its index are only read.
 from __future__ import annotations
 
 import os
-import shutil
 import stat
-import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 
@@ -124,6 +122,9 @@ def _stored(repository: Repository, room: Quarantine, files: Collection[bytes]) 
     """
     if not files:
         return
+    import shutil  # a cold start does not pay for these
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="slip-capture-") as directory:
         index = os.path.join(directory, "index")
         with suppress(FileNotFoundError):

@@ -12,10 +12,10 @@ User text reaches argument lists only after ``--`` or ``--end-of-options``.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
-from copy import copy
 from typing import IO
 
 from slipstream_git.errors import SlipError
@@ -39,7 +39,7 @@ LOCATION_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE")
 NO_CODE_FROM_CONFIG = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
 
 # Of a URL that git quotes; it leaves them out itself in most of its messages, not in all.
-_CREDENTIALS = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^/\s'\"]*@", re.IGNORECASE)
+_CREDENTIALS = r"(?i)(\b[a-z][a-z0-9+.-]*://)[^/\s'\"]*@"
 
 
 Child = subprocess.Popen[bytes]
@@ -53,7 +53,7 @@ class Output(NamedTuple):
     @property
     def said(self) -> str:
         """What git printed on stderr, as one line fit for an error message."""
-        text = _CREDENTIALS.sub(r"\1", self.err.decode("utf-8", "replace"))
+        text = re.sub(_CREDENTIALS, r"\1", self.err.decode("utf-8", "replace"))
         lines = text.strip().splitlines()
         return "; ".join(line.strip() for line in lines if line.strip())
 
@@ -80,6 +80,17 @@ def scrubbed(env: Mapping[str, str], *, keep_location: bool = False) -> dict[str
     return kept
 
 
+def _program(env: Mapping[str, str]) -> str:
+    """The git on the caller's PATH, so that not every start looks through all of that again."""
+    for directory in os.get_exec_path(env):
+        path = os.path.join(directory, "git")
+        if os.path.isabs(path) and os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+        if not os.path.isabs(path):
+            break
+    return "git"
+
+
 class Git:
     """Runs git in one directory of one repository.
 
@@ -87,6 +98,8 @@ class Git:
     env: the caller's whole environment; scrubbed here, and kept whole as ``caller``.
     discovering: for finding a repository and reading its configuration as it is: GIT_DIR and
         GIT_WORK_TREE count, and what keeps hooks from running is not set over the user's own.
+
+    program: an absolute path where one is known, else a name for the system to look up.
     """
 
     def __init__(
@@ -95,6 +108,7 @@ class Git:
         self.directory = directory
         self.caller = env
         self._env = scrubbed(env, keep_location=discovering)
+        self.program = _program(env)
         self._settings: tuple[str, ...] = () if discovering else NO_CODE_FROM_CONFIG
 
     def at(self, root: str, git_dir: str) -> Git:
@@ -110,12 +124,18 @@ class Git:
         place = {"GIT_DIR": git_dir} | ({"GIT_WORK_TREE": root} if root else {})
         return self._like(self.directory, place)
 
+    def without(self, variable: str) -> Git:
+        """The same git with this variable of the caller's dropped, too."""
+        other = self._copied()
+        other._env = {name: value for name, value in self._env.items() if name != variable}  # noqa: SLF001
+        return other
+
     def trusting(self, directory: str, *settings: str) -> Git:
         """A git as the caller's own shell would start it there: hooks run, in the user's language.
 
         settings: ``key=value`` over the user's configuration, for this git and what it starts.
         """
-        other = copy(self)
+        other = self._copied()
         other.directory = directory
         other._env = _without_git(self.caller)  # noqa: SLF001  (its own kind)
         other._settings = tuple(part for setting in settings for part in ("-c", setting))  # noqa: SLF001
@@ -134,13 +154,18 @@ class Git:
 
     def setting(self, *settings: str) -> Git:
         """The same git with further configuration, each ``name=value``."""
-        other = copy(self)
+        other = self._copied()
         options = [word for setting in settings for word in ("-c", setting)]
         other._settings = (*self._settings, *options)  # noqa: SLF001  (its own kind)
         return other
 
+    def _copied(self) -> Git:
+        other = object.__new__(Git)  # the module `copy` takes longer to load than a git to start
+        other.__dict__.update(self.__dict__)
+        return other
+
     def _like(self, directory: str, more: Mapping[str, str]) -> Git:
-        other = copy(self)
+        other = self._copied()
         other.directory = directory
         other._env = {**self._env, **more}  # noqa: SLF001  (its own kind)
         return other
@@ -211,7 +236,7 @@ class Git:
             raise _cannot_start(fault) from None
 
     def _command(self, arguments: tuple[str | bytes, ...]) -> list[str | bytes]:
-        return ["git", "-C", self.directory, *self._settings, *arguments]
+        return [self.program, "-C", self.directory, *self._settings, *arguments]
 
 
 def _answer(child: Child) -> Output:

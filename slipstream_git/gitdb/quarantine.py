@@ -7,11 +7,10 @@ is read back into the overlay, and the directory goes. So a refused landing leav
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import count
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import packs, permissions
@@ -57,7 +56,7 @@ def opened(
             packs.publish(directory, pending, sharing=repository.layout.sharing)
         yield Quarantine(directory, repository)
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        remove(directory)
 
 
 def private_directory(repository: Repository) -> str:
@@ -66,11 +65,27 @@ def private_directory(repository: Repository) -> str:
     parent = os.path.join(layout.slip_dir, "quarantine")
     try:
         permissions.make_directory(parent, layout.sharing)
-        directory = tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=parent)
+        directory = _new_directory(os.path.join(parent, f"{os.getpid()}-"))
         permissions.adjust(directory, layout.sharing)
     except OSError as fault:
         raise SlipError("git-failed", f"{parent} cannot be written: {fault.strerror}") from None
     return directory
+
+
+def _new_directory(start: str) -> str:
+    """A directory for nobody else, whose path begins so; `tempfile` takes long to load."""
+    for number in count():
+        with suppress(FileExistsError):
+            os.mkdir(f"{start}{number}", 0o700)
+            break
+    return f"{start}{number}"
+
+
+def remove(directory: str) -> None:
+    """Remove a private directory; what cannot be removed is swept away later."""
+    import shutil  # a cold start does not pay for it
+
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 def _quoted(path: str) -> str:

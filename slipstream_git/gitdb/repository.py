@@ -7,12 +7,13 @@ is written.
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol, Self
 
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import permissions, reffiles
+from slipstream_git.gitdb import permissions, reffiles, settingfiles
 from slipstream_git.gitdb.objects import Objects, ObjectStore
 from slipstream_git.gitdb.process import Git, Output
 from slipstream_git.gitdb.refs import RefStore
@@ -24,14 +25,13 @@ if TYPE_CHECKING:
 
 LISTED = ("config", "--list", "-z")
 OLDEST_GIT = (2, 38)
-QUESTIONS = (
-    ("--version",),
-    (
-        "rev-parse", "--is-bare-repository", "--show-object-format", "--absolute-git-dir",
-        "--git-common-dir", "--git-path", "hooks", "--show-toplevel",
-    ),
-    LISTED,
+WHERE = (
+    "rev-parse", "--is-bare-repository", "--show-object-format", "--absolute-git-dir",
+    "--git-common-dir", "--git-path", "hooks", "--show-toplevel",
 )  # fmt: skip
+# So that git says on stderr, in lines of JSON, which version it is: a process less than asking.
+TELLING = {"GIT_TRACE2_EVENT": "1"}
+_TOLD = b'{"event":'
 UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 LONGEST_NUMBER = 18
 # PATH_MAX: no ref has a longer name.
@@ -86,6 +86,11 @@ class Config:
         # A key without ``=`` is true; one with nothing behind it is false.
         return cls({key: value if equals else "true" for key, equals, value in pairs})
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Config) and self._values == other._values
+
+    __hash__ = None  # type: ignore[assignment]
+
     def get(self, key: str) -> str | None:
         return self._values.get(_normal(key))
 
@@ -115,6 +120,11 @@ class Config:
         start = f"{name.lower()}{dot}{rest}."  # a subsection keeps its case
         return {key: value for key, value in self._values.items() if key.startswith(start)}
 
+    @property
+    def has_includes(self) -> bool:
+        """Whether it names further files, which may be there or count at other times."""
+        return any(key.startswith(("include.", "includeif.")) for key in self._values)
+
     def hooks(self) -> list[str]:
         """Names of the hooks that configuration holds, which git runs from 2.54 on."""
         keys = (key.rpartition(".") for key in self.below("hook"))
@@ -128,20 +138,61 @@ def _normal(key: str) -> str:
     return f"{section.lower()}.{subsection}{dot}{name.lower()}"
 
 
-class Repository:
-    """An opened repository. Close it, or use it as a context manager."""
+class Found(NamedTuple):
+    """What there is to know of a repository before it is opened.
 
-    def __init__(self, layout: Layout, git: Git, config: Config, store: Store) -> None:
-        self.layout = layout
-        self.git = git
-        self.config = config
-        self.store = store
-        self.objects = Objects(store, layout.objects_dir, layout.sharing)
+    files: that the configuration came from; None where it may come from others, too.
+    """
+
+    layout: Layout
+    git: Git
+    config: Config
+    files: settingfiles.Watched | None
+
+
+class Repository:
+    """An opened repository. Close it, or use it as a context manager.
+
+    find: how it was found; once more where it stays open and its configuration may have changed.
+    """
+
+    def __init__(
+        self,
+        find: Callable[[], Found],
+        maker: Callable[[Layout, Git], Store],
+        *,
+        stays_open: bool,
+    ) -> None:
+        self._find = find
+        self._maker = maker
+        self._stays_open = stays_open
+        self._take(find())
+
+    def _take(self, found: Found) -> None:
+        self.store = self._maker(found.layout, found.git)
+        self.layout, self.git, self.config = found.layout, found.git, found.config
+        self._files = found.files
+        self.objects = Objects(self.store, self.layout.objects_dir, self.layout.sharing)
         self.trees = Trees(self.objects)
         # See `mergedrivers`.
         self.beyond_trees: Beyond | None = None
         # See `attributes.remembering`.
         self.attributes: dict[tuple[str, frozenset[bytes]], Attributes] | None = None
+
+    def look_again(self) -> None:
+        """See the configuration as it is now, however long this has been open.
+
+        Before an operation: what was written and not published is forgotten where it has changed.
+        """
+        if not self._stays_open or (self._files is not None and self._files.unchanged()):
+            return
+        found = self._find()
+        if found.config == self.config and found.layout == self.layout:
+            self._files = found.files
+            return
+        former = self.store
+        self._take(found)
+        former.close()
 
     def __enter__(self) -> Self:
         return self
@@ -207,12 +258,40 @@ def open_repository(directory: str, env: Mapping[str, str], *, in_process: bool)
     Raises `git-failed` where there is none or git refuses it, `unsupported` for repositories
     that slip cannot serve yet.
     """
+
+    def find() -> Found:
+        return _found(directory, env, watched=in_process)
+
+    return Repository(find, _with_libgit2 if in_process else _with_git, stays_open=in_process)
+
+
+def _with_libgit2(layout: Layout, git: Git) -> Store:
+    from slipstream_git.gitdb.libgit2 import LibgitStore  # costs 80 ms
+
+    return LibgitStore(layout, git)
+
+
+def _with_git(layout: Layout, git: Git) -> Store:
+    from slipstream_git.gitdb.gitstore import GitStore
+
+    return GitStore(layout.common_dir, git)
+
+
+def _found(directory: str, env: Mapping[str, str], *, watched: bool) -> Found:
+    """Ask git. watched: somebody will want to know whether the configuration is still this."""
     finder = Git(directory, env, discovering=True)
     # Each is 2 ms of a git process, and they wait for one another's disk.
-    version, found, listed = finder.together(QUESTIONS)
-    layout = _layout(found, directory)
-    _check_version(version.out.decode("utf-8", "replace"))
-    config = Config.parse(listed.out)
+    others = settingfiles.SYSTEM if watched else LISTED
+    found, other = finder.together((WHERE, others), env=TELLING)
+    layout = _layout(_spoken(found), directory)
+    _check_version(found, finder)
+    files: settingfiles.Watched | None = None
+    if watched:
+        files = settingfiles.watched(env, layout, _spoken(other))
+        other = finder.run(*LISTED)
+    config = Config.parse(other.out)
+    if config.has_includes:
+        files = None
     _check_supported(config)
     layout = layout._replace(sharing=permissions.parse(config.get("core.sharedrepository")))
     git = Git(layout.root or layout.git_dir, env)
@@ -220,16 +299,7 @@ def open_repository(directory: str, env: Mapping[str, str], *, in_process: bool)
         git = git.located(layout.git_dir, layout.root)
     # core.hooksPath says nothing about these.
     git = git.setting(*(f"{name}.enabled=false" for name in config.hooks()))
-    store: Store
-    if in_process:
-        from slipstream_git.gitdb.libgit2 import LibgitStore  # costs 80 ms
-
-        store = LibgitStore(layout, git)
-    else:
-        from slipstream_git.gitdb.gitstore import GitStore
-
-        store = GitStore(layout.common_dir, git)
-    return Repository(layout, git, config, store)
+    return Found(layout, git, config, files)
 
 
 def _layout(done: Output, directory: str) -> Layout:
@@ -263,7 +333,26 @@ def _not_found(said: str, directory: str) -> SlipError:
     return SlipError("git-failed", f"git cannot open {directory}: {said}")
 
 
-def _check_version(text: str) -> None:
+def _spoken(output: Output) -> Output:
+    """What a git said beside the events that it was asked to tell."""
+    lines = output.err.splitlines(keepends=True)
+    return output._replace(err=b"".join(line for line in lines if not line.startswith(_TOLD)))
+
+
+def _check_version(telling: Output, git: Git) -> None:
+    """Raises `unsupported` for a git that is too old, by the events that it told."""
+    told = (line for line in telling.err.splitlines() if line.startswith(_TOLD))
+    events = (json.loads(line) for line in told if b'"version"' in line)
+    version = next((e.get("exe") for e in events if e.get("event") == "version"), None)
+    if version is None:
+        version = git.run("--version").out.decode("utf-8", "replace").strip()
+    else:
+        version = f"git version {version}"
+    check_version(version)
+
+
+def check_version(text: str) -> None:
+    """Raises `unsupported` where what ``git --version`` says is too old."""
     words = text.split()
     numbers = tuple(int(n) for n in words[2].split(".")[:2] if n.isdigit()) if words[2:] else ()
     if numbers < OLDEST_GIT:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import time
 from contextlib import suppress
 
@@ -47,6 +46,8 @@ def sweep(layout: Layout) -> None:
     for name in _names(quarantine):
         found = _QUARANTINE.fullmatch(name)
         if found and _is_dead(int(found[1])):
+            import shutil  # 2 ms; there is hardly ever one
+
             shutil.rmtree(os.path.join(quarantine, name), ignore_errors=True)
 
 

@@ -14,28 +14,62 @@ from contextlib import contextmanager, suppress
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.barriers import Barrier
-from slipstream_git.gitdb.process import Git, pipes
+from slipstream_git.gitdb.process import Child, Git, pipes
 from slipstream_git.gitdb.refs import PATIENTLY, RefMove, translate_refusal, update_ref_input
+
+
+class Mover:
+    """A `git update-ref` that runs and waits for its transaction.
+
+    Started before the landing lock is taken, so that nobody waits for its start; it has read the
+    configuration then, and nothing of the refs. Close it in any case.
+    """
+
+    def __init__(self, git: Git, reason: str, *, synced: bool) -> None:
+        self._order = (git, reason, synced)
+        self._child: Child | None = _started(git, reason, synced=synced)
+
+    def taken(self, git: Git, reason: str, *, synced: bool) -> Child:
+        """The child, for one transaction; another where this one was started otherwise."""
+        child = self._child
+        if child is None or self._order != (git, reason, synced) or child.poll() is not None:
+            return _started(git, reason, synced=synced)
+        self._child = None
+        return child
+
+    def close(self) -> None:
+        if self._child is not None:
+            _ended(self._child)
+
+
+def _started(git: Git, reason: str, *, synced: bool) -> Child:
+    return git.start(
+        "-c",
+        f"core.fsync={'committed' if synced else 'none'}",
+        *PATIENTLY,
+        "update-ref",
+        "-m",
+        reason,
+        "--stdin",
+        "-z",
+        hear_errors=True,
+    )
+
+
+def _ended(child: Child) -> None:
+    for pipe in (*pipes(child), child.stderr):
+        if pipe is not None:
+            with suppress(OSError):
+                pipe.close()
+    child.wait()
 
 
 class Prepared:
     """A transaction: `prepare` locks and checks, `commit` makes it true. Close it in any case."""
 
-    def __init__(
-        self, git: Git, moves: Sequence[RefMove], reason: str, *, is_covered: bool
-    ) -> None:
+    def __init__(self, child: Child, moves: Sequence[RefMove]) -> None:
         self._moves = moves
-        self._child = git.start(
-            "-c",
-            f"core.fsync={'none' if is_covered else 'committed'}",
-            *PATIENTLY,
-            "update-ref",
-            "-m",
-            reason,
-            "--stdin",
-            "-z",
-            hear_errors=True,
-        )
+        self._child = child
         self._committed = False
 
     def prepare(self) -> None:
@@ -50,16 +84,12 @@ class Prepared:
 
     def close(self) -> None:
         """Give the locks back, unless the transaction was committed."""
-        stdin, stdout = pipes(self._child)
+        stdin, _ = pipes(self._child)
         if not self._committed:
             with suppress(OSError, ValueError):  # closed already, after a refusal
                 stdin.write(b"abort\0")
                 stdin.flush()
-        for pipe in (stdin, stdout, self._child.stderr):
-            if pipe is not None:
-                with suppress(OSError):
-                    pipe.close()
-        self._child.wait()
+        _ended(self._child)
 
     def _say(self, text: bytes, expected: Sequence[str]) -> None:
         stdin, stdout = pipes(self._child)
@@ -84,14 +114,16 @@ class Prepared:
 
 @contextmanager
 def prepared(
-    git: Git, moves: Sequence[RefMove], reason: str, *, is_covered: bool
+    git: Git, moves: Sequence[RefMove], reason: str, *, synced: bool, mover: Mover | None = None
 ) -> Iterator[Prepared]:
     """Lock and check ``moves``; aborted on exit unless committed inside. Raises `ref-moved`.
 
-    is_covered: the caller raises a barrier over the refs before it commits. Else git syncs each
-    that it has written to its lock, so that a rename cannot make it an empty one.
+    synced: git syncs each that it has written to its lock, so that a rename cannot make it an empty
+    one. Else the caller raises a barrier over the refs before it commits, or waits for no disk.
+    mover: one that was started for this, if any.
     """
-    transaction = Prepared(git, moves, reason, is_covered=is_covered)
+    start = mover.taken if mover else _started
+    transaction = Prepared(start(git, reason, synced=synced), moves)
     try:
         transaction.prepare()
         yield transaction

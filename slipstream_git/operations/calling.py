@@ -19,6 +19,7 @@ def call(row: Operation, ws: Workspace, values: Mapping[str, Any]) -> Any:
 
     Where the operation has written and slip's packs have become many, they are merged afterwards.
     """
+    ws.repository.look_again()
     if ws.unfinished and row.name not in LOOKING_FOR_ITSELF:
         from slipstream_git.changes import recovery
 

@@ -17,11 +17,12 @@ from typing import Any
 
 import pytest
 
+from slipstream_git.changes import bringing
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.barriers import NEVER
 from slipstream_git.gitdb.process import Git
 from slipstream_git.gitdb.repository import Config
-from slipstream_git.gitdb.worktrees import indexes
+from slipstream_git.gitdb.worktrees import checkouts, indexes
 from slipstream_git.gitdb.worktrees.checkouts import list_worktrees, manner_of
 from slipstream_git.gitdb.worktrees.intents import (
     Intent,
@@ -36,6 +37,7 @@ from slipstream_git.gitdb.worktrees.jobs import Job, Placement, Trouble, Worktre
 from slipstream_git.gitdb.worktrees.leftovers import leftovers
 from slipstream_git.gitdb.worktrees.writer import Writer, finish, retreat
 from slipstream_git.model import GITLINK, SYMLINK, ZERO, Entry
+from slipstream_git.workspace import open_workspace
 from tests.lab import Content, Ground, Lab, Link, Script, _bytes, _git_mode
 
 TOKEN = "0ddba11"
@@ -246,6 +248,50 @@ def test_a_submodule_is_the_main_worktree_of_its_repository(ground: Ground) -> N
     inner = ground.at(outer.path / "lib")
     (only,) = list_worktrees(git_of(inner))
     assert (only.root, only.git_dir) == (str(inner.path), str(inner.git_dir))
+
+
+def test_an_only_worktree_is_known_without_git(
+    ground: Ground, lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def seen(place: Path, **env: str) -> bool:
+        """Whether it is taken for the only one; then every listing must be that of git."""
+        ws = open_workspace(str(place), {**os.environ, **env}, in_process=False)
+        with ws.repository:
+            is_only = checkouts.is_only(ws.repository.layout)
+            if is_only:
+                found = bringing.every_worktree(ws)
+                with monkeypatch.context() as patch:
+                    patch.setattr(checkouts, "is_only", lambda _layout: False)
+                    assert bringing.every_worktree(ws) == found
+            return is_only
+
+    assert seen(lab.path)
+    lab.git("checkout", "--quiet", "--detach")
+    assert seen(lab.path)
+    lab.git("checkout", "--quiet", "--orphan", "new")
+    assert seen(lab.path)
+    lab.git("checkout", "--quiet", "--force", "main")
+    link = tmp_path / "link"
+    link.symlink_to(lab.path)
+    assert seen(link)
+    linked = ground.linked(lab)
+    assert not seen(lab.path)
+    assert not seen(linked.path)
+    lab.git("worktree", "remove", str(linked.path))
+    assert seen(lab.path)
+    lab.git("config", "core.worktree", str(tmp_path))
+    assert not seen(lab.path)
+    lab.git("config", "--unset", "core.worktree")
+    assert not seen(lab.path, GIT_DIR=str(lab.git_dir), GIT_WORK_TREE=str(tmp_path))
+    assert not seen(ground.bare().path)
+    assert not seen(ground.holding_submodule().path / "lib")
+    apart = ground.repository("apart")
+    apart.git("init", "--quiet", f"--separate-git-dir={tmp_path / 'elsewhere'}")
+    assert not seen(apart.path)
+    (tmp_path / "elsewhere").rename(tmp_path / "moved")
+    (apart.path / ".git").unlink()
+    (apart.path / ".git").symlink_to(tmp_path / "moved")
+    assert not seen(apart.path)
 
 
 # -- landing as git would --------------------------------------------------------------------------

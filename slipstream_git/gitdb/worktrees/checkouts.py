@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.process import Git
-from slipstream_git.gitdb.repository import Config
+from slipstream_git.gitdb.repository import Config, Layout
 from slipstream_git.gitdb.worktrees.jobs import Manner, Worktree
 
 # Under way in a worktree: the index and files belong to that, until it is over.
@@ -30,6 +30,21 @@ def list_worktrees(git: Git) -> tuple[Worktree, ...]:
     out = git.run("worktree", "list", "--porcelain", "-z").out
     blocks = [block.split(b"\0") for block in out.split(b"\0\0") if block.strip(b"\0")]
     return tuple(_worktree(git, block, is_main=n == 0) for n, block in enumerate(blocks))
+
+
+def is_only(layout: Layout) -> bool:
+    """Whether a worktree that has its git directory in it is the only one; False where unsure.
+
+    Then there is nothing that git would have to be asked.
+    """
+    if layout.root is None or layout.git_dir != os.path.join(layout.root, ".git"):
+        return False
+    if not os.path.samefile(layout.git_dir, layout.common_dir) or os.path.islink(layout.git_dir):
+        return False
+    try:
+        return not os.listdir(os.path.join(layout.common_dir, "worktrees"))
+    except FileNotFoundError:
+        return True
 
 
 def _worktree(git: Git, lines: Sequence[bytes], *, is_main: bool) -> Worktree:

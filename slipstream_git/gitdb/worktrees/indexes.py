@@ -15,7 +15,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import shutil
+import stat
 import struct
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -37,6 +37,7 @@ _LOCK_NAME = "slip-lock-"
 # with each path.
 _NAMED_PATHS = 50
 _NAMED_BYTES = 50_000
+_PIECE = 1 << 20
 _LITERAL = {"GIT_LITERAL_PATHSPECS": "1"}
 
 
@@ -428,8 +429,12 @@ def _copy_with_times(source: str, target: str) -> None:
     By that time git knows which entries were written in the tick their file was, and so must be
     compared by content: a younger copy would hide the user's quick edits.
     """
-    shutil.copyfile(source, target)
-    shutil.copystat(source, target)
+    with open(source, "rb") as old, open(target, "wb") as new:
+        while piece := old.read(_PIECE):
+            new.write(piece)
+        state = os.fstat(old.fileno())
+    os.chmod(target, stat.S_IMODE(state.st_mode))
+    os.utime(target, ns=(state.st_atime_ns, state.st_mtime_ns))
 
 
 def _keep(source: str, target: str) -> None:

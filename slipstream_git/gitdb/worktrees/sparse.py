@@ -8,7 +8,6 @@ out, in cone mode or not, and finds nothing to check out, so no file and no filt
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Collection
 
 from slipstream_git.gitdb.process import Git
@@ -23,6 +22,8 @@ def left_out(git: Git, git_dir: str, paths: Collection[bytes]) -> set[bytes]:
     """
     if not paths:
         return set()
+    import tempfile  # a cold start does not pay for it
+
     with tempfile.TemporaryDirectory(prefix="slip-sparse-") as directory:
         work, objects = os.path.join(directory, "work"), os.path.join(directory, "objects")
         os.mkdir(work)
