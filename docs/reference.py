@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from inspect import cleandoc
 from typing import Any, get_type_hints
 
 from slipstream_git import codec, meetings, model, outcomes, results
@@ -104,7 +105,7 @@ def protocol_page() -> str:
     parts += [_method(_row(name)) for name in registry.names()]
     parts += ["", "## Replies\n"]
     for name, shape in _shapes():
-        parts += [f"### {name}\n", f"{(shape.__doc__ or '').strip()}\n"]
+        parts += [f"### {name}\n", f"{cleandoc(shape.__doc__ or '')}\n"]
         parts += [f"- `{field}`: {kind}" for field, kind in _fields(shape)]
         parts.append("")
     return "\n".join(parts)

@@ -829,7 +829,9 @@ def test_batches_by_the_command_line(shelf: Lab, session: str, name: str) -> Non
 
 def test_what_refusals_tell(shelf: Lab, session: str) -> None:
     def refusal(name: str) -> dict[str, Any]:
-        answer = ask(shelf, "apply", "-", "-s", session, stdin=BATCHES[name].text)
+        # Somebody new, who is told in full what others have been told before.
+        who = ("-s", session, "--agent", "newcomer")
+        answer = ask(shelf, "apply", "-", *who, stdin=BATCHES[name].text)
         error = answer.body["error"]
         assert isinstance(error, dict)
         return error

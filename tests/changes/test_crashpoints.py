@@ -21,6 +21,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.changes.test_recovery_later import killed
 from tests.desk import Desk, batch, delete, replace, write
 from tests.lab import SOURCE, Lab, Script, slip_command, slip_environment
 
@@ -84,6 +85,21 @@ def collectable(desk: Desk) -> None:
     desk.lab.git("pack-refs", "--all")
 
 
+def died_before(desk: Desk) -> None:
+    """Files and index are placed, the branch is as it was, and its lock is there."""
+    staged(desk)
+    killed(desk.lab, "before", "commit", "-s", "work", "-m", "land")
+    (intent,) = (desk.lab.common_dir / "slip/intents").iterdir()
+    commit = json.loads(intent.read_text())["new_commit"]
+    (desk.lab.common_dir / "refs/heads/main.lock").write_text(f"{commit}\n")
+
+
+def died_after(desk: Desk) -> None:
+    """The refs have moved, and the rest is not done."""
+    staged(desk)
+    killed(desk.lab, "after", "commit", "-s", "work", "-m", "land")
+
+
 class Case:
     """A command, what it starts from, and every how manyth of its points the sample takes."""
 
@@ -120,6 +136,9 @@ CASES = {
     "abort": Case(staged, "abort", "-s", "work", sample=28),
     "reopen": Case(aborted, "reopen", "work", sample=28),
     "gc": Case(collectable, "gc", "--expire", "now", sample=120),
+    # What stands there amid a recovery is neither; judged is what the next slip makes of it.
+    "recover-back": Case(died_before, "recover", sample=90),
+    "recover-on": Case(died_after, "recover", sample=90),
 }
 
 
