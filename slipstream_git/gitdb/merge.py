@@ -7,7 +7,7 @@ theirs changed answers, if it can (`mergewalk`), and git otherwise (`gitmerge`).
 from __future__ import annotations
 
 from slipstream_git.gitdb import gitmerge, mergewalk
-from slipstream_git.gitdb.merged import Merge
+from slipstream_git.gitdb.merged import Conflict, Merge
 from slipstream_git.gitdb.repository import Repository
 
 
@@ -23,6 +23,22 @@ def three_way(repository: Repository, base: str, ours: str, theirs: str, now: in
     if tree is not None:
         return Merge(tree, (), "walk")
     return gitmerge.of_trees(repository, base, ours, theirs, now)
+
+
+def conflicts(
+    repository: Repository, base: str, ours: str, theirs: str, now: int
+) -> tuple[Conflict, ...]:
+    """What stands against the merge of two sides, sorted by path; no tree is made of it.
+
+    For looking at many pairs whose sides are both near to their base: git is asked only where
+    renames, symlinks and their like meet.
+    """
+    if base in (ours, theirs) or ours == theirs:
+        return ()
+    found = mergewalk.conflicts(repository, base, ours, theirs)
+    if found is None:
+        return gitmerge.of_trees(repository, base, ours, theirs, now, keeping=False).conflicts
+    return found
 
 
 def of_commits(repository: Repository, ours: str, theirs: str) -> Merge:
