@@ -124,7 +124,7 @@ def _compared(name: str, place: Path, merges: Sequence[Sides]) -> Counter[str]:
 
 def _made_here(repository: Repository, sides: Sides) -> tuple[str, Answer]:
     if sides.base is None:
-        made = merge.of_commits(repository, sides.ours, sides.theirs)
+        made = merge.of_commits(repository, (), sides.ours, sides.theirs)
     else:
         trees = [_tree(repository, oid) for oid in (sides.base, sides.ours, sides.theirs)]
         made = merge.three_way(repository, trees[0], trees[1], trees[2], int(time.time()))

@@ -6,7 +6,9 @@ theirs changed answers, if it can (`mergewalk`), and git otherwise (`gitmerge`).
 
 from __future__ import annotations
 
-from slipstream_git.gitdb import gitmerge, mergewalk
+from collections.abc import Sequence
+
+from slipstream_git.gitdb import commits, gitmerge, mergewalk
 from slipstream_git.gitdb.merged import Conflict, Merge
 from slipstream_git.gitdb.repository import Repository
 
@@ -17,12 +19,15 @@ def three_way(repository: Repository, base: str, ours: str, theirs: str, now: in
     ours: the side that may have moved far, whose changes are not looked at; its attributes count.
     now: seconds since the epoch, for git. Raises `git-failed` for broken objects, too.
     """
+    found = _without_git(repository, base, ours, theirs)
+    return found or gitmerge.of_trees(repository, base, ours, theirs, now)
+
+
+def _without_git(repository: Repository, base: str, ours: str, theirs: str) -> Merge | None:
     if base in (ours, theirs) or ours == theirs:
         return Merge(theirs if base == ours else ours, (), "trivial")
     tree = mergewalk.merged(repository, base, ours, theirs)
-    if tree is not None:
-        return Merge(tree, (), "walk")
-    return gitmerge.of_trees(repository, base, ours, theirs, now)
+    return Merge(tree, (), "walk") if tree is not None else None
 
 
 def conflicts(
@@ -41,6 +46,15 @@ def conflicts(
     return found
 
 
-def of_commits(repository: Repository, ours: str, theirs: str) -> Merge:
-    """git's own (recursive) merge of two commits, over all their merge bases."""
+def of_commits(repository: Repository, bases: Sequence[str], ours: str, theirs: str) -> Merge:
+    """git's own (recursive) merge of two commits over ``bases``, which are all their merge bases."""
+    if len(bases) == 1:
+        trees = [_tree(repository, commit) for commit in (bases[0], ours, theirs)]
+        found = _without_git(repository, trees[0], trees[1], trees[2])
+        if found is not None:
+            return found
     return gitmerge.of_commits(repository, ours, theirs)
+
+
+def _tree(repository: Repository, commit: str) -> str:
+    return commits.parse(commit, repository.objects.commit(commit)).tree
