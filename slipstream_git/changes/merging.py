@@ -32,8 +32,9 @@ def _merged(ws: Workspace, base: str, ours: str, theirs: str) -> Merge:
     sides = [_object(ws, revision) for revision in (base, ours, theirs)]
     if all(kind == "commit" for _, kind in sides):
         (b, _), (o, _), (t, _) = sides
-        if b in _merge_bases(ws, o, t):
-            return merge.of_commits(ws.repository, o, t)
+        bases = _merge_bases(ws, o, t)
+        if b in bases:
+            return merge.of_commits(ws.repository, bases, o, t)
     trees = [_tree(ws, oid, kind) for oid, kind in sides]
     return merge.three_way(ws.repository, trees[0], trees[1], trees[2], ws.clock())
 

@@ -49,8 +49,10 @@ KINDS = (
 WANTED_FIELDS = 3
 
 
-def of_trees(repository: Repository, base: str, ours: str, theirs: str, now: int) -> Merge:
-    """Three trees merged. A clean result's new objects are in the overlay.
+def of_trees(
+    repository: Repository, base: str, ours: str, theirs: str, now: int, *, keeping: bool = True
+) -> Merge:
+    """Three trees merged. A clean result's new objects are in the overlay, if ``keeping``.
 
     now: seconds since the epoch, for the commits that git is given. Raises `git-failed` also where
     a part of the result is there and broken.
@@ -69,7 +71,7 @@ def of_trees(repository: Repository, base: str, ours: str, theirs: str, now: int
     with quarantine.opened(repository, extra) as room:
         differences = repository.trees.differences(ours, theirs)
         with _clean_worktree(repository, ours, differences) as place:
-            merged = _merged(repository, room, place, *sides)
+            merged = _merged(repository, room, place, *sides, keeping=keeping)
     if not merged.conflicts:
         repository.objects.check(repository.trees.additions(ours, merged.tree))
     return merged
@@ -177,7 +179,15 @@ def _driver(repository: Repository, place: str, command: str) -> str:
     return start.replace("%", "%%") + found
 
 
-def _merged(repository: Repository, room: Quarantine, place: str, ours: str, theirs: str) -> Merge:
+def _merged(
+    repository: Repository,
+    room: Quarantine,
+    place: str,
+    ours: str,
+    theirs: str,
+    *,
+    keeping: bool = True,
+) -> Merge:
     settings = _settings(repository, place)
     # By name and not as `-c KEY=VALUE`: a driver's name may hold a "=".
     named = [f"--config-env={key}=SLIP_SETTING_{n}" for n, key in enumerate(settings)]
@@ -189,7 +199,7 @@ def _merged(repository: Repository, room: Quarantine, place: str, ours: str, the
     tree, _, rest = done.out.partition(b"\0")
     conflicts = _conflicts(rest) if done.status else _unreported(rest)
     for item in room.loose():
-        if conflicts:
+        if conflicts or not keeping:
             repository.objects.hold(item.kind, item.data)
         else:
             repository.objects.write(item.kind, item.data)

@@ -57,6 +57,7 @@ def _is_plain(config: Config) -> bool:
         config.get("merge.default") is None
         and not config.flag("merge.renormalize")
         and config.get("attr.tree") is None
+        and (config.get("diff.algorithm") or "histogram").lower() == "histogram"
         and not _is_odd(config.get("core.attributesFile") or "")
     )
 

@@ -20,11 +20,12 @@ of a file, `text.threeway` merges it as git does. All else is left to git.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from slipstream_git.gitdb import mergedrivers
+from slipstream_git.gitdb.merged import Conflict
 from slipstream_git.gitdb.repository import Repository
-from slipstream_git.gitdb.trees import Trees
+from slipstream_git.gitdb.trees import Rows, Trees
 from slipstream_git.model import EMPTY_TREE, EXECUTABLE, FILE, TREE, Entry
 from slipstream_git.records import NamedTuple
 from slipstream_git.text import threeway
@@ -33,10 +34,10 @@ REGULAR = (FILE, EXECUTABLE)
 
 
 class Both(NamedTuple):
-    """A regular file that both sides have changed, differently."""
+    """A regular file that both sides have changed or added, differently."""
 
     path: bytes
-    base: Entry
+    base: Entry | None
     ours: Entry
     theirs: Entry
 
@@ -50,32 +51,68 @@ def merged(repository: Repository, base: str, ours: str, theirs: str) -> str | N
     walk = _Walk(repository.trees)
     try:
         walk.directory(b"", base, ours, theirs)
-        walk.changes.update(_contents(repository, ours, walk.both))
+        texts = _texts(repository, ours, walk.both)
     except _UndecidedError:
         return None
+    if None in texts:
+        return None  # git writes what its conflicts look like
+    for file, text in zip(walk.both, texts, strict=True):
+        oid = repository.objects.write("blob", text or b"")
+        walk.changes[file.path] = Entry(_mode(file), oid)
     return repository.trees.splice(ours, walk.changes)
 
 
-class _Walk:
-    """What has to change in ours, by path; an entry may be a whole directory."""
+def conflicts(
+    repository: Repository, base: str, ours: str, theirs: str
+) -> tuple[Conflict, ...] | None:
+    """The paths that conflict, sorted; None where git is to be asked. Nothing is written.
 
-    def __init__(self, trees: Trees) -> None:
+    Looks at what both sides changed: where neither can have renamed anything, more is certain.
+    """
+    trees = repository.trees
+    still = not (_may_rename(trees, base, ours) or _may_rename(trees, base, theirs))
+    walk = _Walk(trees, still=still)
+    try:
+        walk.directory(b"", base, ours, theirs)
+        texts = _texts(repository, ours, walk.both)
+    except _UndecidedError:
+        return None
+    for file, text in zip(walk.both, texts, strict=True):
+        added = file.base is None
+        if text is None or (added and file.ours.mode != file.theirs.mode):
+            kind = "add-add" if added else "content"
+            walk.conflicts.append(Conflict(file.path, kind, *file[1:]))
+    return tuple(sorted(walk.conflicts))
+
+
+def _may_rename(trees: Trees, old: str, new: str) -> bool:
+    """Whether a side has both deleted files and added some."""
+    found = trees.differences(old, new)
+    return any(d.new is None for d in found) and any(d.old is None for d in found)
+
+
+class _Walk:
+    """What has to change in ours, by path; an entry may be a whole directory.
+
+    still: it is certain that neither side has renamed anything.
+    """
+
+    def __init__(self, trees: Trees, *, still: bool = False) -> None:
         self._trees = trees
+        self._still = still
         self.changes: dict[bytes, Entry | None] = {}
         self.both: list[Both] = []
+        self.conflicts: list[Conflict] = []
 
     def directory(self, prefix: bytes, base: str, ours: str, theirs: str) -> None:
-        """Collect what theirs changed in a directory that ours and theirs have.
-
-        Raises _UndecidedError.
-        """
-        was, now = self._trees.entries(base), self._trees.entries(theirs)
-        # Most of the entries are equal, and this finds the others without a loop.
-        names = {name for name, _ in was.items() ^ now.items()}
+        """Collect what theirs changed in a directory. Raises _UndecidedError."""
+        was, now = self._trees.rows(base), self._trees.rows(theirs)
+        names = _differing(was, now)
         if names:
-            stands = self._trees.entries(ours)
+            stands = self._trees.rows(ours)
             for name in names:
-                self._entry(prefix + name, was.get(name), stands.get(name), now.get(name))
+                rows = (side.get(name) for side in (was, stands, now))
+                self._entry(prefix + name, *(Entry(*row) if row else None for row in rows))
 
     def _entry(self, path: bytes, b: Entry | None, o: Entry | None, t: Entry | None) -> None:
         if t is not None and t.oid == EMPTY_TREE:
@@ -84,57 +121,67 @@ class _Walk:
             self.changes[path] = t
         elif o == t:
             self._check_kept(b, t)
-        elif o is None or t is None:
-            raise _UndecidedError
-        elif o.mode == t.mode == TREE and (b is None or b.mode == TREE):
-            self.directory(path + b"/", b.oid if b else EMPTY_TREE, o.oid, t.oid)
-        elif b is not None and all(entry.mode in REGULAR for entry in (b, o, t)):
-            self._file(Both(path, b, o, t))
+        elif all(entry is None or entry.mode == TREE for entry in (b, o, t)):
+            if not self._still and (o is None or t is None):
+                raise _UndecidedError
+            b_tree, o_tree, t_tree = (e.oid if e else EMPTY_TREE for e in (b, o, t))
+            self.directory(path + b"/", b_tree, o_tree, t_tree)
+        elif all(entry is None or entry.mode in REGULAR for entry in (b, o, t)):
+            self._file(path, b, o, t)
         else:
             raise _UndecidedError
 
     def _check_kept(self, b: Entry | None, t: Entry | None) -> None:
         """Refuse where both sides have deleted a file: either may have renamed it."""
-        if b is None:
+        if b is None or self._still:
             return
         if t is None or (b.mode == TREE) != (t.mode == TREE):
             raise _UndecidedError
         if b.mode == TREE and b.oid != t.oid:
             was, now = self._trees.entries(b.oid), self._trees.entries(t.oid)
-            for name in {name for name, _ in was.items() ^ now.items()}:
+            for name in _differing(self._trees.rows(b.oid), self._trees.rows(t.oid)):
                 self._check_kept(was.get(name), now.get(name))
 
-    def _file(self, file: Both) -> None:
-        b, o, t = file.base, file.ours, file.theirs
-        if o.oid in (b.oid, t.oid):
-            self.changes[file.path] = Entry(_mode(file), t.oid)
-        elif t.oid == b.oid:
-            self.changes[file.path] = Entry(_mode(file), o.oid)
+    def _file(self, path: bytes, b: Entry | None, o: Entry | None, t: Entry | None) -> None:
+        if not self._still and not (b and o and t):
+            raise _UndecidedError
+        if o is None or t is None:
+            self.conflicts.append(Conflict(path, "modify-delete", b, o, t))
+            return
+        file = Both(path, b, o, t)
+        if b is not None and o.oid in (b.oid, t.oid):
+            self.changes[path] = Entry(_mode(file), t.oid)
+        elif b is not None and t.oid == b.oid:
+            self.changes[path] = Entry(_mode(file), o.oid)
         else:
             self.both.append(file)
 
 
+def _differing(was: Rows, now: Rows) -> set[bytes]:
+    """Names at which two trees differ; most entries are equal, and the others found in no loop."""
+    return {name for name, _ in was.items() ^ now.items()}
+
+
 def _mode(file: Both) -> int:
     """Of two modes, one side at least has the base's or both have the same."""
-    return file.theirs.mode if file.ours.mode == file.base.mode else file.ours.mode
+    is_kept = file.base is not None and file.ours.mode == file.base.mode
+    return file.theirs.mode if is_kept else file.ours.mode
 
 
-def _contents(
-    repository: Repository, ours: str, both: Sequence[Both]
-) -> Mapping[bytes, Entry | None]:
-    """The files that both sides changed, merged. Raises _UndecidedError, with nothing written."""
+def _texts(repository: Repository, ours: str, both: Sequence[Both]) -> list[bytes | None]:
+    """The merge of each file that both sides changed, None for a conflict.
+
+    Raises _UndecidedError where it is not certain of one.
+    """
     if not both:
-        return {}
-    objects = repository.objects
+        return []
     if not mergedrivers.are_plain(repository, ours, [file.path for file in both]):
         raise _UndecidedError
-    texts = []
+    found = []
     for file in both:
-        text = threeway.merged(*(objects.blob(entry.oid) for entry in file[1:]))
-        if text is None or text.data is None:
+        sides = (repository.objects.blob(e.oid) if e else b"" for e in file[1:])
+        text = threeway.merged(*sides)
+        if text is None:
             raise _UndecidedError
-        texts.append(text.data)
-    return {
-        file.path: Entry(_mode(file), objects.write("blob", text))
-        for file, text in zip(both, texts, strict=True)
-    }
+        found.append(text.data)
+    return found

@@ -8,11 +8,13 @@ bytes also carry what libgit2's TreeBuilder refuses: names that are not UTF-8.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.objects import Objects
-from slipstream_git.model import EMPTY_TREE, GITLINK, TREE, Entry
+from slipstream_git.model import EMPTY_TREE, EXECUTABLE, FILE, GITLINK, SYMLINK, TREE, Entry
 from slipstream_git.records import NamedTuple
 from slipstream_git.text import paths
 
@@ -22,7 +24,8 @@ _ENTRY = re.compile(rb"(0?[1-7][0-7]*) ([^\0/]+)\0(.{20})", re.DOTALL)
 _TREE_MODES = (b"40000", b"040000")
 # A mode's digits are not counted among these: a blank, a NUL and an id.
 _FRAME = 22
-_OF_GIT = b".gG"
+MOST_TREES = 4096
+_SUSPECT = re.compile(rb"[.gG\x80-\xff]")
 
 
 class Difference(NamedTuple):
@@ -33,36 +36,76 @@ class Difference(NamedTuple):
     new: Entry | None
 
 
-def parse(raw: bytes) -> dict[bytes, Entry]:
+def parse(raw: bytes) -> Rows:
     """A tree object's entries by name. Raises ValueError for one that git would not have written.
 
     git reads unsorted trees and doubled names, each of its commands in its own way; written anew,
     entries would be lost or change their meaning. And no name may be one that git itself keeps off
-    the disk. A mode with a leading zero means what it means without, and is written so, as by git.
+    the disk. Modes are taken, and written anew, as git takes them: 40000 for 040000, 100644 for the
+    100664 of old histories.
     """
     rows = _ENTRY.findall(raw)
-    if sum(len(mode) + len(name) for mode, name, _ in rows) + _FRAME * len(rows) != len(raw):
+    modes, names, oids = zip(*rows, strict=True) if rows else ((), (), ())
+    if sum(map(len, modes)) + sum(map(len, names)) + _FRAME * len(rows) != len(raw):
         raise ValueError("it has an entry that git would not write")
     keys = [name + b"/" if mode in _TREE_MODES else name for mode, name, _ in rows]
     if keys != sorted(keys):
         raise ValueError("its entries are not in order")
-    found = {name: Entry(int(mode, 8), oid.hex()) for mode, name, oid in rows}
+    pairs = zip(map(_MODES.__getitem__, modes), map(bytes.hex, oids), strict=True)
+    found = Rows(zip(names, pairs, strict=True))
     if len(found) != len(rows):
         raise ValueError("it has two entries of one name")
-    for name in found:
-        # Most names are told by their first byte, and a tree may have very many.
-        first = name[0]
-        if (first > 0x7F or first in _OF_GIT) and paths.is_reserved(name):
+    # Most names are told by their first byte, and a tree may have very many.
+    for name in filter(_SUSPECT.match, names):
+        if paths.is_reserved(name):
             raise ValueError(f"it has an entry {paths.display(name)}")
+    found.is_as_written = _CANONICAL.issuperset(modes)
     return found
+
+
+class Rows(dict[bytes, tuple[int, str]]):
+    """A tree's modes and ids by name, equal to entries; but the garbage collector forgets plain
+    tuples, where entries by the hundred thousand make each of its rounds longer.
+
+    is_as_written: git would write all of its modes as they are.
+    """
+
+    is_as_written = True
+
+
+class _Modes(dict[bytes, int]):
+    """Modes by their digits."""
+
+    def __missing__(self, digits: bytes) -> int:
+        return _mode(digits)
+
+
+def _mode(digits: bytes) -> int:
+    """What git makes of a mode (canon_mode)."""
+    mode = int(digits, 8)
+    if stat.S_ISREG(mode):
+        return EXECUTABLE if mode & stat.S_IXUSR else FILE
+    return next((m for m in (SYMLINK, TREE) if stat.S_IFMT(mode) == m), GITLINK)
+
+
+_MODES = _Modes({b"%o" % mode: mode for mode in (FILE, EXECUTABLE, SYMLINK, GITLINK, TREE)})
+_CANONICAL = frozenset(_MODES)
+# Past NamedTuple's own constructor, which takes three times as long.
+_AS_ENTRY: Callable[[tuple[int, str]], Entry] = partial(tuple.__new__, Entry)
 
 
 def encode(entries: Mapping[bytes, Entry]) -> bytes:
     """A tree object from its entries; a directory sorts as if its name ended in ``/``."""
     ordered = sorted(entries.items(), key=_git_order)
-    return b"".join(
-        b"%o %s\0%s" % (entry.mode, name, bytes.fromhex(entry.oid)) for name, entry in ordered
-    )
+    return b"".join(_row(name, entry) for name, entry in ordered)
+
+
+def _entry(row: tuple[int, str] | None) -> Entry | None:
+    return None if row is None else Entry(*row)
+
+
+def _row(name: bytes, entry: Entry) -> bytes:
+    return b"%o %s\0%s" % (entry.mode, name, bytes.fromhex(entry.oid))
 
 
 def _git_order(item: tuple[bytes, Entry]) -> bytes:
@@ -79,19 +122,34 @@ class Trees:
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
-        self._parsed: dict[str, dict[bytes, Entry]] = {}
+        self._rows: dict[str, Rows] = {}
+        self._entries: dict[str, dict[bytes, Entry]] = {}
         self._compared: dict[tuple[str, str], list[Difference]] = {}
 
     def entries(self, tree: str) -> Mapping[bytes, Entry]:
         """The entries of one tree, by name."""
         if tree == EMPTY_TREE:
             return {}
-        found = self._parsed.get(tree)
+        found = self._entries.get(tree)
         if found is None:
-            if len(self._parsed) > 4096:
-                self._parsed.clear()
+            if len(self._entries) > MOST_TREES:
+                self._entries.clear()
+            rows = self.rows(tree)
+            found = self._entries[tree] = dict(
+                zip(rows, map(_AS_ENTRY, rows.values()), strict=True)
+            )
+        return found
+
+    def rows(self, tree: str) -> Rows:
+        """The same in the form that is cheaper to make, for trees of which little is wanted."""
+        if tree == EMPTY_TREE:
+            return Rows()
+        found = self._rows.get(tree)
+        if found is None:
+            if len(self._rows) > MOST_TREES:
+                self._rows.clear()
             try:
-                found = self._parsed[tree] = parse(self._objects.tree(tree))
+                found = self._rows[tree] = parse(self._objects.tree(tree))
             except ValueError as fault:
                 raise SlipError(
                     "git-failed", f"tree {tree} is broken: {fault}", hint="git fsck"
@@ -151,31 +209,52 @@ class Trees:
         return self._spliced(tree, changes) or self._objects.write("tree", b"")
 
     def _spliced(self, tree: str | None, changes: Mapping[bytes, Entry | None]) -> str | None:
-        entries = dict(self.entries(tree)) if tree else {}
+        before = self.rows(tree or EMPTY_TREE)
+        changed: dict[bytes, Entry | None] = {}
         below: dict[bytes, dict[bytes, Entry | None]] = {}
         for path, entry in changes.items():
             name, slash, rest = path.partition(b"/")
             if slash:
                 below.setdefault(name, {})[rest] = entry
-            elif entry is None:
-                entries.pop(name, None)
             else:
-                entries[name] = entry
+                changed[name] = entry
         for name, inner in below.items():
-            self._splice_below(entries, name, inner)
-        return self._objects.write("tree", encode(entries)) if entries else None
+            old = changed[name] if name in changed else _entry(before.get(name))
+            self._splice_below(changed, name, old, inner)
+        raw = self._replaced(tree or EMPTY_TREE, before, changed)
+        if raw is None:
+            entries = {**self.entries(tree or EMPTY_TREE), **changed}
+            raw = encode({name: entry for name, entry in entries.items() if entry is not None})
+        return self._objects.write("tree", raw) if raw else None
+
+    def _replaced(
+        self, tree: str, before: Rows, changed: Mapping[bytes, Entry | None]
+    ) -> bytes | None:
+        """The raw tree with some entries in the place of others; None where that is not enough."""
+        if not (before and before.is_as_written):
+            return None
+        raw = self._objects.tree(tree)
+        for name, new in changed.items():
+            old = _entry(before.get(name))
+            if old is None or new is None or (old.mode == TREE) != (new.mode == TREE):
+                return None
+            row = _row(name, old)
+            if raw.count(row) != 1:  # an id may look like anything
+                return None
+            raw = raw.replace(row, _row(name, new))
+        return raw
 
     def _splice_below(
-        self, entries: dict[bytes, Entry], name: bytes, inner: Mapping[bytes, Entry | None]
+        self,
+        changed: dict[bytes, Entry | None],
+        name: bytes,
+        old: Entry | None,
+        inner: Mapping[bytes, Entry | None],
     ) -> None:
-        old = entries.get(name)
         if old is not None and old.mode != TREE and not any(inner.values()):
             return  # a file took the directory's place; what was below it is gone already
         new = self._spliced(old.oid if old and old.mode == TREE else None, inner)
-        if new is None:
-            entries.pop(name, None)
-        else:
-            entries[name] = Entry(TREE, new)
+        changed[name] = Entry(TREE, new) if new else None
 
     def additions(self, old: str, new: str) -> Iterator[str]:
         """Ids of the trees and files of ``new`` at paths where ``old`` has something else.

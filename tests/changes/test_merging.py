@@ -40,6 +40,7 @@ def test_a_clean_merge_is_gits(desk: Desk, number: int) -> None:
     before, refs = repo.snapshot(), repo.refs()
     answer = desk.call("merge-tree", base="base", ours="ours", theirs="theirs")
     assert (answer["clean"], answer["tree"]) == (True, expected)
+    assert answer["engine"] == ("git" if None in CLEAN[number][1].values() else "walk")
     assert repo.git("cat-file", "-t", answer["tree"]) == "tree"
     of_trees = desk.call(
         "merge-tree", base="base^{tree}", ours="ours^{tree}", theirs="theirs^{tree}"

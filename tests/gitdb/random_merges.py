@@ -324,11 +324,11 @@ def of_git(lab: Lab, ours: str, theirs: str) -> Answer:
 
     Written elsewhere: of some conflicts git 2.39 makes a broken tree.
     """
-    place = lab.path.parent / "oracle"
+    place = lab.common_dir / "oracle"
     place.mkdir(exist_ok=True)
     env = {
         "GIT_OBJECT_DIRECTORY": str(place),
-        "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(lab.common_dir / "objects"),
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(place.parent / "objects"),
     }
     out = lab.git_bytes(
         "merge-tree", "--write-tree", "-z", "--messages", "--allow-unrelated-histories",

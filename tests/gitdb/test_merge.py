@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import merge
+from slipstream_git.gitdb import gitmerge, merge
 from slipstream_git.gitdb.merged import Merge
 from slipstream_git.gitdb.repository import Repository, open_repository
 from slipstream_git.model import EMPTY_TREE
@@ -45,7 +45,7 @@ def of_trees(lab: Lab) -> Merge:
 
 def of_commits(lab: Lab) -> Merge:
     with opened(lab) as repository:
-        return merge.of_commits(repository, lab.oid("ours"), lab.oid("theirs"))
+        return gitmerge.of_commits(repository, lab.oid("ours"), lab.oid("theirs"))
 
 
 def as_git_merges(repo: Lab) -> tuple[str, set[bytes]]:
@@ -206,7 +206,7 @@ def test_a_linked_worktree(repo: Lab, linked_repo: Lab) -> None:
     merged = of_trees(linked_repo)
     assert repo.git("cat-file", "-e", merged.tree, expect=None) == ""
     with opened(linked_repo) as repository:
-        merged = merge.of_commits(repository, repo.oid("ours"), repo.oid("theirs"))
+        merged = gitmerge.of_commits(repository, repo.oid("ours"), repo.oid("theirs"))
         entry = repository.trees.lookup(merged.tree, b"f")
         assert entry is not None
         assert repository.objects.blob(entry.oid) == b"side\n"
@@ -222,7 +222,7 @@ def test_a_repository_that_the_environment_names(repo: Lab, tmp_path: Path) -> N
     env = os.environ | {"GIT_DIR": str(moved), "GIT_WORK_TREE": str(repo.path)}
     with open_repository(str(repo.path), env, in_process=False) as repository:
         sides = [repository.resolve(name) for name in ("ours", "theirs")]
-        merged = merge.of_commits(repository, *sides)
+        merged = gitmerge.of_commits(repository, *sides)
         assert merged.conflicts == ()
         entry = repository.trees.lookup(merged.tree, b"f")
         assert entry is not None
