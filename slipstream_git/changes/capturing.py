@@ -120,7 +120,7 @@ def _step(
         return _told(ws, session, session)
     bounds.check_steps(ws, session.name, session.step)
     facts = staging.next_facts(session, label)
-    journal = [_row(edit) for edit in found]
+    journal = [journal_row(edit) for edit in found]
     subject = ", ".join(paths.display(edit.path) for edit in found)
     # Merged, the tree may not hold what the files held: a second parent keeps that from gc.
     files = commits.encode(theirs, (), ws.signature(), ws.signature(), _FILES_MESSAGE)
@@ -147,7 +147,8 @@ def _told(ws: Workspace, before: Session, after: Session) -> Applied:
     )
 
 
-def _row(edit: Edit) -> dict[str, Any]:
+def journal_row(edit: Edit) -> dict[str, Any]:
+    """What a journal says of a captured file."""
     name, text = bytes_field("path", edit.path)
     entry = edit.entry
     facts = {"oid": entry.oid, "mode": f"{entry.mode:o}"} if entry else {"oid": None}
@@ -174,8 +175,9 @@ def given_back(ws: Workspace, session: Session) -> dict[bytes, list[Entry | None
 def _captured_by(steps: Iterable[Step]) -> dict[bytes, list[Entry | None]]:
     found: dict[bytes, list[Entry | None]] = {}
     for step in steps:
-        if step.facts.kind == "capture":
-            for row in chain.read_ops(step):
+        # A rebase that made one step of many tells again what they captured.
+        if step.facts.kind in ("capture", "rebase"):
+            for row in (row for row in chain.read_ops(step) if row["op"] == "capture"):
                 entry = Entry(int(row["mode"], 8), row["oid"]) if row["oid"] else None
                 found.setdefault(json_bytes(row, "path"), []).append(entry)
     return found

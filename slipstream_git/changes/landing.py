@@ -6,6 +6,8 @@ publishing.py makes it so, in its order.
 
 from __future__ import annotations
 
+import shlex
+
 from slipstream_git.changes import (
     bringing,
     chain,
@@ -310,6 +312,10 @@ def _merged(ws: Workspace, session: Session, order: Order) -> Merged | None:
 def _met(ws: Workspace, session: Session, options: Options) -> Merged:
     """The session merged with its branch, as the session has it. Raises `conflict`, …"""
     repository = ws.repository
+    if session.unresolved:
+        from slipstream_git.changes.concurrency import unresolved
+
+        unresolved.check(ws, session, "landed")
     branch = branch_of(ws, session, options)
     head = repository.store.ref(branch)
     if head is None and not (session.makes_onto or options.onto):
@@ -368,13 +374,14 @@ def _conflict(
     from slipstream_git.changes import conflicts
 
     name = branch.removeprefix(sessions.BRANCHES)
+    own = session.onto is not None and branch == ws.repository.pointed_at(session.onto)
     return conflicts.error(
         ws,
         merged.conflicts,
         f"{session.name} conflicts with {name}",
         conflicts.Meeting(branch, head, session.base, name, session.name),
-        advice=f"; begin again on {name} and apply there what the session changes, made to fit",
-        hint=f"slip begin --base {name} --onto {name} && slip diff -s {session.name}",
+        advice=f"; `slip rebase` moves {session.name} there, and what collides is decided in it",
+        hint=f"slip rebase -s {session.name}" + ("" if own else f" --onto {shlex.quote(name)}"),
     )
 
 

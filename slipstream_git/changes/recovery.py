@@ -112,9 +112,12 @@ def _outcome(intent: Intent, moves: Sequence[RefMove], *, landed: bool) -> str:
         return "undone"
     if intent.branch is not None:
         return "landed"
-    name, _, new = moves[0]
+    name, old, new = moves[0]
     if _is_session(name):
-        return "closed" if new is None else "reopened"
+        gone = "closed" if new is None else "resolved"
+        return "reopened" if old is None else gone
+    if any(_is_session(move.name) and move.new is not None for move in moves):
+        return "rebased"
     return "expired" if new is None else "closed"
 
 
