@@ -17,17 +17,27 @@ Merge = Callable[[bytes, bytes, bytes], bytes | None]
 
 
 class Collision(NamedTuple):
-    """The lines of one hunk, as each version has them."""
+    """The lines of one hunk, as each version has them; ``end`` is how a line ends there."""
 
     base: bytes
     ours: bytes
     theirs: bytes
+    end: bytes = b"\n"
 
     def side(self, name: Side) -> bytes:
         """The lines of one version; ``both``: ours, then theirs."""
         if name == "both":
-            return _ended(self.ours, self.theirs) + self.theirs if self.theirs else self.ours
+            return self.ended(self.ours) + self.theirs if self.theirs else self.ours
         return {"base": self.base, "ours": self.ours, "theirs": self.theirs}[name]
+
+    def ended(self, text: bytes) -> bytes:
+        """The text with its last line ended, so that another can follow."""
+        return text if not text or text.endswith(b"\n") else text + self.end
+
+    def fitted(self, text: bytes) -> bytes:
+        """A text written for this hunk, its lines ended as they are here."""
+        plain = text.replace(b"\r\n", b"\n")
+        return plain.replace(b"\n", self.end) if self.end == b"\r\n" else text
 
 
 class Weave(NamedTuple):
@@ -43,7 +53,7 @@ class Weave(NamedTuple):
             rest = self.clean[number]
             chosen = decided.get(number, collision.ours)
             follows = rest or any(c.ours for c in self.collisions[number:])
-            parts += [_ended(chosen, collision.ours) if follows else chosen, rest]
+            parts += [collision.ended(chosen) if follows else chosen, rest]
         return b"".join(parts)
 
 
@@ -62,22 +72,13 @@ def taken_apart(base: bytes, ours: bytes, theirs: bytes, merge: Merge) -> Weave:
             return _whole(*versions)
         clean.append(merged)
         done = [last for _, last in spans]
-        collisions.append(
-            Collision(
-                *(
-                    b"".join(lines[start:end])
-                    for lines, start, end in zip(sides, starts, done, strict=True)
-                )
-            )
+        first, second, third = (
+            b"".join(lines[start:end])
+            for lines, start, end in zip(sides, starts, done, strict=True)
         )
+        collisions.append(Collision(first, second, third, _end(first + second + third, ours)))
     merged = _between(sides, done, [len(lines) for lines in sides], merge)
     return _whole(*versions) if merged is None else Weave((*clean, merged), tuple(collisions))
-
-
-def fitted(text: bytes, collision: Collision) -> bytes:
-    """A text written for a hunk, with the line ends that the hunk has."""
-    crlf = b"\r\n" in collision.ours + collision.theirs + collision.base
-    return text.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") if crlf else text
 
 
 def _between(
@@ -90,11 +91,9 @@ def _between(
 
 
 def _whole(base: bytes, ours: bytes, theirs: bytes) -> Weave:
-    return Weave((b"", b""), (Collision(base, ours, theirs),))
+    return Weave((b"", b""), (Collision(base, ours, theirs, _end(ours, theirs)),))
 
 
-def _ended(text: bytes, like: bytes) -> bytes:
-    """The text with its last line ended, so that another can follow."""
-    if not text or text.endswith(b"\n"):
-        return text
-    return text + (b"\r\n" if b"\r\n" in text + like else b"\n")
+def _end(hunk: bytes, file: bytes) -> bytes:
+    """How lines end in a hunk, or where it has no whole line in its file."""
+    return b"\r\n" if b"\r\n" in (hunk if b"\n" in hunk else file) else b"\n"

@@ -21,7 +21,7 @@ from slipstream_git.gitdb.worktrees.troubles import command
 from slipstream_git.meetings import Resolved
 from slipstream_git.model import EXECUTABLE, FILE, TREE, Entry
 from slipstream_git.results import path_b64
-from slipstream_git.text import paths, weaving
+from slipstream_git.text import paths
 from slipstream_git.text.weaving import Weave
 from slipstream_git.workspace import Workspace
 
@@ -65,7 +65,7 @@ def choice(flags: Mapping[str, bool], content: bytes | None, hunk: int | None) -
 def listing(ws: Workspace, session: Session, wanted: str | None) -> Resolved:
     """What is left, of the session or of one path."""
     found = unresolved.of(ws, session)
-    items = found.values() if wanted is None else [_item(session, found, paths.from_text(wanted))]
+    items = found.values() if wanted is None else [_item(session, found, wanted)]
     return Resolved(
         session=session.name,
         conflicts=unresolved.listed(ws, session, items),
@@ -80,23 +80,26 @@ def resolve(ws: Workspace, session: Session, wanted: str, what: Choice, label: L
     Raises `missing` for a path that is not open or a hunk that it has not, `conflict` where the
     session's edits of the file collide with the decision, `path-denied`, `exists`, `ref-moved`.
     """
-    path = paths.from_text(wanted)
     for _ in range(TRIES):
-        item = _item(session, unresolved.of(ws, session), path)
+        item = _item(session, unresolved.of(ws, session), wanted)
         bounds.check_steps(ws, session.name, session.step)
         try:
             made = _made(ws, session, item, what, label)
             bounds.check_quota(ws)
             if _advance(ws, session, made):
-                return _told(ws, session, made, path)
+                return _told(ws, session, made, item.path)
         finally:
             ws.repository.objects.discard()
         session = sessions.load(ws, session.name)
     raise SlipError("ref-moved", f"session {session.name} kept moving; {TRIES} tries were lost")
 
 
-def _item(session: Session, found: Open, path: bytes) -> Unresolved:
-    item = found.get(path)
+def _item(session: Session, found: Open, wanted: str) -> Unresolved:
+    """The path that was named, by its bytes or as it is shown."""
+    path = paths.from_text(wanted)
+    item = found.get(path) or next(
+        (i for p, i in found.items() if paths.display(p) == wanted), None
+    )
     if item is None:
         raise SlipError(
             "missing",
@@ -200,7 +203,7 @@ def _woven(
 def _decision(weave: Weave, number: int, what: Choice) -> Decision:
     if what.content is None:
         return Decision(what.take)
-    return Decision("content", weaving.fitted(what.content, weave.collisions[number - 1]))
+    return Decision("content", weave.collisions[number - 1].fitted(what.content))
 
 
 def _merged(

@@ -19,6 +19,7 @@ from slipstream_git.gitdb import filemerge
 from slipstream_git.gitdb.merge import Conflict
 from slipstream_git.gitdb.worktrees.troubles import command
 from slipstream_git.model import EXECUTABLE, FILE, Entry
+from slipstream_git.results import path_b64
 from slipstream_git.text import matching, paths, weaving
 from slipstream_git.text.weaving import Weave
 from slipstream_git.workspace import Workspace
@@ -170,6 +171,9 @@ def _told(
 ) -> dict[str, Any]:
     conflict = Conflict(item.path, item.kind, *item.sides)
     row = conflicts.file(ws, conflict, base, onto_commit)
+    encoded_path = path_b64(item.path, row["path"])
+    if encoded_path:
+        row["path_b64"] = encoded_path
     rows = list(enumerate(row["hunks"], 1))
     row["hunks"] = [{"hunk": n, **hunk} for n, hunk in rows if n not in item.decided]
     if item.decided:
