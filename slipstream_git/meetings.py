@@ -5,8 +5,9 @@ The rules of outcomes.py hold here, too.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
+from slipstream_git.records import NamedTuple
 from slipstream_git.results import Change
 
 

@@ -7,8 +7,9 @@ merges cleanly. So a hunk can be decided while others are still open, and nowher
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal, NamedTuple
+from typing import Literal
 
+from slipstream_git.records import NamedTuple
 from slipstream_git.text import hunks, matching
 
 Side = Literal["ours", "theirs", "base", "both"]

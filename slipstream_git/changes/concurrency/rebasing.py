@@ -11,7 +11,6 @@ at those paths, which a second merge would take for what the session wants.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from slipstream_git.changes import bounds, capturing, chain, closing, differences, sessions
 from slipstream_git.changes.chain import Facts, Step
@@ -25,6 +24,7 @@ from slipstream_git.gitdb.edited import Edit
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.meetings import Rebased
 from slipstream_git.model import Entry
+from slipstream_git.records import NamedTuple
 from slipstream_git.text import paths
 from slipstream_git.text.objectid import blob_id
 from slipstream_git.workspace import Workspace

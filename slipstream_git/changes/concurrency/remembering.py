@@ -8,14 +8,16 @@ so that `git notes merge -s cat_sort_uniq` of two machines' notes loses nothing.
 from __future__ import annotations
 
 import json
+from binascii import a2b_base64
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from slipstream_git.changes.concurrency.unresolved import Unresolved, encoded
-from slipstream_git.codec import bytes_field, json_bytes
+from slipstream_git.codec import bytes_field
 from slipstream_git.gitdb import notes
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.model import EXECUTABLE, FILE, SYMLINK, Entry, File
+from slipstream_git.records import NamedTuple
 from slipstream_git.workspace import Workspace
 
 REF: Final = "refs/notes/slip/resolutions"
@@ -102,6 +104,8 @@ def _answer(item: Unresolved, result: object) -> Remembered | None:
     modes = {f"{side.mode:o}": side.mode for side in item.sides if side}
     try:
         mode = modes[result["mode"]]
-        return Remembered(File(mode, json_bytes(result, "content")))
-    except (KeyError, TypeError, ValueError):
+        if "content_b64" in result:
+            return Remembered(File(mode, a2b_base64(result["content_b64"], strict_mode=True)))
+        return Remembered(File(mode, result["content"].encode()))
+    except (AttributeError, KeyError, TypeError, ValueError):
         return None

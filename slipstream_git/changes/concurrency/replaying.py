@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from slipstream_git.changes import chain
 from slipstream_git.changes.chain import Step
 from slipstream_git.changes.concurrency import unresolved
 from slipstream_git.codec import json_bytes
 from slipstream_git.gitdb import merge
+from slipstream_git.records import NamedTuple
 from slipstream_git.workspace import Workspace
 
 # Their journals count, also where the tree stays as it is.
@@ -43,7 +43,10 @@ def replayed(ws: Workspace, start: Start, steps: Sequence[Step], goal: str) -> s
         tree = merged.tree
         unresolved.fold(left, step)
         facts = step.facts._replace(
-            session=start.session, step=number, begin=start.begin, unresolved=len(left)
+            session=start.session,
+            step=number,
+            begin=start.begin,
+            unresolved=len(unresolved.left_of(left)),
         )
         parents = (tip, *step.parents[1:], *_kept(ws, step, tree))
         tip = chain.write_again(ws, step, tree, parents, facts)

@@ -7,7 +7,7 @@ stay: the change that a decision makes is merged onto what the session has.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from slipstream_git.changes import bounds, chain, closing, differences, sessions, staging
 from slipstream_git.changes.concurrency import remembering, unresolved
@@ -20,6 +20,7 @@ from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.worktrees.troubles import command
 from slipstream_git.meetings import Resolved
 from slipstream_git.model import EXECUTABLE, FILE, TREE, Entry
+from slipstream_git.records import NamedTuple
 from slipstream_git.results import path_b64
 from slipstream_git.text import paths
 from slipstream_git.text.weaving import Weave
@@ -193,11 +194,8 @@ def _woven(
     made = {n: _decision(weave, n, what) for n in numbers}
     decided = {**item.decided, **made}
     entry = _merged(ws, session, item, weave, decided)
-    rows = [unresolved.hunk_row(item.path, n, decision) for n, decision in made.items()]
-    if len(decided) < count:
-        return rows, entry, False
-    take = what.take if what.hunk is None and not item.decided else "hunks"
-    return [*rows, unresolved.path_row(item.path, take, entry)], entry, True
+    rows = [unresolved.hunk_row(item.path, n, count, made[n]) for n in numbers]
+    return rows, entry, len(decided) == count
 
 
 def _decision(weave: Weave, number: int, what: Choice) -> Decision:

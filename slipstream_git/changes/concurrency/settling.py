@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from slipstream_git.changes.concurrency import unresolved
 from slipstream_git.changes.concurrency.unresolved import Open, Unresolved
 from slipstream_git.gitdb.merge import Conflict, Merge
 from slipstream_git.model import EXECUTABLE, FILE, TREE, Entry
+from slipstream_git.records import NamedTuple
 from slipstream_git.workspace import Workspace
 
 _ASIDE = re.compile(rb"~[0-9a-f]{40}(_[0-9]+)?\Z")

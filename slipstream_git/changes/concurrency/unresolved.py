@@ -7,8 +7,8 @@ in each step's trailers, so that a session without any pays nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from slipstream_git.changes import chain, conflicts, sessions
 from slipstream_git.changes.chain import Step
@@ -19,6 +19,7 @@ from slipstream_git.gitdb import filemerge
 from slipstream_git.gitdb.merge import Conflict
 from slipstream_git.gitdb.worktrees.troubles import command
 from slipstream_git.model import EXECUTABLE, FILE, Entry
+from slipstream_git.records import NamedTuple
 from slipstream_git.results import path_b64
 from slipstream_git.text import matching, paths, weaving
 from slipstream_git.text.weaving import Weave
@@ -35,7 +36,10 @@ class Decision(NamedTuple):
 
 
 class Unresolved(NamedTuple):
-    """A path at which branch (ours) and session (theirs) collide. ``decided``: hunks, by number."""
+    """A path at which branch (ours) and session (theirs) collide.
+
+    decided: hunks, by number. hunks: how many there are, where any is decided.
+    """
 
     path: bytes
     kind: str
@@ -43,6 +47,11 @@ class Unresolved(NamedTuple):
     ours: Entry | None
     theirs: Entry | None
     decided: Mapping[int, Decision] = {}
+    hunks: int = 0
+
+    @property
+    def is_decided(self) -> bool:
+        return 0 < self.hunks <= len(self.decided)
 
     @property
     def sides(self) -> Sides:
@@ -64,11 +73,19 @@ def folded(steps: Iterable[Step]) -> Open:
     found: Open = {}
     for step in steps:
         fold(found, step)
-    return found
+    return left_of(found)
+
+
+def left_of(found: Open) -> Open:
+    """What was folded, without the paths of which each hunk is decided."""
+    return {path: item for path, item in found.items() if not item.is_decided}
 
 
 def fold(found: Open, step: Step) -> None:
-    """Carry one more step into what is left."""
+    """Carry one more step into what is left.
+
+    Whether a path is decided by its hunks is not written down: an undo may take one of them back.
+    """
     if step.facts.kind not in ("rebase", "resolve"):
         return
     for row in chain.read_ops(step):
@@ -83,7 +100,7 @@ def fold(found: Open, step: Step) -> None:
         elif path in found:
             text = json_bytes(row, "text") if row["take"] == "content" else None
             decided = {**found[path].decided, row["hunk"]: Decision(row["take"], text)}
-            found[path] = found[path]._replace(decided=decided)
+            found[path] = found[path]._replace(decided=decided, hunks=row["of"])
 
 
 # Rows of the journal -----------------------------------------------------------------------------
@@ -95,9 +112,10 @@ def conflict_row(item: Unresolved) -> dict[str, Any]:
     return {"op": "conflict", name: text, "kind": item.kind} | {k: encoded(e) for k, e in sides}
 
 
-def hunk_row(path: bytes, number: int, decision: Decision) -> dict[str, Any]:
+def hunk_row(path: bytes, number: int, count: int, decision: Decision) -> dict[str, Any]:
     name, text = bytes_field("path", path)
-    row: dict[str, Any] = {"op": "resolve", name: text, "hunk": number, "take": decision.take}
+    row: dict[str, Any] = {"op": "resolve", name: text, "hunk": number, "of": count}
+    row["take"] = decision.take
     if decision.text is not None:
         key, content = bytes_field("text", decision.text)
         row[key] = content
@@ -219,11 +237,3 @@ def check(ws: Workspace, session: Session, what: str) -> None:
     """Raises `conflict` where paths are left to be decided."""
     if session.unresolved:
         raise refusal(ws, session, what)
-
-
-def undecided(ws: Workspace, item: Unresolved) -> Sequence[int]:
-    """The numbers of the hunks that are left; none for a conflict without hunks."""
-    found = weave(ws, item.sides, item.kind)
-    if found is None:
-        return []
-    return [n for n in range(1, len(found.collisions) + 1) if n not in item.decided]

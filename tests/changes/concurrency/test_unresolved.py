@@ -142,7 +142,7 @@ def test_the_session_holds_no_marker_and_no_made_up_name(desk: Desk, case: Case)
     assert not [path for path, data in tree.items() if b"<<<<<<<" in data or b">>>>>>>" in data]
     assert kinds(desk.call("status", session="w")) == case.kinds
     fault = desk.commit_refused("conflict", session="w")
-    assert {row["path"] for row in fault.data["files"]} == set(case.kinds)
+    assert kinds({"conflicts": fault.data["files"]}) == case.kinds
     assert desk.lab.oid("main") == head
 
 
