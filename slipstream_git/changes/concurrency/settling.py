@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from slipstream_git.changes.concurrency import unresolved
 from slipstream_git.changes.concurrency.unresolved import Open, Unresolved
-from slipstream_git.gitdb.merge import Conflict, Merge
+from slipstream_git.gitdb.merged import Conflict, Merge
 from slipstream_git.model import EXECUTABLE, FILE, TREE, Entry
 from slipstream_git.records import NamedTuple
 from slipstream_git.workspace import Workspace

@@ -16,7 +16,7 @@ from slipstream_git.changes.sessions import Session
 from slipstream_git.codec import bytes_field, json_bytes
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import filemerge
-from slipstream_git.gitdb.merge import Conflict
+from slipstream_git.gitdb.merged import Conflict
 from slipstream_git.gitdb.worktrees.troubles import command
 from slipstream_git.model import EXECUTABLE, FILE, Entry
 from slipstream_git.records import NamedTuple
