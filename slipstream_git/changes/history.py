@@ -68,14 +68,20 @@ def _left(session: Session, active: Sequence[Step], changed: Step) -> int:
 
 def _kept_elsewhere(ws: Workspace, session: Session, step: Step) -> SlipError:
     """A rebase is not undone by a step: the session stood on another base."""
-    numbers = sessions.closed_numbers(ws, session.name).items()
-    number = next((n for n, tip in numbers if tip in step.parents[1:]), None)
+    numbers = sorted(sessions.closed_numbers(ws, session.name).items(), reverse=True)
+    number = next((n for n, tip in numbers if _holds(ws, tip, step.parents[1])), None)
     hint = f"slip abort -s {session.name} && slip reopen {session.name}@{number}"
     return SlipError(
         "unsupported",
         f"step {step.number} is a rebase, which no step takes back; the chain as it was is kept",
         hint=hint if number else None,
     )
+
+
+def _holds(ws: Workspace, tip: str, commit: str) -> bool:
+    """Whether a commit is in the chain of this tip."""
+    done = ws.repository.git.run("merge-base", "--is-ancestor", commit, tip, accept=(0, 1))
+    return done.status == 0
 
 
 def _named_step(steps: Sequence[Step], wanted: str) -> Step | None:

@@ -112,12 +112,11 @@ def _outcome(intent: Intent, moves: Sequence[RefMove], *, landed: bool) -> str:
         return "undone"
     if intent.branch is not None:
         return "landed"
-    name, old, new = moves[0]
+    name, _, new = moves[0]
     if _is_session(name):
-        gone = "closed" if new is None else "resolved"
-        return "reopened" if old is None else gone
+        return "closed" if new is None else "reopened"
     if any(_is_session(move.name) and move.new is not None for move in moves):
-        return "rebased"
+        return "rebased" if name.startswith(sessions.CLOSED) else "resolved"
     return "expired" if new is None else "closed"
 
 

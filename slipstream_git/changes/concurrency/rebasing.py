@@ -10,17 +10,13 @@ at those paths, which a second merge would take for what the session wants.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from slipstream_git.changes import bounds, capturing, chain, closing, differences, sessions
-from slipstream_git.changes.chain import Facts, Step
+from slipstream_git.changes import bounds, chain, closing, differences, sessions
 from slipstream_git.changes.concurrency import remembering, replaying, settling, unresolved
 from slipstream_git.changes.concurrency.settling import Inputs, Settled
 from slipstream_git.changes.concurrency.unresolved import Unresolved
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import attributes, commits, merge
-from slipstream_git.gitdb.edited import Edit
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.meetings import Rebased
 from slipstream_git.model import Entry
@@ -103,8 +99,8 @@ def _planned(ws: Workspace, session: Session, place: Place, *, recall: bool) -> 
     inputs = Inputs(session.base_tree, place.tree, session.tree)
     merged = merge.three_way(ws.repository, *inputs, ws.clock())
     steps, _ = sessions.effective(sessions.steps(ws, session))
+    start = replaying.Start(session.name, begin, place.tree, session.base_tree)
     if not merged.conflicts:
-        start = replaying.Start(session.name, begin, place.tree)
         tip = replaying.replayed(ws, start, steps, merged.tree)
         if tip is not None:
             return _Plan(tip, replayed=True)
@@ -113,7 +109,13 @@ def _planned(ws: Workspace, session: Session, place: Place, *, recall: bool) -> 
         settled = settling.settled(ws, inputs, merged)
     recalled = _recalled(ws, session, settled) if recall else {}
     tree = ws.repository.trees.splice(settled.tree, recalled)
-    tip = _single_step(ws, session, begin, steps, settled._replace(tree=tree), recalled)
+    left = [path for path in settled.conflicts if path not in recalled]
+    journal = [unresolved.conflict_row(item) for item in settled.conflicts.values()]
+    journal += [unresolved.path_row(path, "remembered", e) for path, e in recalled.items()]
+    subject = ", ".join(map(paths.display, left))
+    tip = replaying.one_step(
+        ws, start, steps, tree, session.tip, journal=journal, unresolved=len(left), subject=subject
+    )
     return _Plan(tip, replayed=False, remembered=tuple(recalled))
 
 
@@ -153,38 +155,6 @@ def _is_free(
     except SlipError:
         return False
     return entry is None or ws.repository.trees.blocker(tree, item.path) is None
-
-
-def _single_step(
-    ws: Workspace,
-    session: Session,
-    begin: str,
-    steps: Sequence[Step],
-    settled: Settled,
-    recalled: dict[bytes, Entry | None],
-) -> str:
-    """One step for all that the session changed; the chain as it was is its second parent."""
-    left = [path for path in settled.conflicts if path not in recalled]
-    groups, agents = ({s.facts.group for s in steps}, {s.facts.agent for s in steps})
-    facts = Facts(
-        session=session.name,
-        step=1,
-        kind="rebase",
-        begin=begin,
-        group=groups.pop() if len(groups) == 1 else "",
-        agent=agents.pop() if len(agents) == 1 else "",
-        unresolved=len(left),
-    )
-    journal = [
-        capturing.journal_row(Edit(path, entry))
-        for path, entries in capturing.captured(ws, session).items()
-        for entry in entries
-    ]
-    journal += [unresolved.conflict_row(item) for item in settled.conflicts.values()]
-    journal += [unresolved.path_row(path, "remembered", e) for path, e in recalled.items()]
-    subject = ", ".join(paths.display(path) for path in left)
-    parents = (begin, session.tip)
-    return chain.write_step(ws, settled.tree, parents, facts, journal, subject)
 
 
 def _published(ws: Workspace, session: Session, plan: _Plan) -> str:

@@ -121,7 +121,8 @@ def _made(ws: Workspace, session: Session, item: Unresolved, what: Choice, label
     subject = paths.display(item.path)
     tip = chain.write_step(ws, tree, (session.tip,), facts, rows, subject)
     note = remembering.noting(ws, item, result) if resolved else None
-    moves = [RefMove(session.ref, session.tip, tip), *([note] if note else [])]
+    # The note first: it decides for both, and so it does where git takes refs by their names.
+    moves = [*([note] if note else []), RefMove(session.ref, session.tip, tip)]
     return _Made(tip, resolved, tuple(moves))
 
 
@@ -151,6 +152,10 @@ def _decided(ws: Workspace, session: Session, item: Unresolved, what: Choice) ->
     now = ws.repository.trees.lookup(session.tree, item.path)
     if what.take == "as-is":
         return _whole(item, "as-is", now)
+    if what.content is not None and len(what.content) > bounds.file_bytes(ws):
+        raise SlipError(
+            "too-large", f"the text for {paths.display(item.path)} has {len(what.content)} bytes"
+        )
     if what.hunk is None and what.content is not None:
         versions = (now, item.ours, item.theirs)
         mode = next((e.mode for e in versions if e is not None and _is_file(e)), FILE)

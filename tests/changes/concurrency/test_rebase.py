@@ -150,9 +150,14 @@ def test_no_second_rebase_before_all_is_decided(desk: Desk) -> None:
     assert fault.hint == "slip resolve -s w --theirs f"
     assert tip(desk) == before
     resolve(desk, "f", "theirs")
-    # What was decided is carried along, the decision's journal too.
+    # What was decided is carried along, and not opened again; later steps are steps again.
+    desk.apply(write("n", "n\n"), session="w", group="g")
     assert rebase(desk)["steps"] == 2
+    rows = desk.call("log", session="w")["steps"]
+    assert [(row["op"], row["paths"]) for row in rows] == [("rebase", ["f"]), ("apply", ["n"])]
+    assert rows[1]["group"] == "g"
     assert desk.call("status", session="w")["conflicts"] == []
+    assert desk.refused("unsupported", "undo", session="w", step="1").hint is not None
     assert desk.lab.tree(tip(desk))["f"].decode() == THEIRS
     desk.lab.commit({"f": changed(3, "again")})
     assert kinds(rebase(desk)) == {"f": "content"}
