@@ -144,9 +144,11 @@ EXPLANATIONS: dict[str, Explanation] = {
         "Choose another name, or give none.",
     ),
     "conflict": Explanation(
-        "The session and its branch changed the same place in different ways. Nothing moved.",
-        "Begin a session on the branch as it is now (`slip begin --base BRANCH`) and apply there "
-        "what `slip diff` prints, made to fit; or land it on a branch of its own (`--onto`).",
+        "The session and its branch changed the same place in different ways, or a rebase left "
+        "such places to be decided. Nothing moved.",
+        "`slip rebase` moves the session onto the branch as it is now, and `slip resolve` decides "
+        "what collides ([conflicts.md](conflicts.md)); or land it on a branch of its own "
+        "(`--onto`).",
     ),
     "gate-failed": Explanation(
         "A gate is red, or could not run, on the tree that would have landed. Nothing moved.",

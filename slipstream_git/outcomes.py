@@ -56,6 +56,7 @@ class Diffed(NamedTuple):
     tree: str
     changes: list[Change]
     diff: str | None = None
+    conflicts: list[Any] | None = None
 
 
 class Closed(NamedTuple):
@@ -124,7 +125,7 @@ class LeftAlone(NamedTuple):
 
 class RecoveredIntent(NamedTuple):
     """What became of a command that died: ``landed``, ``flushed``, ``closed``, ``reopened``,
-    ``expired``, or ``undone``.
+    ``rebased``, ``resolved``, ``expired``, or ``undone``.
     """
 
     session: str

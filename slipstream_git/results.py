@@ -67,7 +67,10 @@ class Refusal(NamedTuple):
 
 
 class Status(NamedTuple):
-    """refusal: of a landing, if it were tried now; not looked for in lists."""
+    """refusal: of a landing, if it were tried now; not looked for in lists.
+
+    unresolved: how many paths a rebase left to be decided.
+    """
 
     session: str
     base: str | None
@@ -82,6 +85,7 @@ class Status(NamedTuple):
     title: str | None
     agent: str | None
     refusal: Refusal | None = None
+    unresolved: int | None = None
 
 
 class Listed(NamedTuple):
@@ -89,6 +93,8 @@ class Listed(NamedTuple):
 
 
 class FileRead(NamedTuple):
+    """conflict: what is left to be decided of the file, as the conflict error has it."""
+
     path: str
     oid: str
     mode: str
@@ -99,6 +105,7 @@ class FileRead(NamedTuple):
     truncated: bool
     lossy: bool | None = None
     path_b64: str | None = None
+    conflict: Any = None
 
 
 class WasRead(NamedTuple):

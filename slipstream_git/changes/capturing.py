@@ -57,7 +57,7 @@ def capture(
             merged.conflicts,
             "edits of this worktree conflict with the session's",
             conflicts.Meeting(session.onto, None, head, session.name, "this worktree"),
-            advice="; a session of its own can take them, and land before this one is begun anew",
+            advice="; a session of its own can take them and land, and this one be rebased then",
             hint=_own_session(session, [conflict.path for conflict in merged.conflicts]),
         )
     return _step(ws, session, merged.tree, theirs, found, label)
@@ -120,7 +120,7 @@ def _step(
         return _told(ws, session, session)
     bounds.check_steps(ws, session.name, session.step)
     facts = staging.next_facts(session, label)
-    journal = [_row(edit) for edit in found]
+    journal = [journal_row(edit) for edit in found]
     subject = ", ".join(paths.display(edit.path) for edit in found)
     # Merged, the tree may not hold what the files held: a second parent keeps that from gc.
     files = commits.encode(theirs, (), ws.signature(), ws.signature(), _FILES_MESSAGE)
@@ -147,7 +147,8 @@ def _told(ws: Workspace, before: Session, after: Session) -> Applied:
     )
 
 
-def _row(edit: Edit) -> dict[str, Any]:
+def journal_row(edit: Edit) -> dict[str, Any]:
+    """What a journal says of a captured file."""
     name, text = bytes_field("path", edit.path)
     entry = edit.entry
     facts = {"oid": entry.oid, "mode": f"{entry.mode:o}"} if entry else {"oid": None}
@@ -156,7 +157,7 @@ def _row(edit: Edit) -> dict[str, Any]:
 
 def captured(ws: Workspace, session: Session) -> dict[bytes, list[Entry | None]]:
     """What the session has captured of each path and not taken back, oldest first."""
-    return _captured_by(sessions.effective(sessions.steps(ws, session))[0])
+    return captured_by(sessions.effective(sessions.steps(ws, session))[0])
 
 
 def given_back(ws: Workspace, session: Session) -> dict[bytes, list[Entry | None]]:
@@ -164,18 +165,20 @@ def given_back(ws: Workspace, session: Session) -> dict[bytes, list[Entry | None
     history = sessions.steps(ws, session)
     active, _ = sessions.effective(history)
     numbers = {step.number for step in active}
-    mine = _captured_by(active)
+    mine = captured_by(active)
     return {
         path: [entry for entry in entries if entry not in mine.get(path, ())]
-        for path, entries in _captured_by(s for s in history if s.number not in numbers).items()
+        for path, entries in captured_by(s for s in history if s.number not in numbers).items()
     }
 
 
-def _captured_by(steps: Iterable[Step]) -> dict[bytes, list[Entry | None]]:
+def captured_by(steps: Iterable[Step]) -> dict[bytes, list[Entry | None]]:
+    """What these steps captured of each path, oldest first."""
     found: dict[bytes, list[Entry | None]] = {}
     for step in steps:
-        if step.facts.kind == "capture":
-            for row in chain.read_ops(step):
+        # A rebase that made one step of many tells again what they captured.
+        if step.facts.kind in ("capture", "rebase"):
+            for row in (row for row in chain.read_ops(step) if row["op"] == "capture"):
                 entry = Entry(int(row["mode"], 8), row["oid"]) if row["oid"] else None
                 found.setdefault(json_bytes(row, "path"), []).append(entry)
     return found

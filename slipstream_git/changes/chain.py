@@ -54,6 +54,7 @@ class Facts(NamedTuple):
     worktree: str = ""
     allow: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
+    unresolved: int = 0
 
 
 class Step(NamedTuple):
@@ -87,6 +88,19 @@ def write_step(
     message = _message(facts, journal, subject)
     return ws.repository.objects.write(
         "commit", commits.encode(tree, parents, signature, signature, message)
+    )
+
+
+def write_again(
+    ws: Workspace, step: Step, tree: str, parents: tuple[str, ...], facts: Facts
+) -> str:
+    """A step in another place: its author, subject and journal as they were; the commit's id."""
+    was = commits.parse(step.commit, ws.repository.objects.commit(step.commit))
+    kept = was.message.rstrip(b"\n").rpartition(b"\n\n")[0]
+    trailers = "\n".join(_trailer_lines(facts)).encode("utf-8", "surrogateescape")
+    message = kept + b"\n\n" + trailers + b"\n"
+    return ws.repository.objects.write(
+        "commit", commits.encode(tree, parents, was.author, ws.signature(), message)
     )
 
 
@@ -158,6 +172,7 @@ def _trailer_lines(facts: Facts) -> Iterable[str]:
         ("Undoes", facts.undoes or ""),
         ("Redoes", facts.redoes or ""),
         ("Landed", facts.landed),
+        ("Unresolved", facts.unresolved or ""),
         *(("Allow", glob) for glob in facts.allow),
         *(("Deny", glob) for glob in facts.deny),
     ]
@@ -177,7 +192,8 @@ def _facts(oid: str, message: bytes) -> Facts:
     found: dict[str, list[str]] = {}
     for key, value in commits.trailers(message):
         found.setdefault(key.removeprefix("Slip-"), []).append(value)
-    numbers = [found.get(key, ["0"])[0] for key in ("Step", "Undoes", "Redoes")]
+    counted = ("Step", "Undoes", "Redoes", "Unresolved")
+    numbers = [found.get(key, ["0"])[0] for key in counted]
     if found.get("Format") != [FORMAT] or "Step" not in found or not all(map(_is_number, numbers)):
         raise SlipError(
             "git-failed", f"{oid} is not a step that this version of slip reads", hint="slip list"
@@ -202,4 +218,5 @@ def _facts(oid: str, message: bytes) -> Facts:
         worktree=first("Worktree"),
         allow=tuple(found.get("Allow", ())),
         deny=tuple(found.get("Deny", ())),
+        unresolved=int(first("Unresolved") or 0),
     )

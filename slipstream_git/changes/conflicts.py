@@ -40,7 +40,7 @@ def error(
     advice: how to go on, the end of the message.
     """
     onto, onto_commit, base, ours, theirs = meeting
-    files = [_file(ws, conflict, base, onto_commit) for conflict in found]
+    files = [file(ws, conflict, base, onto_commit) for conflict in found]
     names = ", ".join(paths.display(conflict.path) for conflict in found[:5])
     more = f" and {len(found) - 5} more" if len(found) > 5 else ""
     data = {
@@ -53,9 +53,10 @@ def error(
     return SlipError("conflict", f"{message}: {names}{more}{advice}", hint=hint, data=data)
 
 
-def _file(
+def file(
     ws: Workspace, conflict: Conflict, base: str | None, onto_commit: str | None
 ) -> dict[str, Any]:
+    """One conflicting file: the three blobs, its hunks, and who changed it between two commits."""
     return {
         "path": paths.display(conflict.path),
         "kind": conflict.kind,

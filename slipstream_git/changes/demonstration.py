@@ -7,9 +7,12 @@ import tempfile
 from collections.abc import Callable, Mapping
 
 from slipstream_git.changes import landing, sessions, staging
+from slipstream_git.changes.concurrency import rebasing, resolving
+from slipstream_git.changes.concurrency.resolving import Choice
 from slipstream_git.changes.landing import Options
 from slipstream_git.changes.messages import Message
 from slipstream_git.changes.sessions import Wish
+from slipstream_git.changes.staging import Label
 from slipstream_git.codec import dumps, encode_op
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.process import Git
@@ -83,13 +86,20 @@ def _story(ws: Workspace, directory: str) -> list[DemoStep]:
         _replace(b"greet.py", b'return "Bye, " + name', b'return "Goodbye, " + name'),
     )
     teller.apply(
-        "A third one edits the first one's line.",
+        "A third one edits the lines of both.",
         "loud",
         _replace(b"greet.py", b'return "Hello, " + name', b'return "HELLO, " + name.upper()'),
+        _replace(b"greet.py", b'return "Bye, " + name', b'return "BYE, " + name.upper()'),
     )
     teller.commit("The first lands as one commit.", "polite", "Greet politely")
     teller.commit("The second is merged, as git merges.", "goodbye", "Say goodbye in full")
     teller.commit("The third conflicts: nothing moves, and it says why.", "loud", "Greet loudly")
+    teller.rebase(
+        "The conflict is taken into the session: no markers, and no file of yours moves.", "loud"
+    )
+    teller.resolve("It is decided a hunk at a time.", "loud", 1, "theirs")
+    teller.resolve("", "loud", 2, "ours")
+    teller.commit("And now it lands.", "loud", "Greet loudly")
     status = ws.repository.git.run("status", "--short").out.decode()
     log = ws.repository.git.run("log", "--oneline", "main").out.decode()
     teller.git("Your own edit is as you left it.", f"git -C {directory} status --short", status)
@@ -119,7 +129,7 @@ class _Teller:
 
         def verb() -> Applied:
             session = sessions.load(self._ws, name)
-            return staging.apply(self._ws, session, ops, staging.Label())
+            return staging.apply(self._ws, session, ops, Label())
 
         self._tell(said, command, "apply", verb)
 
@@ -131,6 +141,21 @@ class _Teller:
             )
 
         self._tell(said, f"slip commit -s {name} -m '{message}'", "commit", verb)
+
+    def rebase(self, said: str, name: str) -> None:
+        def verb() -> object:
+            return rebasing.rebase(self._ws, sessions.load(self._ws, name), None, recall=True)
+
+        self._tell(said, f"slip rebase -s {name}", "rebase", verb)
+
+    def resolve(self, said: str, name: str, hunk: int, take: str) -> None:
+        def verb() -> object:
+            session = sessions.load(self._ws, name)
+            choice = Choice(take, hunk=hunk)
+            return resolving.resolve(self._ws, session, "greet.py", choice, Label("resolve"))
+
+        command = f"slip resolve -s {name} greet.py --hunk {hunk} --{take}"
+        self._tell(said, command, "resolve", verb)
 
     def git(self, said: str, command: str, output: str) -> None:
         self.steps.append(DemoStep(said, command, "git", output))

@@ -25,6 +25,10 @@ def flush(ws: Workspace, session: Session, *, index: bool) -> Flushed:
     layout = ws.repository.layout
     if layout.root is None:
         raise SlipError("unsupported", "there is no worktree here to flush to")
+    if session.unresolved:
+        from slipstream_git.changes.concurrency import unresolved
+
+        unresolved.check(ws, session, "flushed")
     branch, head = ws.repository.head()
     worktree = Worktree(layout.root, layout.git_dir, branch, head)
     trees = ws.repository.trees

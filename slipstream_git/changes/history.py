@@ -7,6 +7,7 @@ three-way merge, which may conflict, and then there is no step.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from slipstream_git.changes import chain, differences, sessions, staging, views
 from slipstream_git.changes.chain import Facts, Step
@@ -29,15 +30,18 @@ def undo(ws: Workspace, session: Session, wanted: str | None) -> Stepped:
         raise SlipError(
             "missing", f"step {wanted} is not in force", hint=f"slip log -s {session.name}"
         )
+    if step.facts.kind == "rebase":
+        raise _kept_elsewhere(ws, session, step)
     parent = chain.read_step(ws.repository, step.parents[0])
     after = _merged(ws, session, step.tree, parent.tree, f"undo of step {step.number}")
-    facts = _facts(session, "undo")._replace(undoes=step.number)
+    left = _left(session, [s for s in active if s is not step], step)
+    facts = _facts(session, "undo")._replace(undoes=step.number, unresolved=left)
     return _append(ws, session, after, facts)._replace(undone=step.number)
 
 
 def redo(ws: Workspace, session: Session) -> Stepped:
     """Bring back the step that was taken back last. Raises `missing` or `conflict`."""
-    _, undone = sessions.effective(sessions.steps(ws, session))
+    active, undone = sessions.effective(sessions.steps(ws, session))
     if not undone:
         raise SlipError(
             "missing",
@@ -48,8 +52,36 @@ def redo(ws: Workspace, session: Session) -> Stepped:
     step = undone[-1]
     parent = chain.read_step(ws.repository, step.parents[0])
     after = _merged(ws, session, parent.tree, step.tree, f"redo of step {step.number}")
-    facts = _facts(session, "redo")._replace(redoes=step.number)
+    left = _left(session, sorted([*active, step], key=lambda s: s.number), step)
+    facts = _facts(session, "redo")._replace(redoes=step.number, unresolved=left)
     return _append(ws, session, after, facts)._replace(redone=step.number)
+
+
+def _left(session: Session, active: Sequence[Step], changed: Step) -> int:
+    """How many paths are left to be decided when these steps are in force."""
+    if changed.facts.kind != "resolve":
+        return session.unresolved
+    from slipstream_git.changes.concurrency import unresolved
+
+    return len(unresolved.folded(active))
+
+
+def _kept_elsewhere(ws: Workspace, session: Session, step: Step) -> SlipError:
+    """A rebase is not undone by a step: the session stood on another base."""
+    numbers = sorted(sessions.closed_numbers(ws, session.name).items(), reverse=True)
+    number = next((n for n, tip in numbers if _holds(ws, tip, step.parents[1])), None)
+    hint = f"slip abort -s {session.name} && slip reopen {session.name}@{number}"
+    return SlipError(
+        "unsupported",
+        f"step {step.number} is a rebase, which no step takes back; the chain as it was is kept",
+        hint=hint if number else None,
+    )
+
+
+def _holds(ws: Workspace, tip: str, commit: str) -> bool:
+    """Whether a commit is in the chain of this tip."""
+    done = ws.repository.git.run("merge-base", "--is-ancestor", commit, tip, accept=(0, 1))
+    return done.status == 0
 
 
 def _named_step(steps: Sequence[Step], wanted: str) -> Step | None:
@@ -111,6 +143,7 @@ def status(ws: Workspace, session: Session) -> Status:
         conflicts=[],
         title=session.title or None,
         agent=session.agent or None,
+        unresolved=session.unresolved or None,
     )
 
 
@@ -214,7 +247,18 @@ def diff(ws: Workspace, session: Session, *, stat: bool, binary: bool) -> Diffed
     """What a session changes against its base, as git prints it."""
     changes = differences.changes_between(ws.repository, session.base_tree, session.tree)
     text = None if stat else patch_text(ws, session.base_tree, session.tree, binary=binary)
-    return Diffed(session.name, session.base, session.tree, changes, text)
+    told = list(_conflicts(ws, session).values()) or None
+    return Diffed(session.name, session.base, session.tree, changes, text, told)
+
+
+def _conflicts(ws: Workspace, session: Session) -> dict[str, Any]:
+    """What is left to be decided, by the paths as they are told."""
+    if not session.unresolved:
+        return {}
+    from slipstream_git.changes.concurrency import unresolved
+
+    rows = unresolved.listed(ws, session, unresolved.of(ws, session).values())
+    return {row["path"]: row for row in rows}
 
 
 def patch_text(ws: Workspace, old: str, new: str, *, binary: bool = False) -> str:
@@ -234,7 +278,10 @@ def patch_text(ws: Workspace, old: str, new: str, *, binary: bool = False) -> st
 
 def read(ws: Workspace, session: Session, wanted: Sequence[str]) -> WasRead:
     """Numbered lines of files as the session has them."""
-    return WasRead(read_files(ws, session.tree, wanted), session=session.name)
+    files = read_files(ws, session.tree, wanted)
+    told = _conflicts(ws, session)
+    files = [file._replace(conflict=told.get(file.path)) for file in files]
+    return WasRead(files, session=session.name)
 
 
 def read_revision(ws: Workspace, revision: str, wanted: Sequence[str]) -> WasRead:

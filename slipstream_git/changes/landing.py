@@ -16,6 +16,7 @@ from slipstream_git.changes import (
     provenance,
     publishing,
     recovery,
+    refusing,
     sessions,
     settings,
 )
@@ -25,7 +26,6 @@ from slipstream_git.changes.publishing import Plan, Ready, Target
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import attributes, commits, locks, merge, signing
-from slipstream_git.gitdb.merged import Merge
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.gitdb.transaction import Mover
@@ -310,17 +310,19 @@ def _merged(ws: Workspace, session: Session, order: Order) -> Merged | None:
 def _met(ws: Workspace, session: Session, options: Options) -> Merged:
     """The session merged with its branch, as the session has it. Raises `conflict`, …"""
     repository = ws.repository
+    if session.unresolved:
+        raise refusing.unresolved(ws, session)
     branch = branch_of(ws, session, options)
     head = repository.store.ref(branch)
     if head is None and not (session.makes_onto or options.onto):
-        raise _branch_gone(session, branch)
+        raise refusing.branch_gone(session, branch)
     # A branch that does not exist yet starts at the session's base.
     start = head or session.base
     _check_gates(repository, start, check=options.check)
     head_tree = commits.parse(start, repository.objects.commit(start)).tree if start else EMPTY_TREE
     merged = merge.three_way(repository, session.base_tree, head_tree, session.tree, ws.clock())
     if merged.conflicts:
-        raise _conflict(ws, session, branch, head, merged)
+        raise refusing.conflict(ws, session, branch, head, merged)
     engine = merged.engine if head != session.base else None
     return Merged(session, branch, head, start, head_tree, merged.tree, engine, ())
 
@@ -351,31 +353,6 @@ def branch_of(ws: Workspace, session: Session, options: Options) -> str:
             hint=f"slip commit -s {session.name} --onto BRANCH -m MESSAGE",
         )
     return ws.repository.pointed_at(branch)
-
-
-def _branch_gone(session: Session, branch: str) -> SlipError:
-    name = branch.removeprefix(sessions.BRANCHES)
-    return SlipError(
-        "missing",
-        f"the branch {name} is gone since {session.name} was begun; --onto makes it again",
-        hint=f"slip commit -s {session.name} --onto {name} -m MESSAGE",
-    )
-
-
-def _conflict(
-    ws: Workspace, session: Session, branch: str, head: str | None, merged: Merge
-) -> SlipError:
-    from slipstream_git.changes import conflicts
-
-    name = branch.removeprefix(sessions.BRANCHES)
-    return conflicts.error(
-        ws,
-        merged.conflicts,
-        f"{session.name} conflicts with {name}",
-        conflicts.Meeting(branch, head, session.base, name, session.name),
-        advice=f"; begin again on {name} and apply there what the session changes, made to fit",
-        hint=f"slip begin --base {name} --onto {name} && slip diff -s {session.name}",
-    )
 
 
 def _commit_object(merged: Merged, order: Order, passed: Passed) -> bytes:

@@ -30,7 +30,8 @@ class Session(NamedTuple):
     """An open session. ``step`` counts accepted changes; ``begin`` is the begin commit's id.
 
     makes_onto: the branch to land on was not there when it was begun. has_ref: False as long as
-    only the process knows of it that is about to land it (`slip exec`).
+    only the process knows of it that is about to land it (`slip exec`). unresolved: how many paths
+    a rebase left to be decided; a landing is refused until there is none.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Session(NamedTuple):
     allow: tuple[str, ...]
     deny: tuple[str, ...]
     has_ref: bool = True
+    unresolved: int = 0
 
     @property
     def ref(self) -> str:
@@ -265,7 +267,7 @@ def at(ws: Workspace, name: str, tip: str) -> Session:
     first = chain.read_step(ws.repository, step.facts.begin) if step.facts.begin else step
     base = first.parents[0] if first.parents else None
     session = _session(first.facts, first.commit, base, first.tree, tip, step.tree, step.number)
-    return session._replace(name=name)
+    return session._replace(name=name, unresolved=step.facts.unresolved)
 
 
 def choose(ws: Workspace, name: str | None) -> Session:

@@ -44,6 +44,7 @@ def next_facts(session: Session, label: Label) -> Facts:
         begin=session.begin,
         group=chain.one_line(label.group),
         agent=chain.one_line(label.agent),
+        unresolved=session.unresolved,
     )
 
 

@@ -44,3 +44,18 @@ def branch(ref: str | None) -> str:
 
 def short(oid: str | None) -> str:
     return oid[:SHORT] if oid else "nothing yet"
+
+
+def left_open(files: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+    """Conflicts that a rebase left to be decided, with the hunks that are left of each."""
+    for file in files:
+        decided = file.get("decided") or []
+        done = f", decided: {', '.join(map(str, decided))}" if decided else ""
+        yield f"{file['path']}: {file['kind']}{done}"
+        for hunk in file["hunks"]:
+            yield f"  hunk {hunk['hunk']}"
+            for side, name in (("base", "base"), ("ours", "the branch"), ("theirs", "the session")):
+                first, last = hunk[side]
+                where = f"lines {first}-{last}" if last >= first else f"before line {first}"
+                yield f"    {name}, {where}:"
+                yield from (f"      {line}" for line in hunk[f"{side}_text"].splitlines()[:8])

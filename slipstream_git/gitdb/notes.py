@@ -26,6 +26,17 @@ def adding(repository: Repository, ref: str, target: str, line: bytes, signature
     return RefMove(ref, tip, repository.objects.write("commit", data))
 
 
+def read(repository: Repository, ref: str, target: str) -> bytes | None:
+    """The note on ``target``, None where there is none."""
+    tip = repository.store.ref(ref)
+    if tip is None:
+        return None
+    tree = commits.parse(tip, repository.objects.commit(tip)).tree
+    path = _path(repository, tree, target)
+    entry = repository.trees.leaf(tree, path) if path else None
+    return repository.objects.blob(entry.oid) if entry else None
+
+
 def _fanned(target: str) -> bytes:
     return f"{target[:2]}/{target[2:]}".encode()
 

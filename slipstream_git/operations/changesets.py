@@ -341,9 +341,9 @@ def commit(
     """Land the session as one commit on its branch.
 
     Merged with what the branch has gained meanwhile, as git merges. A conflict moves nothing, and
-    is shown with both sides: begin again on the branch, and apply there what the session changes,
-    made to fit. Every worktree that has the branch checked out is brought along; edits in the way
-    are refused as `dirty` before anything moves.
+    is shown with both sides: `slip rebase` takes it into the session, to be decided there by
+    `slip resolve`. Every worktree that has the branch checked out is brought along; edits in the
+    way are refused as `dirty` before anything moves.
     """
     from slipstream_git.changes import landing, messages, sessions
 

@@ -1,3 +1,85 @@
 """Many sessions at once: declarations only."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from slipstream_git.operations.registry import FileOrStdin, operation
+
+if TYPE_CHECKING:
+    from slipstream_git import meetings
+    from slipstream_git.workspace import Workspace
+
+
+@operation
+def rebase(
+    ws: Workspace,
+    *,
+    session: str | None = None,
+    onto: str | None = None,
+    no_remembered: bool = False,
+) -> meetings.Rebased:
+    """Move the session onto the head of its branch.
+
+    What merges is merged as git merges. What conflicts is kept in the session: the files have the
+    branch's text there, without markers, until `slip resolve` decides; no landing before that. The
+    chain as it was is kept as a closed session.
+
+    onto (BRANCH): move it onto this branch, which becomes the session's own
+    no_remembered: settle no conflict as the same one was settled before
+    """
+    from slipstream_git.changes import sessions
+    from slipstream_git.changes.concurrency import rebasing
+
+    return rebasing.rebase(ws, sessions.choose(ws, session), onto, recall=not no_remembered)
+
+
+@operation
+def resolve(
+    ws: Workspace,
+    path: str | None = None,
+    *,
+    session: str | None = None,
+    hunk: int | None = None,
+    ours: bool = False,
+    theirs: bool = False,
+    base: bool = False,
+    both: bool = False,
+    content: FileOrStdin | None = None,
+    as_is: bool = False,
+    group: str | None = None,
+    agent: str | None = None,
+) -> meetings.Resolved:
+    """Decide what a rebase left open, as a step; without a choice, list what is left.
+
+    Ours is the branch, theirs the session. Edits that the session has made to the file since stay.
+    The same conflict is settled the same way when another rebase meets it.
+
+    path (PATH): the file (default: list them all)
+    hunk (N): decide this hunk only, by the number that is listed (default: all that are left)
+    ours: take what the branch has
+    theirs: take what the session had
+    base: take what both came from
+    both: take the branch's lines, then the session's
+    content (FILE): take this text, for the hunk or for the whole file; - is standard input
+    as_is: take the file as the session has it now
+    """
+    from slipstream_git.changes import sessions
+    from slipstream_git.changes.concurrency import resolving
+    from slipstream_git.changes.staging import Label
+
+    flags = {"ours": ours, "theirs": theirs, "base": base, "both": both, "as-is": as_is}
+    what = resolving.choice(flags, content, hunk)
+    chosen = sessions.choose(ws, session)
+    if path is None and what is not None:
+        from slipstream_git.errors import SlipError
+
+        raise SlipError("usage", "name the path to decide", hint=f"slip resolve -s {chosen.name}")
+    if path is None or what is None:
+        return resolving.listing(ws, chosen, path)
+    label = Label("resolve", group or "", agent or "")
+    return resolving.resolve(ws, chosen, path, what, label)
+
+
+# The annotations above are read as text by the table; these names are what they mean.
+_NAMED_TYPES: tuple[Any, ...] = (FileOrStdin,)

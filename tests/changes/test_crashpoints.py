@@ -69,6 +69,16 @@ def moved(desk: Desk) -> None:
     desk.lab.commit({"README.md": "# Demo\n\nMoved on.\n"})
 
 
+def colliding(desk: Desk) -> None:
+    staged(desk)
+    desk.lab.commit({"src/app.py": "three\n"})
+
+
+def rebased(desk: Desk) -> None:
+    colliding(desk)
+    desk.call("rebase")
+
+
 def aborted(desk: Desk) -> None:
     staged(desk)
     desk.call("abort")
@@ -133,6 +143,9 @@ CASES = {
         sample=28,
         modes="kill,torn",
     ),
+    "rebase": Case(moved, "rebase", "-s", "work", sample=60),
+    "rebase-colliding": Case(colliding, "rebase", "-s", "work", sample=60),
+    "resolve": Case(rebased, "resolve", "-s", "work", "src/app.py", "--theirs", sample=60),
     "abort": Case(staged, "abort", "-s", "work", sample=28),
     "reopen": Case(aborted, "reopen", "work", sample=28),
     "gc": Case(collectable, "gc", "--expire", "now", sample=120),

@@ -86,6 +86,48 @@ def test_the_journal_is_as_documented(repo: Lab) -> None:
     assert repo.oid(f"{chain[4]}^2:b.txt") == stored
 
 
+def test_a_rebase_and_what_is_decided_are_as_documented(repo: Lab) -> None:
+    base = repo.commit({"a.txt": "one\ntwo\n", "gone.txt": "g\n"}, "files")
+    repo.slip("begin", "x")
+    repo.slip("write", "a.txt", "-s", "x", "--group", "g", stdin=b"session\ntwo\n")
+    repo.slip("write", "gone.txt", "-s", "x", "--group", "g", stdin=b"kept\n")
+    sides = {"base": base, "theirs": repo.oid("refs/slip/sessions/x")}
+    sides["ours"] = repo.commit({"a.txt": "branch\ntwo\n", "gone.txt": None}, "branch")
+    repo.slip("rebase", "-s", "x")
+    tip = "refs/slip/sessions/x"
+    refs = set(repo.refs("refs/slip/"))
+    assert refs == {tip, "refs/slip/closed/x/1"}
+    _, rows, trailers = message(repo, tip)
+    assert (trailers["Slip-Op"], trailers["Slip-Unresolved"]) == (["rebase"], ["2"])
+    assert trailers["Slip-Group"] == ["g"]
+    assert repo.oid(f"{tip}^2") == sides["theirs"] == repo.oid("refs/slip/closed/x/1")
+    assert repo.oid(f"{tip}^^") == sides["ours"]
+
+    def side(name: str, path: str) -> dict[str, str] | None:
+        entry = repo.entries(sides[name]).get(path)
+        return {"mode": entry[0], "oid": entry[1]} if entry else None
+
+    for row, path, kind in zip(
+        rows, ("a.txt", "gone.txt"), ("content", "modify-delete"), strict=True
+    ):
+        versions = {name: side(name, path) for name in ("base", "ours", "theirs")}
+        assert row == {"op": "conflict", "path": path, "kind": kind, **versions}
+    repo.slip("resolve", "a.txt", "--hunk", "1", "--both", "-s", "x")
+    _, rows, trailers = message(repo, tip)
+    assert rows == [{"op": "resolve", "path": "a.txt", "hunk": 1, "of": 1, "take": "both"}]
+    assert (trailers["Slip-Op"], trailers["Slip-Unresolved"]) == (["resolve"], ["1"])
+    repo.slip("resolve", "gone.txt", "--ours", "-s", "x")
+    _, rows, trailers = message(repo, tip)
+    assert rows == [{"op": "resolve", "path": "gone.txt", "take": "ours", "result": None}]
+    assert "Slip-Unresolved" not in trailers
+    assert trailers.keys() <= documented_trailers()
+    blob = repo.oid(f"{sides['theirs']}:gone.txt")
+    note = json.loads(repo.git("notes", "--ref", "slip/resolutions", "show", blob))
+    assert isinstance(note.pop("time"), int)
+    versions = {name: side(name, "gone.txt") for name in ("base", "ours", "theirs")}
+    assert note == {**versions, "result": None}
+
+
 def test_a_landed_session_is_closed_as_documented(repo: Lab) -> None:
     build(repo)
     landed = repo.slip_json("commit", "-s", "x", "-m", "land").json["commit"]

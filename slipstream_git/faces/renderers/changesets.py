@@ -6,7 +6,16 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from slipstream_git.faces.phrases import SHORT, branch, changes, counted, numbered, short, some
+from slipstream_git.faces.phrases import (
+    SHORT,
+    branch,
+    changes,
+    counted,
+    left_open,
+    numbered,
+    short,
+    some,
+)
 
 if TYPE_CHECKING:  # the renderers are found by the name of a shape: none is built to print another
     from slipstream_git import outcomes, results
@@ -52,6 +61,9 @@ def _status(value: results.Status) -> Iterable[str]:
         commits = counted(value.behind, "commit")
         yield f"the branch has {commits} that this session does not stand on"
     yield from changes(value.changes)
+    if value.unresolved:
+        yield f"to be decided: {counted(value.unresolved, 'path')}"
+        yield from left_open(value.conflicts)
     if value.refusal:
         yield f"landing now would be refused: {value.refusal.code}: {value.refusal.message}"
         if value.refusal.hint:
@@ -61,9 +73,10 @@ def _status(value: results.Status) -> Iterable[str]:
 def _listed(value: results.Listed) -> Iterable[str]:
     for session in value.sessions:
         title = f"  {session.title}" if session.title else ""
+        left = f"  {session.unresolved} to be decided" if session.unresolved else ""
         yield (
             f"{session.session}  {branch(session.onto)}  {counted(session.steps, 'step')}  "
-            f"{counted(len(session.changes), 'file')}{title}"
+            f"{counted(len(session.changes), 'file')}{left}{title}"
         )
     if not value.sessions:
         yield "no session"
@@ -90,6 +103,8 @@ def _shown(value: outcomes.Shown) -> Iterable[str]:
 
 
 def _diffed(value: outcomes.Diffed) -> Iterable[str]:
+    for file in value.conflicts or []:
+        yield f"# {file['path']} is to be decided ({file['kind']}); what follows is not all of it"
     if value.diff is None:
         yield from changes(value.changes)
     else:
@@ -105,6 +120,9 @@ def _stepped(value: outcomes.Stepped) -> Iterable[str]:
 def _was_read(value: results.WasRead) -> Iterable[str]:
     for file in value.files:
         yield from numbered(file.path, file._asdict())
+        if file.conflict:
+            yield "to be decided (`slip resolve`):"
+            yield from left_open([file.conflict])
 
 
 def _closed(value: outcomes.Closed) -> Iterable[str]:

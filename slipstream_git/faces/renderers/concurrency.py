@@ -3,6 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-RENDERERS: Mapping[str, Callable[[Any], Iterable[str]]] = {}
+from slipstream_git.faces.phrases import branch, changes, counted, left_open, short, some
+
+if TYPE_CHECKING:
+    from slipstream_git import meetings
+
+
+def _rebased(value: meetings.Rebased) -> Iterable[str]:
+    if not value.rebased:
+        yield f"{value.session}: nothing to do: {value.reason}"
+    else:
+        steps = counted(value.steps, "step")
+        yield f"{value.session} now stands on {branch(value.onto)} {short(value.base)}, {steps}"
+    yield from changes(value.changes)
+    if value.remembered:
+        yield f"settled as before: {some(value.remembered)}"
+    if value.conflicts:
+        yield "to be decided before it can land; the files have the branch's text there:"
+        yield from left_open(value.conflicts)
+    if value.hint:
+        yield f"try: {value.hint}"
+
+
+def _resolved(value: meetings.Resolved) -> Iterable[str]:
+    if value.step is not None:
+        done = "is resolved" if value.resolved else "has hunks left"
+        yield f"{value.session} step {value.step} {short(value.commit)}: {value.path} {done}"
+        yield from changes(value.changes or [])
+    yield from left_open(value.conflicts)
+    if not value.unresolved:
+        yield f"nothing is left to decide in {value.session}"
+    elif value.step is not None:
+        yield f"left to decide: {counted(value.unresolved, 'path')}"
+    if value.hint:
+        yield f"try: {value.hint}"
+
+
+RENDERERS: Mapping[str, Callable[[Any], Iterable[str]]] = {
+    "Rebased": _rebased,
+    "Resolved": _resolved,
+}

@@ -1,0 +1,144 @@
+"""A merge that conflicts as a tree without markers, and its conflicts as a person names them.
+
+git pushes what has no place aside, under names such as ``d~<commit>``; it tells the sides of one
+path under two names then, and a renamed file's version may hold markers already. Here each
+conflict is one path with the versions that base, branch and session themselves have.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from slipstream_git.changes.concurrency import unresolved
+from slipstream_git.changes.concurrency.unresolved import Open, Unresolved
+from slipstream_git.gitdb.merged import Conflict, Merge
+from slipstream_git.model import EXECUTABLE, FILE, TREE, Entry
+from slipstream_git.records import NamedTuple
+from slipstream_git.workspace import Workspace
+
+_ASIDE = re.compile(rb"~[0-9a-f]{40}(_[0-9]+)?\Z")
+
+
+class Inputs(NamedTuple):
+    """The trees that were merged."""
+
+    base: str
+    ours: str
+    theirs: str
+
+
+class Settled(NamedTuple):
+    """``tree``: all that merges, and the branch's side of the rest. Its objects are pending."""
+
+    tree: str
+    conflicts: Open
+
+
+def settled(ws: Workspace, inputs: Inputs, merged: Merge) -> Settled:
+    """A conflicting merge made a tree that a session can hold."""
+    trees = ws.repository.trees
+    found, aside = _gathered(ws, inputs, merged.conflicts)
+    places: dict[bytes, Entry | None] = dict.fromkeys(aside)
+    for conflict in merged.conflicts:
+        if _is_below(conflict.path, found):
+            places[conflict.path] = trees.leaf(inputs.ours, conflict.path)
+    # What lies below a name comes first, then what takes the name.
+    tree = trees.splice(merged.tree, places)
+    tree = trees.splice(tree, _entries(ws, merged.tree, found.values()))
+    _keep(ws, inputs.ours, tree)
+    return Settled(tree, dict(sorted(found.items())))
+
+
+def _entries(ws: Workspace, tree: str, found: Iterable[Unresolved]) -> dict[bytes, Entry | None]:
+    """What stands at each path until it is decided."""
+    placed: dict[bytes, Entry | None] = {}
+    for item in found:
+        if item.ours is None or item.ours.mode != TREE:
+            placed[item.path] = undecided_entry(ws, tree, item)
+    return placed
+
+
+def undecided_entry(ws: Workspace, tree: str, item: Unresolved) -> Entry | None:
+    """A text merged with the branch's lines where it collides; else what the branch has.
+
+    tree: where git's own merge says which mode the file has.
+    """
+    weave = unresolved.weave(ws, item.sides, item.kind)
+    if weave is None or item.ours is None:
+        return item.ours
+    merged = ws.repository.trees.lookup(tree, item.path)
+    mode = merged.mode if merged and merged.mode in (FILE, EXECUTABLE) else item.ours.mode
+    return Entry(mode, ws.repository.objects.write("blob", weave.text({})))
+
+
+def _gathered(
+    ws: Workspace, inputs: Inputs, conflicts: Sequence[Conflict]
+) -> tuple[Open, list[bytes]]:
+    """Conflicts by the paths that they are about, and the names that git made up."""
+    found: Open = {}
+    aside: list[bytes] = []
+    for conflict in conflicts:
+        path = _own_path(ws, inputs, conflict.path)
+        if path != conflict.path:
+            aside.append(conflict.path)
+        known = found.get(path) or Unresolved(path, conflict.kind, None, None, None)
+        found[path] = known._replace(
+            base=known.base or conflict.base,
+            ours=known.ours or _real(ws, inputs.ours, path, conflict.ours),
+            theirs=known.theirs or _real(ws, inputs.theirs, path, conflict.theirs),
+        )
+    found = {path: _with_directory(ws, inputs, item) for path, item in found.items()}
+    open_paths = {
+        path: item
+        for path, item in found.items()
+        # Gone on both sides, as what both renamed in different ways: its new names are told.
+        if (item.ours or item.theirs) and not _is_below(path, found)
+    }
+    gone = [path for path, item in found.items() if not (item.ours or item.theirs)]
+    return open_paths, [*aside, *gone]
+
+
+def _own_path(ws: Workspace, inputs: Inputs, path: bytes) -> bytes:
+    if any(ws.repository.trees.lookup(tree, path) for tree in inputs):
+        return path
+    return _ASIDE.sub(b"", path)
+
+
+def _real(ws: Workspace, tree: str, path: bytes, entry: Entry | None) -> Entry | None:
+    """A side's version; where git gives one that it merged itself, the side's own."""
+    if entry is None or entry.mode not in (FILE, EXECUTABLE):
+        return entry
+    if ws.repository.store.read(entry.oid) is not None:
+        return entry
+    return ws.repository.trees.leaf(tree, path)
+
+
+def _with_directory(ws: Workspace, inputs: Inputs, item: Unresolved) -> Unresolved:
+    """Where a file meets a directory: the directory is the other side's version."""
+    if item.kind != "file-directory":
+        return item
+    if item.ours is None:
+        return item._replace(ours=_directory(ws, inputs.ours, item.path))
+    return item._replace(theirs=_directory(ws, inputs.theirs, item.path))
+
+
+def _directory(ws: Workspace, tree: str, path: bytes) -> Entry | None:
+    entry = ws.repository.trees.lookup(tree, path)
+    return entry if entry is not None and entry.mode == TREE else None
+
+
+def _is_below(path: bytes, found: Open) -> bool:
+    """Whether a path is in a directory that is itself a side of a conflict, and told with it."""
+    parts = path.split(b"/")
+    above = (found.get(b"/".join(parts[:depth])) for depth in range(1, len(parts)))
+    return any(item is not None and item.kind == "file-directory" for item in above)
+
+
+def _keep(ws: Workspace, ours: str, tree: str) -> None:
+    """Take into the overlay what git's merge made and the tree needs."""
+    repository = ws.repository
+    for oid in repository.trees.additions(ours, tree):
+        if oid not in repository.objects.pending() and repository.store.read(oid) is None:
+            item = repository.objects.read(oid)
+            repository.objects.write(item.kind, item.data, oid)

@@ -1,0 +1,46 @@
+"""Why a session cannot land on its branch, and the command that leads on."""
+
+from __future__ import annotations
+
+import shlex
+
+from slipstream_git.changes import sessions
+from slipstream_git.changes.sessions import Session
+from slipstream_git.errors import SlipError
+from slipstream_git.gitdb.merged import Merge
+from slipstream_git.workspace import Workspace
+
+
+def conflict(
+    ws: Workspace, session: Session, branch: str, head: str | None, merged: Merge
+) -> SlipError:
+    """The session collides with the branch, whose head is given."""
+    from slipstream_git.changes import conflicts
+
+    name = branch.removeprefix(sessions.BRANCHES)
+    own = session.onto is not None and branch == ws.repository.pointed_at(session.onto)
+    return conflicts.error(
+        ws,
+        merged.conflicts,
+        f"{session.name} conflicts with {name}",
+        conflicts.Meeting(branch, head, session.base, name, session.name),
+        advice=f"; `slip rebase` moves {session.name} there, and what collides is decided in it",
+        hint=f"slip rebase -s {session.name}" + ("" if own else f" --onto {shlex.quote(name)}"),
+    )
+
+
+def unresolved(ws: Workspace, session: Session) -> SlipError:
+    """A rebase left paths to be decided."""
+    from slipstream_git.changes.concurrency import unresolved
+
+    return unresolved.refusal(ws, session, "landed")
+
+
+def branch_gone(session: Session, branch: str) -> SlipError:
+    """The branch was there when the session was begun."""
+    name = branch.removeprefix(sessions.BRANCHES)
+    return SlipError(
+        "missing",
+        f"the branch {name} is gone since {session.name} was begun; --onto makes it again",
+        hint=f"slip commit -s {session.name} --onto {name} -m MESSAGE",
+    )
