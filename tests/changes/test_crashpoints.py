@@ -69,6 +69,17 @@ def moved(desk: Desk) -> None:
     desk.lab.commit({"README.md": "# Demo\n\nMoved on.\n"})
 
 
+def queued(desk: Desk) -> None:
+    """Three sessions, two of which change the same file, and a branch that has moved on."""
+    staged(desk)
+    desk.lab.commit({"long": "".join(f"{number}\n" for number in range(20))})
+    desk.begin("two", title="Two")
+    desk.apply(write("two", "2\n"), replace("long", "\n3\n", "\nthree\n"), session="two")
+    desk.begin("three", title="Three")
+    desk.apply(replace("long", "\n15\n", "\nfifteen\n"), session="three")
+    desk.lab.commit({"moved": "on\n"})
+
+
 def aborted(desk: Desk) -> None:
     staged(desk)
     desk.call("abort")
@@ -133,6 +144,8 @@ CASES = {
         sample=28,
         modes="kill,torn",
     ),
+    # One by one, each would land by itself, as `commit` does: many states, and none of them torn.
+    "land-atomic": Case(queued, "land", "--atomic", "work", "two", "three", sample=150),
     "abort": Case(staged, "abort", "-s", "work", sample=28),
     "reopen": Case(aborted, "reopen", "work", sample=28),
     "gc": Case(collectable, "gc", "--expire", "now", sample=120),
