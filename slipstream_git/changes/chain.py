@@ -54,6 +54,8 @@ class Facts(NamedTuple):
     worktree: str = ""
     allow: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
+    branch: str = ""
+    adopted: str = ""
 
 
 class Step(NamedTuple):
@@ -78,15 +80,17 @@ def write_step(
     facts: Facts,
     journal: Sequence[Mapping[str, Any]] = (),
     subject: str = "",
+    author: bytes | None = None,
 ) -> str:
     """Add a step's commit to the overlay; its id.
 
     journal: what was accepted, one JSON object each. subject: what it was about, for people.
+    author: where another made it than the caller.
     """
     signature = ws.signature()
     message = _message(facts, journal, subject)
     return ws.repository.objects.write(
-        "commit", commits.encode(tree, parents, signature, signature, message)
+        "commit", commits.encode(tree, parents, author or signature, signature, message)
     )
 
 
@@ -158,6 +162,8 @@ def _trailer_lines(facts: Facts) -> Iterable[str]:
         ("Undoes", facts.undoes or ""),
         ("Redoes", facts.redoes or ""),
         ("Landed", facts.landed),
+        ("Branch", facts.branch),
+        ("Adopted", facts.adopted),
         *(("Allow", glob) for glob in facts.allow),
         *(("Deny", glob) for glob in facts.deny),
     ]
@@ -202,4 +208,6 @@ def _facts(oid: str, message: bytes) -> Facts:
         worktree=first("Worktree"),
         allow=tuple(found.get("Allow", ())),
         deny=tuple(found.get("Deny", ())),
+        branch=first("Branch"),
+        adopted=first("Adopted"),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from slipstream_git.changes import (
     bringing,
-    chain,
+    closing,
     differences,
     hooks,
     messages,
@@ -148,7 +148,7 @@ def commit(ws: Workspace, session: Session, order: Order) -> Landed:
                     return follow(ws, merged, order, landed)
                 cleared = clear(ws, merged, order, cleared)
             except SlipError as fault:
-                _hint_at(fault, session)
+                hint_at(fault, session)
                 if fault.code != "ref-moved":
                     raise
             finally:
@@ -160,7 +160,7 @@ def commit(ws: Workspace, session: Session, order: Order) -> Landed:
     )
 
 
-def _hint_at(fault: SlipError, session: Session) -> None:
+def hint_at(fault: SlipError, session: Session) -> None:
     """A hint to commit otherwise names the session, which need not be the default one.
 
     What lies outside (a lock, a disk, a directory that nobody may write to) is mended there, and
@@ -267,6 +267,8 @@ def _proposal(merged: Merged, order: Order, tree: str, text: bytes) -> Proposal:
 
 def follow(ws: Workspace, merged: Merged | None, order: Order, landed: Landed) -> Landed:
     """What git runs after a commit; it has landed, so nothing that fails here is a failure."""
+    if merged is not None and landed.committed:
+        provenance.tell_of_branch(ws, merged.session)
     if merged is None or not landed.committed or not hooks.exists(ws.repository, hooks.AFTER):
         return landed
     from slipstream_git.changes import rehearsal
@@ -278,21 +280,6 @@ def follow(ws: Workspace, merged: Merged | None, order: Order, landed: Landed) -
         warnings = [*(landed.warnings or ()), f"landed; {hooks.AFTER} did not run: {fault.message}"]
         return landed._replace(warnings=warnings)
     return landed._replace(hooks=[*(landed.hooks or ()), *runs])
-
-
-def landed_already(ws: Workspace, name: str | None) -> Landed | None:
-    """The answer for a session that has landed and is closed; None for every other."""
-    wanted = ws.default_session if name is None else name
-    if not wanted or ws.repository.store.ref(sessions.OPEN + wanted) is not None:
-        return None
-    numbers = sessions.closed_numbers(ws, wanted)
-    if not numbers:
-        return None
-    facts = chain.read_step(ws.repository, numbers[max(numbers)]).facts
-    if not facts.landed:
-        return None
-    landed = facts.landed
-    return Landed(wanted, committed=True, old_head=None, engine=None, already=True, commit=landed)
 
 
 # What will happen --------------------------------------------------------------------------------
@@ -310,7 +297,7 @@ def obstacle(ws: Workspace, session: Session) -> SlipError | None:
                 target = Target(session, met.branch, met.head, met.head_tree, met.tree)
                 publishing.look(ws, target)
     except SlipError as fault:
-        _hint_at(fault, session)
+        hint_at(fault, session)
         return fault
     finally:
         ws.repository.objects.discard()
@@ -409,24 +396,9 @@ def moves(ws: Workspace, merged: Merged, oid: str, options: Options) -> tuple[Re
     """Every ref that the landing moves: the branch, the session's, and the provenance note."""
     found = [RefMove(merged.branch, merged.head, oid)]
     if not options.keep:
-        found += _closing(ws, merged.session, oid)
+        found += closing.landed(ws, merged.session, oid)
     found.append(provenance.noting(ws, merged.session, oid, unchecked=options.check is False))
     return tuple(found)
-
-
-def _closing(ws: Workspace, session: Session, oid: str) -> list[RefMove]:
-    """The session's chain goes on under `closed`, its last step saying where it landed."""
-    facts = chain.Facts(
-        session=session.name,
-        step=session.step,
-        kind="landed",
-        begin=session.begin,
-        landed=oid,
-    )
-    last = chain.write_step(ws, session.tree, (session.tip,), facts)
-    opened, closed = sessions.closing(ws, session)
-    closed = closed._replace(new=last)
-    return [opened, closed] if session.has_ref else [closed]
 
 
 # What is told ------------------------------------------------------------------------------------

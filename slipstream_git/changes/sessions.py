@@ -30,7 +30,8 @@ class Session(NamedTuple):
     """An open session. ``step`` counts accepted changes; ``begin`` is the begin commit's id.
 
     makes_onto: the branch to land on was not there when it was begun. has_ref: False as long as
-    only the process knows of it that is about to land it (`slip exec`).
+    only the process knows of it that is about to land it (`slip exec`). branch: the full ref of the
+    branch whose work it was adopted from, else empty.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Session(NamedTuple):
     allow: tuple[str, ...]
     deny: tuple[str, ...]
     has_ref: bool = True
+    branch: str = ""
 
     @property
     def ref(self) -> str:
@@ -64,6 +66,7 @@ class Wish(NamedTuple):
     agent: str | None = None
     allow: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
+    branch: str = ""
 
 
 def begin(ws: Workspace, wish: Wish) -> Begun:
@@ -94,6 +97,7 @@ def drafted(ws: Workspace, wish: Wish) -> Session:
         worktree=ws.worktree_name,
         allow=tuple(map(_glob, wish.allow)),
         deny=tuple(map(_glob, wish.deny)),
+        branch=wish.branch,
     )
     oid = chain.write_step(ws, base_tree, (base,) if base else (), facts)
     return _session(facts, oid, base, base_tree, oid, base_tree, 0)
@@ -224,6 +228,7 @@ def _session(
         worktree=facts.worktree,
         allow=facts.allow,
         deny=facts.deny,
+        branch=facts.branch,
     )
 
 

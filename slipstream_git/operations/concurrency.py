@@ -52,3 +52,31 @@ def land(
         text, onto, check, sign, no_verify, no_checkout, keep, no_sync, merge=False, dry_run=dry_run
     )
     return queueing.land(ws, sessions, options, everyone=all, atomic=atomic)
+
+
+@operation
+def adopt(
+    ws: Workspace,
+    branch: str,
+    name: str | None = None,
+    *,
+    onto: str | None = None,
+    title: str | None = None,
+    agent: str | None = None,
+) -> meetings.Adopted:
+    """Make a session of the work that a branch holds.
+
+    A step for each commit that the branch has and the other one lacks (one for all of them, where
+    merges are among them), on their merge base: so the session conflicts and lands as git's merge
+    of the branch would. The branch and its worktree stay as they are. Adopting a branch again
+    brings its new commits into the session.
+
+    branch (BRANCH): a local or remote-tracking branch
+    name (NAME): what to call the session (default: like the branch)
+    onto (BRANCH): the branch to land on (default: the local branch that BRANCH tracks, else the
+        current one)
+    title (TEXT): what the session is for (default: a single commit's subject, else the branch)
+    """
+    from slipstream_git.changes.concurrency import adopting
+
+    return adopting.adopt(ws, branch, name, onto=onto, title=title, agent=agent)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from slipstream_git.changes import chain, landing, messages, sessions
+from slipstream_git.changes import chain, closing, landing, messages, sessions
 from slipstream_git.changes.concurrency.reporting import (
     Fault,
     Item,
@@ -44,14 +44,11 @@ def land(
     queue = _queue(ws, wanted, options, alone=len(names) == 1)
     if atomic:
         _check_one_branch(ws, queue)
-    if options.dry_run:
+    if atomic or options.dry_run:
         from slipstream_git.changes.concurrency import stacking
 
-        stacking.rehearse(ws, queue, tally)
-    elif atomic:
-        from slipstream_git.changes.concurrency import stacking
-
-        stacking.land(ws, queue, tally)
+        (stacking.rehearse if options.dry_run else stacking.land)(ws, queue, tally)
+        _hint_again(queue, tally, atomic=atomic)
     else:
         _land_each(ws, queue, tally)
     return answered(tally, atomic=atomic, dry_run=options.dry_run)
@@ -74,11 +71,22 @@ def _landed(ws: Workspace, item: Item) -> Landed:
     try:
         done = landing.commit(ws, sessions.load(ws, name), item.order)
     except SlipError as fault:
-        already = landing.landed_already(ws, name) if fault.code == "session-missing" else None
+        already = closing.landed_already(ws, name) if fault.code == "session-missing" else None
         if already is None:
             raise
         return already
-    return done if done.committed else landing.landed_already(ws, name) or done
+    return done if done.committed else closing.landed_already(ws, name) or done
+
+
+def _hint_again(queue: Sequence[Item], tally: Tally, *, atomic: bool) -> None:
+    """A hint to commit a session otherwise becomes one to land all of these so."""
+    by_name = {item.session.name: item.session for item in queue}
+    for name, error in tally.faults:
+        landing.hint_at(error, by_name[name])
+        commit = f"slip commit -s {name} "
+        if atomic and error.hint and error.hint.startswith(commit):
+            otherwise = error.hint.removeprefix(commit).removesuffix("-m MESSAGE").split()
+            error.hint = shlex.join(["slip", "land", *by_name, "--atomic", *otherwise])
 
 
 # Who ---------------------------------------------------------------------------------------------
@@ -91,7 +99,7 @@ def _named(ws: Workspace, names: Sequence[str]) -> tuple[list[Session], list[Lan
     missing: dict[str, SlipError] = {}
     for name in dict.fromkeys(names):
         paths.session_name(name)
-        done = landing.landed_already(ws, name)
+        done = closing.landed_already(ws, name)
         if done is not None:
             already.append(done)
             continue

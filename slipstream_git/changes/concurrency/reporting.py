@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from slipstream_git.changes.landing import Order
 from slipstream_git.changes.sessions import Session
@@ -11,6 +10,7 @@ from slipstream_git.codec import to_json
 from slipstream_git.errors import SlipError
 from slipstream_git.meetings import Queued, Refused
 from slipstream_git.outcomes import Landed
+from slipstream_git.records import NamedTuple
 
 _GRAVEST = ("conflict", "gate-failed")
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from slipstream_git.changes import bringing, landing, publishing, recovery, sessions
+from slipstream_git.changes import bringing, closing, landing, publishing, recovery, sessions
 from slipstream_git.changes.concurrency.reporting import Fault, Item, Tally
 from slipstream_git.changes.landing import Cleared, Made, Merged
 from slipstream_git.changes.publishing import Plan, Ready, Target
@@ -21,6 +21,7 @@ from slipstream_git.gitdb.aheadrefs import AheadRefs, looking_ahead
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.worktrees.troubles import InTheWay
 from slipstream_git.outcomes import Landed
+from slipstream_git.records import NamedTuple
 from slipstream_git.text import paths
 from slipstream_git.workspace import Workspace
 
@@ -118,7 +119,7 @@ def _as_now(ws: Workspace, queue: Iterable[Item]) -> tuple[list[Item], list[Land
     found: list[Item] = []
     gone: list[Landed] = []
     for item in queue:
-        already = landing.landed_already(ws, item.session.name)
+        already = closing.landed_already(ws, item.session.name)
         if already is not None:
             gone.append(already)
         else:
@@ -282,7 +283,7 @@ def _plan(stack: Stack) -> Plan:
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     subject = f"land {', '.join(names[:_MOST_NAMES])}{more}"
     between = tuple(stage.tree for stage in stages[:-1])
-    return Plan(_target(stages), stages[-1].made.oid, stack.moves, subject, between)
+    return Plan(_target(stages), stages[-1].made.oid, stack.moves, subject, between=between)
 
 
 def _told(ws: Workspace, stage: Stage, found: Ready) -> Landed:

@@ -211,6 +211,8 @@ def test_gates_are_as_with_commit(desk: Desk, *, atomic: bool) -> None:
     repo.commit({".slip.toml": '[gate.tests]\nrun = "true"\n'})
     fault = refused(desk, "unsupported", "a", "b", atomic=atomic)
     assert who(fault, "refused") == ["a", "b"]
+    otherwise = "slip commit -s a --no-check -m MESSAGE"
+    assert fault.hint == ("slip land a b --atomic --no-check" if atomic else otherwise)
     assert len(land(desk, "a", "b", check=False, atomic=atomic)["landed"]) == 2
 
 
@@ -485,6 +487,8 @@ def test_a_hook_that_refuses_one(desk: Desk, *, atomic: bool) -> None:
     fault = refused(desk, "hook-failed", "a", "b", "c", atomic=atomic)
     (row,) = rows(fault, "refused")
     assert (row["session"], row["code"]) == ("b", "hook-failed")
+    again = "slip land a b c --atomic" if atomic else "slip commit -s b -m MESSAGE"
+    assert row["hint"] == again
     assert subjects(repo) == ([] if atomic else ["Do a", "Do c"])
     assert open_sessions(repo) == (["a", "b", "c"] if atomic else ["b"])
     told = land(desk, *open_sessions(repo), no_verify=True, atomic=atomic)
