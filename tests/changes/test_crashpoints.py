@@ -80,6 +80,15 @@ def queued(desk: Desk) -> None:
     desk.lab.commit({"moved": "on\n"})
 
 
+def branched(desk: Desk) -> None:
+    """A branch with two commits of its own."""
+    fresh(desk)
+    desk.lab.git("checkout", "--quiet", "-b", "side")
+    desk.lab.commit({"one": "1\n"})
+    desk.lab.commit({"README.md": "# Side\n"})
+    desk.lab.git("checkout", "--quiet", "main")
+
+
 def aborted(desk: Desk) -> None:
     staged(desk)
     desk.call("abort")
@@ -146,6 +155,7 @@ CASES = {
     ),
     # One by one, each would land by itself, as `commit` does: many states, and none of them torn.
     "land-atomic": Case(queued, "land", "--atomic", "work", "two", "three", sample=150),
+    "adopt": Case(branched, "adopt", "side", sample=28),
     "abort": Case(staged, "abort", "-s", "work", sample=28),
     "reopen": Case(aborted, "reopen", "work", sample=28),
     "gc": Case(collectable, "gc", "--expire", "now", sample=120),
