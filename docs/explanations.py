@@ -26,8 +26,10 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "stale": Explanation(
         "The op names the blob it was written against, another one is there now, and the edit "
-        "cannot be carried over.",
-        "Read the file again with `slip read PATH` and write the op against what it shows.",
+        "cannot be carried over. Of `slip adopt`: the branch's history is not the one that was "
+        "adopted.",
+        "Read the file again with `slip read PATH` and write the op against what it shows; "
+        "abort the session and adopt the branch anew.",
     ),
     "exists": Explanation(
         "Something is already at the path that the op would create.",

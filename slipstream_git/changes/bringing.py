@@ -7,7 +7,7 @@ lands, and every version in the session's chain (what was captured). Anything el
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from os import fsencode
 
@@ -87,7 +87,7 @@ def _same(one: str, other: str) -> bool:
 
 def writers(
     ws: Workspace,
-    session: Session,
+    chains: Sequence[Session],
     placements: Sequence[Placement],
     worktrees: Sequence[Worktree],
     *,
@@ -96,7 +96,10 @@ def writers(
     index: bool,
     barrier: Barrier,
 ) -> list[Writer]:
-    """A writer for each worktree; nothing is looked at yet."""
+    """A writer for each worktree; nothing is looked at yet.
+
+    chains: the sessions whose versions of a file may be written over.
+    """
     git = ws.repository.git
     return [
         Writer(
@@ -106,7 +109,7 @@ def writers(
                 placements,
                 content_of(ws.repository, worktree, tree, placements),
                 token,
-                acceptable=versions(ws, session),
+                acceptable=of_any(versions(ws, session) for session in chains),
                 with_index=index,
                 manner=manner_of(ws.repository.config_in(worktree.root, worktree.git_dir)),
                 barrier=barrier,
@@ -161,6 +164,12 @@ def versions(ws: Workspace, session: Session) -> Acceptable:
         return [e for e in dict.fromkeys(found) if e not in given_back.get(path, ())]
 
     return acceptable
+
+
+def of_any(kept: Iterable[Acceptable]) -> Acceptable:
+    """The versions of a path that any of several keep."""
+    everyone = list(kept)
+    return lambda path: [entry for acceptable in everyone for entry in acceptable(path)]
 
 
 def placements_between(repository: Repository, old: str, new: str) -> list[Placement]:

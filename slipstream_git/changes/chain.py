@@ -55,6 +55,8 @@ class Facts(NamedTuple):
     allow: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
     unresolved: int = 0
+    branch: str = ""
+    adopted: str = ""
 
 
 class Step(NamedTuple):
@@ -79,15 +81,17 @@ def write_step(
     facts: Facts,
     journal: Sequence[Mapping[str, Any]] = (),
     subject: str = "",
+    author: bytes | None = None,
 ) -> str:
     """Add a step's commit to the overlay; its id.
 
     journal: what was accepted, one JSON object each. subject: what it was about, for people.
+    author: where another made it than the caller.
     """
     signature = ws.signature()
     message = _message(facts, journal, subject)
     return ws.repository.objects.write(
-        "commit", commits.encode(tree, parents, signature, signature, message)
+        "commit", commits.encode(tree, parents, author or signature, signature, message)
     )
 
 
@@ -173,6 +177,8 @@ def _trailer_lines(facts: Facts) -> Iterable[str]:
         ("Redoes", facts.redoes or ""),
         ("Landed", facts.landed),
         ("Unresolved", facts.unresolved or ""),
+        ("Branch", facts.branch),
+        ("Adopted", facts.adopted),
         *(("Allow", glob) for glob in facts.allow),
         *(("Deny", glob) for glob in facts.deny),
     ]
@@ -219,4 +225,6 @@ def _facts(oid: str, message: bytes) -> Facts:
         allow=tuple(found.get("Allow", ())),
         deny=tuple(found.get("Deny", ())),
         unresolved=int(first("Unresolved") or 0),
+        branch=first("Branch"),
+        adopted=first("Adopted"),
     )

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
-from slipstream_git.changes import recovery, sessions
+from slipstream_git.changes import chain, recovery, sessions
 from slipstream_git.changes.sessions import CLOSED, OPEN, Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import locks
 from slipstream_git.gitdb.refs import RefMove
-from slipstream_git.outcomes import Closed
+from slipstream_git.outcomes import Closed, Landed
 from slipstream_git.results import Begun
 from slipstream_git.text import paths
 from slipstream_git.workspace import Workspace
@@ -42,6 +42,37 @@ def reopen(ws: Workspace, name: str) -> Begun:
     move_together(ws, moves, f"slip: reopen {plain}")
     session = sessions.at(ws, plain, tip)
     return Begun(session.name, session.ref, session.base, session.onto, tip)
+
+
+def landed(ws: Workspace, session: Session, oid: str) -> list[RefMove]:
+    """The session's chain goes on under `closed`, its last step saying where it landed."""
+    facts = chain.Facts(
+        session=session.name,
+        step=session.step,
+        kind="landed",
+        begin=session.begin,
+        landed=oid,
+    )
+    last = chain.write_step(ws, session.tree, (session.tip,), facts)
+    opened, closed = sessions.closing(ws, session)
+    closed = closed._replace(new=last)
+    return [opened, closed] if session.has_ref else [closed]
+
+
+def landed_already(ws: Workspace, name: str | None) -> Landed | None:
+    """The answer for a session that has landed and is closed; None for every other."""
+    wanted = ws.default_session if name is None else name
+    if not wanted or ws.repository.store.ref(sessions.OPEN + wanted) is not None:
+        return None
+    numbers = sessions.closed_numbers(ws, wanted)
+    if not numbers:
+        return None
+    facts = chain.read_step(ws.repository, numbers[max(numbers)]).facts
+    if not facts.landed:
+        return None
+    return Landed(
+        wanted, committed=True, old_head=None, engine=None, already=True, commit=facts.landed
+    )
 
 
 def move_together(ws: Workspace, moves: Sequence[RefMove], reason: str) -> None:

@@ -39,7 +39,7 @@ def flush(ws: Workspace, session: Session, *, index: bool) -> Flushed:
         token = ws.token()
         barrier = Barrier()
         found = bringing.writers(
-            ws, session, placements, [worktree], tree=session.tree, token=token, index=index,
+            ws, [session], placements, [worktree], tree=session.tree, token=token, index=index,
             barrier=barrier,
         )  # fmt: skip
         bringing.preflight(found)
@@ -48,7 +48,7 @@ def flush(ws: Workspace, session: Session, *, index: bool) -> Flushed:
             intent = recovery.intended(
                 ws,
                 token=token,
-                session=session,
+                chains=[session],
                 moves=(),
                 placements=placements,
                 places=[worktree],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from slipstream_git.changes import (
     bringing,
-    chain,
+    closing,
     differences,
     hooks,
     messages,
@@ -96,6 +96,13 @@ class Merged(NamedTuple):
     normalised: tuple[str, ...]
 
 
+class Made(NamedTuple):
+    """The commit of a merge, in the overlay, and what the hooks made of it."""
+
+    oid: str
+    passed: Passed
+
+
 class Cleared(NamedTuple):
     """What hooks and signature made of a merge, outside the lock; good for this merge alone.
 
@@ -138,10 +145,10 @@ def commit(ws: Workspace, session: Session, order: Order) -> Landed:
                     ready = order._replace(mover=mover)
                     merged, landed = _landed(ws, session, ready, cleared)
                 if landed is not None:
-                    return _followed(ws, merged, order, landed)
-                cleared = _cleared(ws, merged, order, cleared)
+                    return follow(ws, merged, order, landed)
+                cleared = clear(ws, merged, order, cleared)
             except SlipError as fault:
-                _hint_at(fault, session)
+                hint_at(fault, session)
                 if fault.code != "ref-moved":
                     raise
             finally:
@@ -153,7 +160,7 @@ def commit(ws: Workspace, session: Session, order: Order) -> Landed:
     )
 
 
-def _hint_at(fault: SlipError, session: Session) -> None:
+def hint_at(fault: SlipError, session: Session) -> None:
     """A hint to commit otherwise names the session, which need not be the default one.
 
     What lies outside (a lock, a disk, a directory that nobody may write to) is mended there, and
@@ -172,18 +179,35 @@ def _landed(
     options = order.options
     if not options.dry_run:
         recovery.finish_all(ws)
-    merged = _merged(ws, session, order)
+    merged = proposed(ws, session, order)
     if merged is None:
-        return None, _nothing(session)
-    if not order.is_slow:
-        cleared = Cleared(merged.tree, Passed(merged.tree, order.text, {}, []))
-    if cleared is None or not _covers(cleared, merged, order):
+        return None, nothing(session)
+    made = make(ws, merged, order, cleared)
+    if made is None:
         # Asked here too, so that nobody waits for hooks before being told of a dirty file.
         publishing.ready(ws, _target(merged, merged.tree), checkout=not options.no_checkout)
         return merged, None
-    if cleared.passed.tree == merged.head_tree and merged.start is not None:
-        return None, _nothing(session)
-    return merged, _published(ws, merged, order, cleared)
+    if made.passed.tree == merged.head_tree and merged.start is not None:
+        return None, nothing(session)
+    return merged, _published(ws, merged, order, made)
+
+
+def make(ws: Workspace, merged: Merged, order: Order, cleared: Cleared | None) -> Made | None:
+    """The commit of a merge; None as long as hooks or signature have not seen that merge."""
+    if not order.is_slow:
+        cleared = unseen(merged, order)
+    if cleared is None or not _covers(cleared, merged, order):
+        return None
+    objects, passed = ws.repository.objects, cleared.passed
+    for item in passed.objects.values():
+        objects.write(item.kind, item.data)
+    data = cleared.commit or _commit_object(merged, order, passed)
+    return Made(objects.write("commit", data), passed)
+
+
+def unseen(merged: Merged, order: Order) -> Cleared:
+    """As if hooks had looked and changed nothing."""
+    return Cleared(merged.tree, Passed(merged.tree, order.text, {}, []))
 
 
 def _covers(cleared: Cleared, merged: Merged, order: Order) -> bool:
@@ -192,21 +216,16 @@ def _covers(cleared: Cleared, merged: Merged, order: Order) -> bool:
     return not order.sign or cleared.parent == merged.start
 
 
-def _published(ws: Workspace, merged: Merged, order: Order, cleared: Cleared) -> Landed:
-    """Make the commit, and make it so."""
-    options, passed = order.options, cleared.passed
-    objects = ws.repository.objects
-    for item in passed.objects.values():
-        objects.write(item.kind, item.data)
-    data = cleared.commit or _commit_object(merged, order, passed)
-    oid = objects.write("commit", data)
-    target = _target(merged, passed.tree)
+def _published(ws: Workspace, merged: Merged, order: Order, made: Made) -> Landed:
+    """Make it so."""
+    options = order.options
+    target = _target(merged, made.passed.tree)
     found = publishing.ready(ws, target, checkout=not options.no_checkout, sync=not options.no_sync)
-    told = _told(ws, merged, passed, oid, options, found)
+    told = answer(ws, merged, made, options, found)
     if options.dry_run:
         return told
-    moves = _moves(ws, merged, oid, options)
-    plan = Plan(target, oid, moves, _subject(passed.text), order.mover)
+    text = _subject(made.passed.text)
+    plan = Plan(target, made.oid, moves(ws, merged, made.oid, options), text, order.mover)
     warnings = publishing.publish(ws, plan, found)
     return told._replace(warnings=[*merged.normalised, *warnings] or None)
 
@@ -219,7 +238,7 @@ def _target(merged: Merged, tree: str) -> Target:
     return Target(merged.session, merged.branch, merged.head, merged.head_tree, tree)
 
 
-def _cleared(ws: Workspace, merged: Merged | None, order: Order, before: Cleared | None) -> Cleared:
+def clear(ws: Workspace, merged: Merged | None, order: Order, before: Cleared | None) -> Cleared:
     """Let hooks and signature see a merge; nothing of ours is locked meanwhile.
 
     Hooks run again only when what they were shown has changed.
@@ -233,7 +252,7 @@ def _cleared(ws: Workspace, merged: Merged | None, order: Order, before: Cleared
 
         passed = rehearsal.run(ws, _proposal(merged, order, merged.tree, order.text), order.hooks)
     else:
-        passed = Passed(merged.tree, order.text, {}, [])
+        passed = unseen(merged, order).passed
     if not order.sign:
         return Cleared(merged.tree, passed)
     for item in passed.objects.values():
@@ -246,8 +265,10 @@ def _proposal(merged: Merged, order: Order, tree: str, text: bytes) -> Proposal:
     return Proposal(tree, merged.branch, merged.start, text, order.identity)
 
 
-def _followed(ws: Workspace, merged: Merged | None, order: Order, landed: Landed) -> Landed:
+def follow(ws: Workspace, merged: Merged | None, order: Order, landed: Landed) -> Landed:
     """What git runs after a commit; it has landed, so nothing that fails here is a failure."""
+    if merged is not None and landed.committed:
+        provenance.tell_of_branch(ws, merged.session)
     if merged is None or not landed.committed or not hooks.exists(ws.repository, hooks.AFTER):
         return landed
     from slipstream_git.changes import rehearsal
@@ -259,21 +280,6 @@ def _followed(ws: Workspace, merged: Merged | None, order: Order, landed: Landed
         warnings = [*(landed.warnings or ()), f"landed; {hooks.AFTER} did not run: {fault.message}"]
         return landed._replace(warnings=warnings)
     return landed._replace(hooks=[*(landed.hooks or ()), *runs])
-
-
-def landed_already(ws: Workspace, name: str | None) -> Landed | None:
-    """The answer for a session that has landed and is closed; None for every other."""
-    wanted = ws.default_session if name is None else name
-    if not wanted or ws.repository.store.ref(sessions.OPEN + wanted) is not None:
-        return None
-    numbers = sessions.closed_numbers(ws, wanted)
-    if not numbers:
-        return None
-    facts = chain.read_step(ws.repository, numbers[max(numbers)]).facts
-    if not facts.landed:
-        return None
-    landed = facts.landed
-    return Landed(wanted, committed=True, old_head=None, engine=None, already=True, commit=landed)
 
 
 # What will happen --------------------------------------------------------------------------------
@@ -291,14 +297,14 @@ def obstacle(ws: Workspace, session: Session) -> SlipError | None:
                 target = Target(session, met.branch, met.head, met.head_tree, met.tree)
                 publishing.look(ws, target)
     except SlipError as fault:
-        _hint_at(fault, session)
+        hint_at(fault, session)
         return fault
     finally:
         ws.repository.objects.discard()
     return None
 
 
-def _merged(ws: Workspace, session: Session, order: Order) -> Merged | None:
+def proposed(ws: Workspace, session: Session, order: Order) -> Merged | None:
     """What would land, in the overlay; None when that would change nothing."""
     met = _met(ws, session, order.options)
     tree, normalised = normalising.as_stored(ws, met.head_tree, met.tree, order.stored)
@@ -363,46 +369,26 @@ def _commit_object(merged: Merged, order: Order, passed: Passed) -> bytes:
     return commits.encode(passed.tree, tuple(parents), who.author, who.committer, passed.text)
 
 
-def _moves(ws: Workspace, merged: Merged, oid: str, options: Options) -> tuple[RefMove, ...]:
+def moves(ws: Workspace, merged: Merged, oid: str, options: Options) -> tuple[RefMove, ...]:
     """Every ref that the landing moves: the branch, the session's, and the provenance note."""
-    moves = [RefMove(merged.branch, merged.head, oid)]
+    found = [RefMove(merged.branch, merged.head, oid)]
     if not options.keep:
-        moves += _closing(ws, merged.session, oid)
-    moves.append(provenance.noting(ws, merged.session, oid, unchecked=options.check is False))
-    return tuple(moves)
-
-
-def _closing(ws: Workspace, session: Session, oid: str) -> list[RefMove]:
-    """The session's chain goes on under `closed`, its last step saying where it landed."""
-    facts = chain.Facts(
-        session=session.name,
-        step=session.step,
-        kind="landed",
-        begin=session.begin,
-        landed=oid,
-    )
-    last = chain.write_step(ws, session.tree, (session.tip,), facts)
-    opened, closed = sessions.closing(ws, session)
-    closed = closed._replace(new=last)
-    return [opened, closed] if session.has_ref else [closed]
+        found += closing.landed(ws, merged.session, oid)
+    found.append(provenance.noting(ws, merged.session, oid, unchecked=options.check is False))
+    return tuple(found)
 
 
 # What is told ------------------------------------------------------------------------------------
 
 
-def _nothing(session: Session) -> Landed:
+def nothing(session: Session) -> Landed:
     reason = "the branch already has everything in this session"
     return Landed(session.name, committed=False, old_head=None, engine=None, reason=reason)
 
 
-def _told(
-    ws: Workspace,
-    merged: Merged,
-    passed: Passed,
-    oid: str,
-    options: Options,
-    found: Ready,
-) -> Landed:
+def answer(ws: Workspace, merged: Merged, made: Made, options: Options, found: Ready) -> Landed:
+    """What a landing says of itself."""
+    oid, passed = made
     worktrees = found.worktrees
     checkout = "not-checked-out"
     if worktrees:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 
-from slipstream_git.changes.sessions import Session
+from slipstream_git.changes.sessions import BRANCHES, Session
 from slipstream_git.gitdb import notes
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.workspace import Workspace
@@ -28,3 +29,13 @@ def noting(ws: Workspace, session: Session, commit: str, *, unchecked: bool) -> 
     kept = {key: value for key, value in facts.items() if value is not None}
     line = json.dumps(kept, ensure_ascii=False, separators=(",", ":")).encode()
     return notes.adding(ws.repository, REF, commit, line, ws.signature())
+
+
+def tell_of_branch(ws: Workspace, session: Session) -> None:
+    """Say that the branch which a landed session was adopted from is still there, and why."""
+    name = session.branch.removeprefix(BRANCHES)
+    if name != session.branch and ws.repository.store.ref(session.branch) is not None:
+        ws.notify(
+            f"the branch {name} stays as it was; its work landed as a new commit, so git does not"
+            f" take it for merged (to delete it: git branch -D {shlex.quote(name)})"
+        )

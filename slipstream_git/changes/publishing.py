@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from itertools import pairwise
 
 from slipstream_git.changes import bringing, hooks, recovery
 from slipstream_git.changes.sessions import Session
@@ -27,19 +28,28 @@ from slipstream_git.workspace import Workspace
 
 
 class Target(NamedTuple):
-    """What a branch shall hold. ``head`` is None for a branch to be created."""
+    """What a branch shall hold. ``head`` is None for a branch to be created.
+
+    others: sessions that land with this one.
+    """
 
     session: Session
     branch: str
     head: str | None
     head_tree: str
     tree: str
+    others: tuple[Session, ...] = ()
+
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        return (self.session, *self.others)
 
 
 class Plan(NamedTuple):
     """A landing computed, nothing done yet. ``moves``: the branch's first.
 
-    mover: what shall move the refs, see `waiting`.
+    mover: what shall move the refs, see `waiting`. between: the trees of the commits between the
+    branch's head and ``commit``, in order.
     """
 
     target: Target
@@ -47,6 +57,7 @@ class Plan(NamedTuple):
     moves: tuple[RefMove, ...]
     subject: str
     mover: Mover | None = None
+    between: tuple[str, ...] = ()
 
 
 class Ready(NamedTuple):
@@ -97,7 +108,7 @@ def _found(ws: Workspace, target: Target, *, checkout: bool, sync: bool) -> Read
     token, barrier = ws.token(), Barrier(wanted=sync)
     writers = bringing.writers(
         ws,
-        target.session,
+        target.sessions,
         placements,
         worktrees if checkout else (),
         tree=target.tree,
@@ -126,7 +137,7 @@ def publish(ws: Workspace, plan: Plan, found: Ready) -> list[str]:
             intent = recovery.intended(
                 ws,
                 token=found.token,
-                session=plan.target.session,
+                chains=plan.target.sessions,
                 moves=plan.moves,
                 placements=found.placements,
                 places=places,
@@ -153,10 +164,12 @@ def _adopt(ws: Workspace, plan: Plan) -> None:
     acknowledged as landed is read back, hashed again and written with the commit.
     """
     objects = ws.repository.objects
-    for oid in ws.repository.trees.additions(plan.target.head_tree, plan.target.tree):
-        found = objects.read(oid)
-        if objects.write(found.kind, found.data) != oid:
-            raise SlipError("git-failed", f"object {oid} is broken", hint="git fsck")
+    trees = (plan.target.head_tree, *plan.between, plan.target.tree)
+    for before, after in pairwise(trees):
+        for oid in ws.repository.trees.additions(before, after):
+            found = objects.read(oid)
+            if objects.write(found.kind, found.data) != oid:
+                raise SlipError("git-failed", f"object {oid} is broken", hint="git fsck")
 
 
 def _move(ws: Workspace, plan: Plan, found: Ready, intent: str) -> None:

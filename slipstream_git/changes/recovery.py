@@ -124,6 +124,8 @@ def _session_name(intent: Intent) -> str:
     names = [m.ref.removeprefix(sessions.OPEN) for m in intent.sessions if _is_session(m.ref)]
     closed = [m.ref for m in intent.sessions if m.ref.startswith(sessions.CLOSED)]
     names += [ref.removeprefix(sessions.CLOSED).rpartition("/")[0] for ref in closed]
+    if intent.branch is not None:
+        return ", ".join(dict.fromkeys(names))  # several where they landed together
     return names[0] if names else ""
 
 
@@ -283,13 +285,14 @@ def _worktree(ws: Workspace, place: Place) -> Worktree | None:
 
 
 def _versions(ws: Workspace, intent: Intent) -> Acceptable:
-    """The versions of a path that the intent's session keeps; none when its chain is gone."""
+    """The versions of a path that the intent's sessions keep; none when their chains are gone."""
+    found = []
     for move in intent.sessions:
         if _is_session(move.ref) and move.old is not None:
             name = move.ref.removeprefix(sessions.OPEN)
             with suppress(SlipError):
-                return bringing.versions(ws, sessions.at(ws, name, move.old))
-    return lambda _path: ()
+                found.append(bringing.versions(ws, sessions.at(ws, name, move.old)))
+    return bringing.of_any(found)
 
 
 def _index_tree(repository: Repository, intent: Intent) -> str:
@@ -355,7 +358,7 @@ def intended(
     ws: Workspace,
     *,
     token: str,
-    session: Session,
+    chains: Sequence[Session],
     moves: Sequence[RefMove],
     placements: Sequence[Placement],
     places: Sequence[Worktree],
@@ -364,13 +367,13 @@ def intended(
 ) -> str:
     """Write down what is about to be done, durable when the barrier is raised; the intent's path.
 
-    moves: the branch's first, then those that go with it; empty for a flush.
+    chains: the sessions. moves: the branch's first, then those that go with it; empty for a flush.
     """
     branch = moves[0] if moves else None
     others = list(moves[1:])
-    if all(move.name != session.ref for move in others):
-        # A flush moves no ref, and --keep not this one: it is named for the versions it keeps.
-        others.append(RefMove(session.ref, session.tip, session.tip))
+    # A flush moves no ref, and --keep not this one: it is named for the versions it keeps.
+    named = {move.name for move in others}
+    others += [RefMove(s.ref, s.tip, s.tip) for s in chains if s.ref not in named]
     intent = Intent(
         id=token,
         pid=os.getpid(),

@@ -31,7 +31,8 @@ class Session(NamedTuple):
 
     makes_onto: the branch to land on was not there when it was begun. has_ref: False as long as
     only the process knows of it that is about to land it (`slip exec`). unresolved: how many paths
-    a rebase left to be decided; a landing is refused until there is none.
+    a rebase left to be decided; a landing is refused until there is none. branch: the full ref of
+    the branch whose work it was adopted from, else empty.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Session(NamedTuple):
     deny: tuple[str, ...]
     has_ref: bool = True
     unresolved: int = 0
+    branch: str = ""
 
     @property
     def ref(self) -> str:
@@ -66,6 +68,7 @@ class Wish(NamedTuple):
     agent: str | None = None
     allow: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
+    branch: str = ""
 
 
 def begin(ws: Workspace, wish: Wish) -> Begun:
@@ -96,6 +99,7 @@ def drafted(ws: Workspace, wish: Wish) -> Session:
         worktree=ws.worktree_name,
         allow=tuple(map(_glob, wish.allow)),
         deny=tuple(map(_glob, wish.deny)),
+        branch=wish.branch,
     )
     oid = chain.write_step(ws, base_tree, (base,) if base else (), facts)
     return _session(facts, oid, base, base_tree, oid, base_tree, 0)
@@ -226,6 +230,7 @@ def _session(
         worktree=facts.worktree,
         allow=facts.allow,
         deny=facts.deny,
+        branch=facts.branch,
     )
 
 

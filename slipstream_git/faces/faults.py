@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from slipstream_git.errors import SlipError
-from slipstream_git.faces.phrases import SHORT
+from slipstream_git.faces.phrases import SHORT, branch, short
 from slipstream_git.text.paths import escape_for_terminal
 
 
@@ -16,6 +16,7 @@ def render_error(error: SlipError) -> str:
     lines += _op_details(error.data.get("ops"))
     lines += _conflict_details(error.data.get("files"), error.data.get("sides"))
     lines += _program_details(error.data)
+    lines += _queue_details(error.data, error.hint)
     if error.hint:
         lines.append(f"try: {error.hint}")
     return escape_for_terminal("\n".join(lines))
@@ -63,7 +64,8 @@ def _conflict_details(files: object, sides: object) -> Iterable[str]:
     for file in files if isinstance(files, list) else []:
         yield f"  {file['path']}: {file['kind']}"
         for author in file.get("by", [])[:3]:
-            yield f"    by {author['commit'][:SHORT]} {author['author']}: {author['subject']}"
+            who = f"{author.get('session') or author['commit'][:SHORT]} {author['author']}".strip()
+            yield f"    by {who}: {author['subject']}"
         for hunk in file.get("hunks", [])[:3]:
             yield from _hunk_lines(hunk, names)
 
@@ -74,3 +76,23 @@ def _hunk_lines(hunk: Mapping[str, Any], names: Mapping[str, str]) -> Iterable[s
         where = f"lines {first}-{last}" if last >= first else f"before line {first}"
         yield f"    {names.get(side, side)}, {where}:"
         yield from (f"      {line}" for line in str(hunk[f"{side}_text"]).splitlines()[:8])
+
+
+def _queue_details(data: Mapping[str, Any], hint: str | None) -> Iterable[str]:
+    """What became of each session where some of several were refused."""
+    if "refused" not in data:
+        return
+    verb = "would land" if data.get("dry_run") else "landed"
+    for row in data["landed"]:
+        yield f"  {row['session']} {verb} on {branch(row['branch'])} as {short(row['commit'])}"
+    for row in data["skipped"]:
+        why = (
+            f"has landed already as {short(row['commit'])}" if row.get("already") else row["reason"]
+        )
+        yield f"  {row['session']}: {why}"
+    for row in data["refused"]:
+        yield f"  {row['session']}: {row['code']}: {row['message']}"
+        told = [*_conflict_details(row["data"].get("files"), row["data"].get("sides"))]
+        yield from (f"  {line}" for line in (*told, *_program_details(row["data"])))
+        if row["hint"] and row["hint"] != hint:
+            yield f"    try: {row['hint']}"

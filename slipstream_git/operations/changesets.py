@@ -345,13 +345,13 @@ def commit(
     `slip resolve`. Every worktree that has the branch checked out is brought along; edits in the
     way are refused as `dirty` before anything moves.
     """
-    from slipstream_git.changes import landing, messages, sessions
+    from slipstream_git.changes import closing, landing, messages, sessions
 
     text = messages.Message(message, message_file, author, date, trailer, signoff)
     options = landing.Options(
         text, onto, check, sign, no_verify, no_checkout, keep, no_sync, merge, dry_run
     )
-    chosen = landing.landed_already(ws, session)
+    chosen = closing.landed_already(ws, session)
     if chosen is not None:
         return chosen
     return landing.commit(ws, sessions.choose(ws, session), landing.order(ws, options))

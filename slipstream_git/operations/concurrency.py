@@ -81,5 +81,76 @@ def resolve(
     return resolving.resolve(ws, chosen, path, what, label)
 
 
+@operation
+def land(
+    ws: Workspace,
+    sessions: tuple[str, ...] = (),
+    *,
+    all: bool = False,  # noqa: A002  (the option's name in the contract)
+    atomic: bool = False,
+    message: tuple[str, ...] = (),
+    onto: str | None = None,
+    author: str | None = None,
+    trailer: tuple[str, ...] = (),
+    signoff: bool = False,
+    check: bool | None = None,
+    sign: bool | None = None,
+    no_verify: bool = False,
+    no_checkout: bool = False,
+    keep: bool = False,
+    no_sync: bool = False,
+    dry_run: bool = False,
+) -> meetings.Queued:
+    """Land several sessions in order, each as a commit of its own.
+
+    A commit's message is its session's title. A session that is refused (a conflict, a file in the
+    way, a hook) stays open and is told of with what `slip commit` would say; the others land, and
+    the exit status is that of the gravest refusal. With --atomic they all land in one ref
+    transaction, on one branch, or none of them does.
+
+    sessions (SESSION): what to land, in this order
+    all: land every open session, in the order they were begun, by name where that is the same
+    atomic: all of them or none
+    message (-m, TEXT): the message of those without a title, and of a single session that is named
+    onto (BRANCH): land all of them on this branch (default: each on its own)
+    """
+    from slipstream_git.changes import landing, messages
+    from slipstream_git.changes.concurrency import queueing
+
+    text = messages.Message(message, None, author, None, trailer, signoff)
+    options = landing.Options(
+        text, onto, check, sign, no_verify, no_checkout, keep, no_sync, merge=False, dry_run=dry_run
+    )
+    return queueing.land(ws, sessions, options, everyone=all, atomic=atomic)
+
+
+@operation
+def adopt(
+    ws: Workspace,
+    branch: str,
+    name: str | None = None,
+    *,
+    onto: str | None = None,
+    title: str | None = None,
+    agent: str | None = None,
+) -> meetings.Adopted:
+    """Make a session of the work that a branch holds.
+
+    A step for each commit that the branch has and the other one lacks (one for all of them, where
+    merges are among them), on their merge base: so the session conflicts and lands as git's merge
+    of the branch would. The branch and its worktree stay as they are. Adopting a branch again
+    brings its new commits into the session.
+
+    branch (BRANCH): a local or remote-tracking branch
+    name (NAME): what to call the session (default: like the branch)
+    onto (BRANCH): the branch to land on (default: the local branch that BRANCH tracks, else the
+        current one)
+    title (TEXT): what the session is for (default: a single commit's subject, else the branch)
+    """
+    from slipstream_git.changes.concurrency import adopting
+
+    return adopting.adopt(ws, branch, name, onto=onto, title=title, agent=agent)
+
+
 # The annotations above are read as text by the table; these names are what they mean.
 _NAMED_TYPES: tuple[Any, ...] = (FileOrStdin,)

@@ -79,6 +79,26 @@ def rebased(desk: Desk) -> None:
     desk.call("rebase")
 
 
+def queued(desk: Desk) -> None:
+    """Three sessions, two of which change the same file, and a branch that has moved on."""
+    staged(desk)
+    desk.lab.commit({"long": "".join(f"{number}\n" for number in range(20))})
+    desk.begin("two", title="Two")
+    desk.apply(write("two", "2\n"), replace("long", "\n3\n", "\nthree\n"), session="two")
+    desk.begin("three", title="Three")
+    desk.apply(replace("long", "\n15\n", "\nfifteen\n"), session="three")
+    desk.lab.commit({"moved": "on\n"})
+
+
+def branched(desk: Desk) -> None:
+    """A branch with two commits of its own."""
+    fresh(desk)
+    desk.lab.git("checkout", "--quiet", "-b", "side")
+    desk.lab.commit({"one": "1\n"})
+    desk.lab.commit({"README.md": "# Side\n"})
+    desk.lab.git("checkout", "--quiet", "main")
+
+
 def aborted(desk: Desk) -> None:
     staged(desk)
     desk.call("abort")
@@ -146,6 +166,9 @@ CASES = {
     "rebase": Case(moved, "rebase", "-s", "work", sample=60),
     "rebase-colliding": Case(colliding, "rebase", "-s", "work", sample=60),
     "resolve": Case(rebased, "resolve", "-s", "work", "src/app.py", "--theirs", sample=60),
+    # One by one, each would land by itself, as `commit` does: many states, and none of them torn.
+    "land-atomic": Case(queued, "land", "--atomic", "work", "two", "three", sample=150),
+    "adopt": Case(branched, "adopt", "side", sample=28),
     "abort": Case(staged, "abort", "-s", "work", sample=28),
     "reopen": Case(aborted, "reopen", "work", sample=28),
     "gc": Case(collectable, "gc", "--expire", "now", sample=120),

@@ -144,6 +144,29 @@ def test_a_landed_session_is_closed_as_documented(repo: Lab) -> None:
     assert note["tip"] == repo.git("rev-parse", "refs/slip/closed/x/1^").strip()
 
 
+def test_an_adopted_branch_is_as_documented(repo: Lab) -> None:
+    base = repo.oid("HEAD")
+    repo.git("checkout", "--quiet", "-b", "side")
+    adopted = [repo.commit({"a": f"{n}\n"}, "same") for n in range(2)]
+    repo.git("checkout", "--quiet", "main")
+    repo.slip("adopt", "side", "x")
+    tip = "refs/slip/sessions/x"
+    begin, *steps = repo.git("rev-list", "--reverse", f"{base}..{tip}").split()
+    _, rows, trailers = message(repo, begin)
+    assert not rows
+    assert trailers["Slip-Branch"] == ["refs/heads/side"]
+    assert trailers.keys() <= documented_trailers()
+    for number, (step, commit) in enumerate(zip(steps, adopted, strict=True)):
+        _, rows, trailers = message(repo, step)
+        assert not rows
+        assert (trailers["Slip-Op"], trailers["Slip-Adopted"]) == (["adopt"], [commit])
+        assert trailers["Slip-Group"] == ["same" if number == 0 else "same (2)"]
+        assert trailers.keys() <= documented_trailers()
+        assert repo.oid(f"{step}^{{tree}}") == repo.oid(f"{commit}^{{tree}}")
+        author = "--format=%an %ae %ad"
+        assert repo.git("log", "-1", author, step) == repo.git("log", "-1", author, commit)
+
+
 def test_uninstalling_leaves_an_ordinary_repository(repo: Lab) -> None:
     build(repo)
     names = repo.git("for-each-ref", "--format=delete %(refname)", "refs/slip", "refs/notes/slip")

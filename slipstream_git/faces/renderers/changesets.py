@@ -129,7 +129,7 @@ def _closed(value: outcomes.Closed) -> Iterable[str]:
     yield f"{value.session} closed; `slip reopen {value.session}` brings it back"
 
 
-def _landed(value: outcomes.Landed) -> Iterable[str]:
+def landed(value: outcomes.Landed) -> Iterable[str]:
     if value.already:
         yield f"{value.session} has landed already as {short(value.commit)}"
         return
@@ -169,14 +169,14 @@ def _flushed(value: outcomes.Flushed) -> Iterable[str]:
 def _executed(value: outcomes.Executed) -> Iterable[str]:
     for file in value.reads:
         yield from numbered(file.path, file._asdict())
-    landed = value.commit is not None and value.commit.commit is not None
+    done = value.commit is not None and value.commit.commit is not None
     if value.apply is not None:
         # What landed is listed below; here only what the batch has to tell besides.
-        yield from _applied(value.apply._replace(changes=[]) if landed else value.apply)
+        yield from _applied(value.apply._replace(changes=[]) if done else value.apply)
     if value.flush is not None:
         yield from _flushed(value.flush)
     if value.commit is not None:
-        yield from _landed(value.commit)
+        yield from landed(value.commit)
     elif value.apply is not None and value.apply.diff is not None:
         yield value.apply.diff
 
@@ -192,7 +192,7 @@ RENDERERS: Mapping[str, Callable[[Any], Iterable[str]]] = {
     "Stepped": _stepped,
     "WasRead": _was_read,
     "Closed": _closed,
-    "Landed": _landed,
+    "Landed": landed,
     "Flushed": _flushed,
     "Executed": _executed,
 }

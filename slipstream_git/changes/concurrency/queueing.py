@@ -1,0 +1,185 @@
+"""Several sessions landed in order, each a commit of its own, or all of them or none.
+
+What can be refused of the whole is refused before anything lands: names, messages, branches. Then
+each lands by itself, as `slip commit` would land it, and one that is refused stops no other.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from slipstream_git.changes import chain, closing, landing, messages, sessions
+from slipstream_git.changes.concurrency.reporting import (
+    Fault,
+    Item,
+    Tally,
+    answered,
+    interrupted,
+)
+from slipstream_git.changes.landing import Options
+from slipstream_git.changes.sessions import Session
+from slipstream_git.errors import SlipError
+from slipstream_git.meetings import Queued
+from slipstream_git.outcomes import Landed
+from slipstream_git.text import paths
+from slipstream_git.workspace import Workspace
+
+
+def land(
+    ws: Workspace, names: Sequence[str], options: Options, *, everyone: bool, atomic: bool
+) -> Queued:
+    """Land these sessions in this order, or every open one in the order they were begun.
+
+    Raises `usage` or `session-missing` before anything lands, and the gravest refusal (`conflict`
+    before others) after the rest has landed; its data is the `Queued` that says who did.
+    """
+    if everyone == bool(names):
+        raise SlipError(
+            "usage", "land takes the names of sessions, or --all", hint="slip land --all"
+        )
+    found, skipped = (_by_age(ws), []) if everyone else _named(ws, names)
+    wanted, idle = _changing(found)
+    tally = Tally([], [*skipped, *idle], [], [])
+    queue = _queue(ws, wanted, options, alone=len(names) == 1)
+    if atomic:
+        _check_one_branch(ws, queue)
+    if atomic or options.dry_run:
+        from slipstream_git.changes.concurrency import stacking
+
+        (stacking.rehearse if options.dry_run else stacking.land)(ws, queue, tally)
+        _hint_again(queue, tally, atomic=atomic)
+    else:
+        _land_each(ws, queue, tally)
+    return answered(tally, atomic=atomic, dry_run=options.dry_run)
+
+
+def _land_each(ws: Workspace, queue: Sequence[Item], tally: Tally) -> None:
+    for item in queue:
+        try:
+            done = _landed(ws, item)
+            (tally.landed if done.committed and not done.already else tally.skipped).append(done)
+        except SlipError as fault:
+            tally.faults.append(Fault(item.session.name, fault))
+        except KeyboardInterrupt:
+            raise interrupted(tally) from None
+
+
+def _landed(ws: Workspace, item: Item) -> Landed:
+    """Land one, as it is by now; another process may have landed it meanwhile."""
+    name = item.session.name
+    try:
+        done = landing.commit(ws, sessions.load(ws, name), item.order)
+    except SlipError as fault:
+        already = closing.landed_already(ws, name) if fault.code == "session-missing" else None
+        if already is None:
+            raise
+        return already
+    return done if done.committed else closing.landed_already(ws, name) or done
+
+
+def _hint_again(queue: Sequence[Item], tally: Tally, *, atomic: bool) -> None:
+    """A hint to commit a session otherwise becomes one to land all of these so."""
+    by_name = {item.session.name: item.session for item in queue}
+    for name, error in tally.faults:
+        landing.hint_at(error, by_name[name])
+        commit = f"slip commit -s {name} "
+        if atomic and error.hint and error.hint.startswith(commit):
+            otherwise = error.hint.removeprefix(commit).removesuffix("-m MESSAGE").split()
+            error.hint = shlex.join(["slip", "land", *by_name, "--atomic", *otherwise])
+
+
+# Who ---------------------------------------------------------------------------------------------
+
+
+def _named(ws: Workspace, names: Sequence[str]) -> tuple[list[Session], list[Landed]]:
+    """The sessions of these names, each once, and answers for those that have landed already."""
+    found: list[Session] = []
+    already: list[Landed] = []
+    missing: dict[str, SlipError] = {}
+    for name in dict.fromkeys(names):
+        paths.session_name(name)
+        done = closing.landed_already(ws, name)
+        if done is not None:
+            already.append(done)
+            continue
+        try:
+            found.append(sessions.load(ws, name))
+        except SlipError as fault:
+            if fault.code != "session-missing":
+                raise
+            missing[name] = fault
+    if missing:
+        faults = list(missing.values())
+        said = "; ".join(fault.message for fault in faults)
+        data = {"sessions": list(missing)}
+        raise SlipError("session-missing", said, hint=faults[0].hint, data=data)
+    return found, already
+
+
+def _by_age(ws: Workspace) -> list[Session]:
+    """Every open session, the one first that was begun first; by name within a second."""
+    begun = {s: chain.read_step(ws.repository, s.begin).time for s in sessions.every(ws)}
+    return sorted(begun, key=lambda session: (begun[session], session.name))
+
+
+def _changing(found: Sequence[Session]) -> tuple[list[Session], list[Landed]]:
+    """Those that change anything, and answers for the others, which need no message either."""
+    wanted = [session for session in found if session.tree != session.base_tree]
+    idle = [
+        landing.nothing(session)._replace(reason="the session changes nothing")
+        for session in found
+        if session.tree == session.base_tree
+    ]
+    return wanted, idle
+
+
+# How ---------------------------------------------------------------------------------------------
+
+
+def _queue(
+    ws: Workspace, wanted: Sequence[Session], options: Options, *, alone: bool
+) -> list[Item]:
+    """Each session with its order: its own message, all else alike. Raises `usage`."""
+    given = options.message.given
+    nameless = [session.name for session in wanted if not session.title]
+    if nameless and not given:
+        raise SlipError(
+            "usage",
+            f"no message for {', '.join(nameless)}: a session without a title needs -m",
+            hint=f"slip land {shlex.join(s.name for s in wanted)} -m MESSAGE",
+            data={"sessions": nameless},
+        )
+    queue: list[Item] = []
+    for session in wanted:
+        message = options.message
+        if session.title and not (alone and given):
+            message = message._replace(paragraphs=(session.title,), file=None)
+        own = options._replace(message=message)
+        landing.branch_of(ws, session, own)
+        if not queue:
+            order = landing.order(ws, own)
+        else:
+            identity = queue[0].order.identity
+            text = messages.text(ws.repository, message, identity)
+            order = queue[0].order._replace(options=own, text=text, stored={})
+        queue.append(Item(session, order))
+    return queue
+
+
+def _check_one_branch(ws: Workspace, queue: Sequence[Item]) -> None:
+    branches: dict[str, list[str]] = {}
+    for session, order in queue:
+        branch = landing.branch_of(ws, session, order.options)
+        branches.setdefault(branch, []).append(session.name)
+    if len(branches) < 2:
+        return
+    said = "; ".join(
+        f"{branch.removeprefix(sessions.BRANCHES)}: {', '.join(names)}"
+        for branch, names in branches.items()
+    )
+    raise SlipError(
+        "unsupported",
+        f"--atomic lands on one branch, and these are for several ({said})",
+        hint=f"slip land --atomic {shlex.join(next(iter(branches.values())))}",
+    )
