@@ -207,3 +207,31 @@ class Demonstrated(NamedTuple):
 
     repository: str
     steps: list[DemoStep]
+
+
+class Ran(NamedTuple):
+    """How a command ended that ran in a warm worktree, and what of it was folded back.
+
+    tree: what it ran on. dropped: it failed, so nothing was captured. settings: lines for
+    `.slip.toml` that may help where a program was not found.
+    """
+
+    session: str
+    exit: int
+    seconds: float
+    tree: str
+    captured: Applied | None = None
+    timed_out: bool | None = None
+    dropped: bool | None = None
+    settings: list[str] | None = None
+
+
+class SessionWorktree(NamedTuple):
+    """A session's own worktree. head: the step it stands on. brought: paths that were behind."""
+
+    session: str
+    worktree: str
+    head: str
+    made: bool | None = None
+    brought: list[str] | None = None
+    removed: bool | None = None

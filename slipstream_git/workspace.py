@@ -28,7 +28,8 @@ class Workspace(NamedTuple):
     clock: seconds since the epoch. env: the caller's environment variables. token: a name that
     no other run uses, for temporary files; letters and digits. notify: tells the caller something
     beside the answer, one line. zone: the caller's minutes east of UTC at a time; None where that
-    is not known.
+    is not known. output: the descriptor for what a program prints that is run for the caller.
+    directory: where the caller stands.
     """
 
     repository: Repository
@@ -37,6 +38,8 @@ class Workspace(NamedTuple):
     token: Callable[[], str]
     notify: Callable[[str], None] = _nowhere
     zone: Callable[[int], int | None] = _unknown
+    output: int = 1
+    directory: str = "/"
 
     @property
     def default_session(self) -> str | None:
@@ -81,11 +84,13 @@ def open_workspace(
     in_process: bool,
     clock: Callable[[], int] | None = None,
     notify: Callable[[str], None] = _nowhere,
+    output: int = 1,
 ) -> Workspace:
     """Open the repository that ``directory`` is in. Errors: see `open_repository`."""
     repository = open_repository(directory, env, in_process=in_process)
     clock = clock or (lambda: int(time.time()))
-    return Workspace(repository, clock, env, _random_token, notify, _zone_of(env))
+    place = os.path.abspath(directory)
+    return Workspace(repository, clock, env, _random_token, notify, _zone_of(env), output, place)
 
 
 def _zone_of(env: Mapping[str, str]) -> Callable[[int], int | None]:

@@ -19,6 +19,7 @@ from slipstream_git.codec import bytes_field, json_bytes
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, edited, locks, merge
 from slipstream_git.gitdb.edited import Edit
+from slipstream_git.gitdb.worktrees import owned
 from slipstream_git.gitdb.worktrees.troubles import command
 from slipstream_git.model import EMPTY_TREE, GITLINK, Entry
 from slipstream_git.results import Applied
@@ -35,6 +36,10 @@ def capture(
     if ws.repository.layout.root is None:
         raise SlipError("unsupported", "there is no worktree here to capture")
     _, head = ws.repository.head()
+    if owned.read(ws.repository.layout.git_dir) is not None:
+        from slipstream_git.changes import ownworktree
+
+        head = ownworktree.given(ws, session, head)
     head_tree = commits.parse(head, ws.repository.objects.commit(head)).tree if head else EMPTY_TREE
     named = [paths.from_text(path) for path in wanted]
     with locks.held(ws.repository.layout):  # no landing half way through these files
@@ -117,7 +122,7 @@ def _step(
     news = [edit for edit in found if edit.entry not in known.get(edit.path, ())]
     if tree == session.tree and not news:
         ws.repository.objects.discard()
-        return _told(ws, session, session)
+        return told(ws, session, session)
     bounds.check_steps(ws, session.name, session.step)
     facts = staging.next_facts(session, label)
     journal = [journal_row(edit) for edit in found]
@@ -127,14 +132,15 @@ def _step(
     parents = (session.tip, ws.repository.objects.write("commit", files))
     tip = chain.write_step(ws, tree, parents, facts, journal, subject)
     # Before anything moves: it reads files, one of which may be broken.
-    answer = _told(ws, session, session._replace(tip=tip, tree=tree, step=session.step + 1))
+    answer = told(ws, session, session._replace(tip=tip, tree=tree, step=session.step + 1))
     bounds.check_quota(ws)
     if not staging.advance(ws, session, tip):
         raise SlipError("ref-moved", f"session {session.name} moved meanwhile", hint="slip capture")
     return answer
 
 
-def _told(ws: Workspace, before: Session, after: Session) -> Applied:
+def told(ws: Workspace, before: Session, after: Session) -> Applied:
+    """The reply for a step that was not made of ops."""
     return Applied(
         session=after.name,
         step=after.step,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
-from slipstream_git.changes import chain, recovery, sessions
+from slipstream_git.changes import chain, recovery, sessions, uncaptured
 from slipstream_git.changes.sessions import CLOSED, OPEN, Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import locks
@@ -23,6 +23,7 @@ from slipstream_git.workspace import Workspace
 
 def abort(ws: Workspace, session: Session) -> Closed:
     """Close a session without landing; `reopen` brings it back."""
+    uncaptured.check(ws, session)
     gone, kept = sessions.closing(ws, session)
     move_together(ws, [kept, gone], f"slip: abort {session.name}")
     return Closed(session.name, kept.name, session.tip)

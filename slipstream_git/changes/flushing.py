@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from slipstream_git.changes import bringing, capturing, recovery, sessions
 from slipstream_git.changes.sessions import Session
@@ -31,11 +31,26 @@ def flush(ws: Workspace, session: Session, *, index: bool) -> Flushed:
         unresolved.check(ws, session, "flushed")
     branch, head = ws.repository.head()
     worktree = Worktree(layout.root, layout.git_dir, branch, head)
+    return brought(ws, session, worktree, lambda: _placements(ws, session), index=index)
+
+
+def brought(
+    ws: Workspace,
+    session: Session,
+    worktree: Worktree,
+    find: Callable[[], Sequence[Placement]],
+    *,
+    index: bool,
+) -> Flushed:
+    """Bring one worktree from what placements call old to what they call new, all or nothing.
+
+    find: gives them, under the landing lock. Raises `dirty` before anything moves.
+    """
     trees = ws.repository.trees
-    held = locks.held(layout)
+    held = locks.held(ws.repository.layout)
     with held, bringing.hinting_at(ws, session):
         recovery.finish_all(ws)
-        placements = _placements(ws, session)
+        placements = find()
         token = ws.token()
         barrier = Barrier()
         found = bringing.writers(
@@ -71,7 +86,7 @@ def flush(ws: Workspace, session: Session, *, index: bool) -> Flushed:
         Written(paths.display(path), "D" if trees.leaf(session.tree, path) is None else "W")
         for path in written
     ]
-    return Flushed(session.name, session.tree, layout.root, files, warnings or None)
+    return Flushed(session.name, session.tree, worktree.root, files, warnings or None)
 
 
 def _given_back(ws: Workspace, session: Session) -> set[bytes]:

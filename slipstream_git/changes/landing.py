@@ -19,6 +19,7 @@ from slipstream_git.changes import (
     refusing,
     sessions,
     settings,
+    uncaptured,
 )
 from slipstream_git.changes.hooks import Passed, Proposal
 from slipstream_git.changes.messages import Identity, Message
@@ -131,6 +132,7 @@ def order(ws: Workspace, options: Options) -> Order:
 def commit(ws: Workspace, session: Session, order: Order) -> Landed:
     """Land a session. Raises `conflict`, `dirty`, `hook-failed`, `ref-moved`, …: nothing moved."""
     layout = ws.repository.layout
+    uncaptured.check(ws, session)
     cleared: Cleared | None = None
     # Two that wait for slow hooks would take the branch from each other for ever.
     with locks.queued(layout, branch_of(ws, session, order.options), wanted=order.is_slow):
@@ -291,6 +293,7 @@ def obstacle(ws: Workspace, session: Session) -> SlipError | None:
     Only looks: no hook runs, nothing is smudged, no lock is taken or waited for.
     """
     try:
+        uncaptured.check(ws, session)
         with bringing.hinting_at(ws, session), attributes.remembering(ws.repository):
             met = _met(ws, session, Options(Message()))
             if met.tree != met.head_tree:

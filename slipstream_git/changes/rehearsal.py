@@ -7,7 +7,6 @@ leave in its index is what lands; what else they change is told and forgotten.
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Sequence
 
 from slipstream_git.changes import hooks, messages, settings, warm
@@ -106,11 +105,7 @@ class _Rehearsal:
         hint = "slip commit -m MESSAGE"
         if advice:
             data["settings"] = advice
-            lines = " ".join(shlex.quote(line) for line in advice)
-            hint = (
-                f"printf '%s\\n' {lines} >> .slip.toml && git add .slip.toml"
-                " && git commit -n -m 'Let hooks find their tools' .slip.toml"
-            )
+            hint = warm.settings_hint(advice)
         elif name in hooks.SKIPPED_BY_NO_VERIFY:
             why += " (mend that and commit again; --no-verify would skip the hook)"
         return SlipError(

@@ -16,6 +16,7 @@ from slipstream_git.changes.chain import Facts, Step
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, locks, sweeping
 from slipstream_git.gitdb.refs import RefMove
+from slipstream_git.gitdb.worktrees import owned
 from slipstream_git.records import NamedTuple
 from slipstream_git.results import Begun
 from slipstream_git.text import paths, scopes
@@ -276,17 +277,26 @@ def at(ws: Workspace, name: str, tip: str) -> Session:
 
 
 def choose(ws: Workspace, name: str | None) -> Session:
-    """The session a command means: named, else $SLIP_SESSION, else this worktree's only one.
+    """The session a command means: named, else $SLIP_SESSION, else the one whose own worktree
+    this is, else the only one begun from here.
 
     Raises `session-required` (with the names) or `session-missing`.
     """
     wanted = ws.default_session if name is None else name
     if wanted is not None:
         return load(ws, wanted)
+    own = owned.read(ws.repository.layout.git_dir)
+    if own is not None:
+        tip = ws.repository.store.ref(OPEN + own.session)
+        session = at(ws, own.session, tip) if tip else None
+        if session is not None and session.begin == own.begin:
+            return session
     everyone = every(ws)
     here = [session for session in everyone if session.worktree == ws.worktree_name]
     if len(here) == 1:
         return here[0]
+    if own is not None and not here:
+        raise _missing(ws, own.session)
     if not everyone:
         raise SlipError("session-required", "no session is open", hint="slip begin")
     names = [session.name for session in everyone]

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
@@ -43,16 +44,20 @@ _KINDS: Final = (
 
 
 @contextmanager
-def leased(repository: Repository, tree: str, branch: str, wanted: Pool) -> Iterator[Slot]:
-    """A warm worktree that holds ``tree``, HEAD naming ``branch``, with what ``wanted`` says.
+def leased(
+    repository: Repository, tree: str, head: str, wanted: Pool, *, for_long: bool = False
+) -> Iterator[Slot]:
+    """A warm worktree that holds ``tree``, HEAD at a ref or a commit, with what ``wanted`` says.
+
+    for_long: the caller may keep it for minutes, and leaves some to others.
 
     The objects of the tree must be on disk. Raises `hook-failed` when the set-up command fails.
     """
-    with pool.leased(repository) as slot:
+    with pool.leased(repository, for_long=for_long) as slot:
         slot.ignore(wanted.share)
         state = _State(slot)
         state.unlink_all_but(wanted.share)
-        slot.check_out(tree, branch)
+        slot.check_out(tree, head)
         if repository.layout.root is not None:
             state.link(repository.layout.root, wanted.share)
         if wanted.setup:
@@ -125,6 +130,15 @@ def missing_program(done: Output) -> str | None:
     """The command or module that a failed program could not find, as far as it said so."""
     found = _NOT_FOUND.search(done.out.decode("utf-8", "replace"))
     return next((name for name in found.groups() if name), None) if found else None
+
+
+def settings_hint(advice: Sequence[str]) -> str:
+    """A command that gives `.slip.toml` these lines, and commits them."""
+    lines = " ".join(shlex.quote(line) for line in advice)
+    return (
+        f"printf '%s\\n' {lines} >> .slip.toml && git add .slip.toml"
+        " && git commit -n -m 'Let hooks find their tools' .slip.toml"
+    )
 
 
 def advised_settings(root: str | None, wanted: Pool) -> list[str]:

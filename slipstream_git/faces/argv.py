@@ -33,7 +33,8 @@ def parse(arguments: Sequence[str]) -> Call | None:
             row = registry.find(word)
             call = None if row is None else _command(row, directory, words)
             # A value never begins with a dash here, so these words are the options themselves.
-            as_json, plain = (flag in arguments for flag in FLAGS)
+            ours = arguments[: arguments.index("--")] if "--" in arguments else arguments
+            as_json, plain = (flag in ours for flag in FLAGS)
             return None if call is None else call._replace(json=as_json, plain=plain)
         else:
             return None
@@ -48,7 +49,9 @@ def _command(row: Operation, directory: str, words: Iterator[str]) -> Call | Non
         name, equals, text = word.partition("=")
         if word in FLAGS:
             continue
-        if word == "-C":
+        if word == "--":
+            loose += words
+        elif word == "-C":
             directory = next(words, "-")
             if directory.startswith("-"):
                 return None

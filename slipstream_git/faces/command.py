@@ -30,17 +30,24 @@ PIECE = 1 << 20
 def run(arguments: Sequence[str]) -> int:
     """Run the command line ``arguments``; the exit status. Prints; never raises."""
     # A guess for faults of parsing: after it, the parse says.
-    as_json = "--json" in arguments
+    as_json = "--json" in arguments[: _end_of_options(arguments)]
     try:
         call = _parsed(arguments)
         if call is not None:
             as_json = call.json
-            _reply(call, _answer(call))
+            value = _answer(call)
+            _reply(call, value)
+            # What was run for the caller says how it ended.
+            return value.exit if call.operation.name == "run" else 0
     except SystemExit as answered:  # click's shell completion ends so
         return answered.code if isinstance(answered.code, int) else 0
     except BaseException as fault:  # noqa: BLE001  (the one place where everything ends)
         return _failed(fault, as_json=as_json)
     return 0
+
+
+def _end_of_options(arguments: Sequence[str]) -> int:
+    return arguments.index("--") if "--" in arguments else len(arguments)
 
 
 def _parsed(arguments: Sequence[str]) -> Call | None:
@@ -65,7 +72,11 @@ def _answer(call: Call) -> Any:
 
     in_process = os.environ.get("SLIP_STORE") == "libgit2"
     workspace = open_workspace(
-        call.directory, os.environ, in_process=in_process, notify=_print_notice
+        call.directory,
+        os.environ,
+        in_process=in_process,
+        notify=_print_notice,
+        output=2 if call.json else 1,
     )
     with workspace.repository:
         if _wants_editor(row, values):
@@ -183,7 +194,9 @@ def _print_reply(call: Call, value: Any) -> None:
         color = terminal and not call.plain and "NO_COLOR" not in os.environ
         text = rendering.render(call.operation.name, value, color=color, terminal=terminal)
     if text:
-        _write(sys.stdout, text)
+        # The standard output of `slip run` is its command's.
+        is_theirs = call.operation.name == "run" and not call.json
+        _write(sys.stderr if is_theirs else sys.stdout, text)
 
 
 def _print_notice(text: str) -> None:

@@ -152,6 +152,32 @@ class Git:
         """Run a shell command of the user's in this git's directory, as `observed`."""
         return _observed(["sh", "-c", command], self.directory, self._env)
 
+    def launch(
+        self, command: Sequence[str], output: int, env: Mapping[str, str], group: int
+    ) -> Child:
+        """Start a program of the user's in this git's directory, in a process group.
+
+        Its streams are the caller's, but for what it prints, which goes to descriptor ``output``.
+        Raises OSError.
+        """
+        return subprocess.Popen(
+            command,
+            cwd=self.directory,
+            env=self._env | dict(env),
+            stdout=output,
+            process_group=group,
+        )
+
+    def watcher(self, script: str, held: int) -> Child:
+        """A shell that outlives this process if that is killed, in a process group of its own.
+
+        It keeps descriptor ``held``.
+        """
+        return subprocess.Popen(
+            ["sh", "-c", script], cwd="/", env=self._env, pass_fds=(held,), process_group=0,
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
     def setting(self, *settings: str) -> Git:
         """The same git with further configuration, each ``name=value``."""
         other = self._copied()

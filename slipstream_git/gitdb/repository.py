@@ -209,6 +209,16 @@ class Repository:
             return self.config
         return Config.parse(self.git.at(root, git_dir).run(*LISTED).out)
 
+    def seen_from(self, root: str, git_dir: str, git: Git | None = None) -> Repository:
+        """The same repository, with the same overlay, as it is seen from another worktree."""
+        from copy import copy
+
+        other = copy(self)
+        other.layout = self.layout._replace(root=root, git_dir=git_dir, bare=False)
+        other.git = git or self.git.at(root, git_dir)
+        other.config = self.config_in(root, git_dir)
+        return other
+
     def trusting(self, directory: str, *settings: str) -> Git:
         """A git that runs this repository's hooks: see `Git.trusting`."""
         configured = self.config.get("core.hookspath")

@@ -15,6 +15,7 @@ from contextlib import suppress
 
 from slipstream_git.gitdb import packs
 from slipstream_git.gitdb.repository import Layout
+from slipstream_git.gitdb.worktrees import owned
 
 STALE_S = 1.5
 _KEEP = re.compile(rb"slip (\d+)\n")
@@ -49,6 +50,7 @@ def sweep(layout: Layout) -> None:
             import shutil  # 2 ms; there is hardly ever one
 
             shutil.rmtree(os.path.join(quarantine, name), ignore_errors=True)
+    owned.sweep(layout.common_dir)
 
 
 def _names(directory: str) -> list[str]:

@@ -25,6 +25,7 @@ AREAS: Mapping[str, tuple[str, ...]] = {
         "show", "undo", "redo", "capture", "flush", "commit", "exec", "abort", "reopen",
     ),
     "concurrency": ("rebase", "resolve", "land", "adopt"),
+    "worktrees": ("run", "worktree"),
     "repositories": ("merge-tree", "recover", "gc", "doctor", "demo"),
 }  # fmt: skip
 
@@ -54,7 +55,8 @@ TYPES: Mapping[str, Kind] = {
 }
 
 SHARED: Mapping[str, str] = {
-    "session": "(-s, NAME): the session; else $SLIP_SESSION, else this worktree's only one",
+    "session": "(-s, NAME): the session; else $SLIP_SESSION, else the one whose own worktree this"
+    " is, else the only one begun from here",
     "group": "(LABEL): the commit of a series that this step belongs to",
     "agent": "(WHO): who is at work, for status and provenance",
     "base": "(REV): the commit to start from (default: HEAD)",

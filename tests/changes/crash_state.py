@@ -48,7 +48,8 @@ def show() -> Iterator[object]:
     yield git("for-each-ref", "--format=%(refname)", "refs/notes/")
     yield git("status", "--porcelain"), git("ls-files", "--stage")
     for path in sorted(Path().rglob("*")):
-        if path.is_file() and path.parts[0] != ".git":
+        # (`.git` of a linked worktree says where the repository lies, each time elsewhere)
+        if path.is_file() and ".git" not in path.parts:
             yield path, oct(path.stat().st_mode), path.read_bytes()
     yield sorted(Path(".git/slip/intents").glob("*"))
 

@@ -1,0 +1,189 @@
+"""A command run where the session's files are: in a warm worktree, and nowhere near the user's own.
+
+What it changes there is dropped, or folded back into the session as one step. HEAD is detached at
+the session's base, so that `git diff HEAD` is what the session changes, whatever its branch has got
+since, and a `git commit` in there moves no branch.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import time
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Final
+
+from slipstream_git.changes import bounds, capturing, chain, sessions, settings, staging, warm
+from slipstream_git.changes.sessions import Session
+from slipstream_git.changes.settings import Pool
+from slipstream_git.changes.staging import Label
+from slipstream_git.codec import bytes_field
+from slipstream_git.errors import SlipError
+from slipstream_git.gitdb import edited, foreground, merge
+from slipstream_git.gitdb.edited import Edit
+from slipstream_git.gitdb.foreground import Ended
+from slipstream_git.gitdb.pool import Slot
+from slipstream_git.model import Entry
+from slipstream_git.outcomes import Ran
+from slipstream_git.records import NamedTuple
+from slipstream_git.results import Applied
+from slipstream_git.text import paths
+from slipstream_git.workspace import Workspace
+
+TRIES: Final = 8
+NOT_FOUND: Final = 127
+NOT_RUN: Final = 126
+# As timeout(1) has it.
+TIMED_OUT: Final = 124
+# Of the slot alone: git keeps refs/worktree/ in its own git directory.
+_UNBORN: Final = "refs/worktree/unborn"
+
+
+class Wish(NamedTuple):
+    """What to run, and what becomes of what it changes. timeout_s: None for as long as it takes."""
+
+    command: tuple[str, ...]
+    capture: bool
+    label: Label
+    timeout_s: int | None = None
+
+
+def run(ws: Workspace, session: Session, wish: Wish) -> Ran:
+    """Run a command in a warm worktree that holds the session's tree.
+
+    Raises `hook-failed` for a set-up that fails, `locked`; and where what it made cannot be folded
+    back: `conflict`, `path-denied`, `too-large`, … KeyboardInterrupt when it was interrupted.
+    """
+    repository = ws.repository
+    head = repository.store.ref(repository.pointed_at(session.onto)) if session.onto else None
+    pool = settings.at(repository, head or session.base).pool
+    at = session.base or _UNBORN
+    with warm.leased(repository, session.tree, at, pool, for_long=True) as slot:
+        began = time.monotonic()
+        ended = _ended(ws, session, slot, wish, pool)
+        ran = Ran(
+            session.name,
+            exit=ended.status,
+            seconds=round(time.monotonic() - began, 3),
+            tree=session.tree,
+            timed_out=ended.timed_out or None,
+        )
+        if ended.status == NOT_FOUND:
+            advice = warm.advised_settings(repository.layout.root, pool)
+            ran = ran._replace(settings=advice or None)
+        if not wish.capture or ended.status:
+            return ran._replace(dropped=True if wish.capture else None)
+        return ran._replace(captured=_captured(ws, session, slot, wish, pool))
+
+
+def _ended(ws: Workspace, session: Session, slot: Slot, wish: Wish, pool: Pool) -> Ended:
+    git = slot.trusting()
+    env = {"SLIP_SESSION": session.name, **_ignoring(ws.env, slot, pool)}
+    start = partial(git.launch, wish.command, ws.output, env)
+    try:
+        ended = foreground.run(git, start, slot.lock, wish.timeout_s)
+    except FileNotFoundError:
+        ws.notify(f"{wish.command[0]}: command not found")
+        return Ended(NOT_FOUND, timed_out=False)
+    except OSError as fault:
+        ws.notify(f"{wish.command[0]}: {fault.strerror}")
+        return Ended(NOT_RUN, timed_out=False)
+    return ended._replace(status=TIMED_OUT) if ended.timed_out else ended
+
+
+def _ignoring(env: Mapping[str, str], slot: Slot, pool: Pool) -> Mapping[str, str]:
+    """Settings by which a git in there does not see the links that `share` made."""
+    if not pool.share:
+        return {}
+    known = env.get("GIT_CONFIG_COUNT", "")
+    number = int(known) if known.isdigit() else 0
+    return {
+        "GIT_CONFIG_COUNT": str(number + 1),
+        f"GIT_CONFIG_KEY_{number}": "core.excludesFile",
+        f"GIT_CONFIG_VALUE_{number}": slot.exclude,
+    }
+
+
+# Folding back ------------------------------------------------------------------------------------
+
+
+def _captured(ws: Workspace, session: Session, slot: Slot, wish: Wish, pool: Pool) -> Applied:
+    """What the command changed, as one step on the session, wherever that is by now."""
+    changed = _changed(ws, session, slot, pool)
+    bounds.check_captured(ws, [Edit(*item) for item in changed.items()])
+    made = ws.repository.trees.splice(session.tree, changed)
+    for path in changed:
+        if ws.repository.trees.lookup(session.tree, path) is None:
+            paths.check(path)
+        sessions.check_scope(session, path)
+    now = session
+    for _ in range(TRIES):
+        tree = _merged(ws, session, now, made, wish)
+        if tree == now.tree:
+            ws.repository.objects.discard()
+            return capturing.told(ws, now, now)
+        bounds.check_steps(ws, now.name, now.step)
+        facts = staging.next_facts(now, wish.label)
+        program = os.path.basename(wish.command[0])
+        tip = chain.write_step(ws, tree, (now.tip,), facts, _journal(ws, now, tree), program)
+        # Before anything moves: it reads files, one of which may be broken.
+        told = capturing.told(ws, now, now._replace(tip=tip, tree=tree, step=now.step + 1))
+        bounds.check_quota(ws)
+        if staging.advance(ws, now, tip):
+            return told
+        now = sessions.load(ws, now.name)
+    raise SlipError("ref-moved", f"session {session.name} kept moving; {TRIES} tries were lost")
+
+
+def _changed(ws: Workspace, session: Session, slot: Slot, pool: Pool) -> dict[bytes, Entry | None]:
+    """Paths that the command left otherwise, with what `git add` stores for each; None: deleted."""
+    trees = ws.repository.trees
+    shared = [
+        name for name in map(os.fsencode, pool.share) if trees.lookup(session.tree, name) is None
+    ]
+    # Whatever the command did to the index, its files count.
+    slot.restore_index()
+    found = edited.edits(slot.seen_from(), session.tree, (), untracked=True)
+    return {
+        path: entry
+        for path, entry in found
+        if entry != trees.leaf(session.tree, path)
+        and not any(path == name or path.startswith(name + b"/") for name in shared)
+    }
+
+
+def _merged(ws: Workspace, before: Session, now: Session, made: str, wish: Wish) -> str:
+    """What the command made, on the session as it is now. Raises `conflict`."""
+    if now.tree == before.tree:
+        return made
+    merged = merge.three_way(ws.repository, before.tree, now.tree, made, ws.clock())
+    if not merged.conflicts:
+        return merged.tree
+    from slipstream_git.changes import conflicts
+
+    # Nothing is lost while a person looks at it: git keeps what no ref reaches for two weeks.
+    ws.repository.objects.publish().release()
+    group = ["--group", wish.label.group] if wish.label.group else []
+    agent = ["--agent", wish.label.agent] if wish.label.agent else []
+    words = ["slip", "run", "-s", now.name, "--capture", *group, *agent, "--", *wish.command]
+    fault = conflicts.error(
+        ws,
+        merged.conflicts,
+        f"{now.name} was changed while the command ran, and what it made does not fit any more",
+        conflicts.Meeting(now.onto, None, now.base, now.name, wish.command[0]),
+        advice=f"; run it again (what it made is the tree {made[:10]})",
+        hint=shlex.join(words),
+    )
+    fault.data["tree"] = made
+    raise fault
+
+
+def _journal(ws: Workspace, now: Session, tree: str) -> list[dict[str, Any]]:
+    """A row for each path that the step changes: what its own tree has there."""
+    rows = []
+    for path, _, new in ws.repository.trees.differences(now.tree, tree):
+        name, text = bytes_field("path", path)
+        facts = {"oid": new.oid, "mode": f"{new.mode:o}"} if new else {"oid": None}
+        rows.append({"op": "run", name: text, **facts})
+    return rows

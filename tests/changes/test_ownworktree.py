@@ -1,0 +1,333 @@
+"""`slip worktree`: a session's own worktree, in which nothing is lost that was not captured."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.desk import Desk, Json, delete, replace, write
+from tests.lab import Ground, Lab
+
+
+@pytest.fixture
+def ready(desk: Desk) -> Desk:
+    desk.lab.commit({"f": "one\ntwo\nthree\nfour\nfive\n", "g": "g\n", ".gitignore": "*.o\n"})
+    desk.begin("s")
+    desk.apply(replace("f", "two", "2"), write("new", "n\n"), delete("README.md"))
+    return desk
+
+
+@pytest.fixture
+def own(ready: Desk, ground: Ground) -> Desk:
+    """The session's worktree."""
+    return ready.at(ground.at(Path(ready.call("worktree")["worktree"])))
+
+
+def typed(hint: str | None, cwd: Path) -> None:
+    """Type a hint, `slip` being on the PATH."""
+    assert hint is not None
+    subprocess.run(["sh", "-ec", hint], check=True, cwd=cwd, capture_output=True)
+
+
+def test_it_holds_the_session_and_nothing_of_the_users_moves(ready: Desk, ground: Ground) -> None:
+    repo = ready.lab
+    repo.write("f", "mine\n")
+    before = repo.snapshot()
+    answer = ready.call("worktree")
+    own = ground.at(Path(answer["worktree"]))
+    assert own.path == repo.path.with_name("repo.s")
+    assert answer == {
+        "session": "s",
+        "worktree": str(own.path),
+        "head": own.oid("HEAD"),
+        "made": True,
+    }
+    assert repo.snapshot() == before
+    assert {path: data for path, (_, data) in own.files().items()} == repo.tree(answer["head"])
+    assert own.git("status", "--porcelain") == ""
+    assert own.git("symbolic-ref", "-q", "HEAD", expect=1) == ""
+    repo.slip("commit", "-s", "s", "-m", "x", expect=1)  # for `f`, not for the worktree
+    listed = repo.git("worktree", "list", "--porcelain")
+    assert str(own.path) in listed
+    assert "locked" not in listed
+    assert "prunable" not in listed
+
+
+def test_it_prints_the_directory(ready: Desk, tmp_path: Path) -> None:
+    reply = ready.lab.slip("worktree", "../there/deep", "-s", "s")
+    assert reply.text == f"{tmp_path}/there/deep\n"
+    assert ready.lab.slip("worktree").text == reply.text
+    reply = ready.lab.slip_json("worktree", "elsewhere", expect=1)
+    assert reply.error["code"] == "exists"
+    typed(reply.error["hint"], ready.lab.path)
+    assert ready.lab.slip("worktree").text == f"{ready.lab.path}/elsewhere\n"
+
+
+def test_a_place_that_is_taken(ready: Desk, tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/mine").write_text("mine\n")
+    before = ready.lab.snapshot()
+    for directory in ("full", "full/mine"):
+        ready.refused("exists", "worktree", directory=str(tmp_path / directory))
+    assert ready.lab.snapshot() == before
+    assert ready.lab.git("worktree", "list").count("\n") == 0
+    (tmp_path / "empty").mkdir()
+    assert ready.call("worktree", directory=str(tmp_path / "empty"))["made"] is True
+
+
+def test_inside_it_slip_means_its_session(own: Desk, ready: Desk) -> None:
+    ready.begin("other")
+    ready.refused("session-required", "status")
+    assert own.call("status")["session"] == "s"
+    assert own.call("status", env={"SLIP_SESSION": "other"})["session"] == "other"
+    assert own.call("status", session="other")["session"] == "other"
+    ready.call("abort", session="s")
+    assert own.refused("session-missing", "status").hint == "slip reopen s"
+    # Another session of that name is not its own.
+    ready.begin("s", title="another")
+    own.refused("session-missing", "status")
+    ready.call("abort", session="s")
+    ready.call("reopen", name="s@1")
+    assert own.call("status")["session"] == "s"
+
+
+def test_captures_there_are_edits_of_what_it_was_given(own: Desk, ready: Desk) -> None:
+    ready.apply(replace("f", "five", "5"), session="s")
+    own.lab.write("f", own.lab.read("f").replace(b"one", b"1"))
+    own.lab.write("made", "made\n")
+    answer = own.call("capture", untracked=True)
+    assert [c["path"] for c in answer["changes"]] == ["f", "made"]
+    assert ready.lab.tree(answer["tree"])["f"] == b"1\n2\nthree\nfour\n5\n"
+    # It is brought along, and is clean then.
+    again = own.call("worktree")
+    assert (again["brought"], again["head"]) == (["f"], answer["commit"])
+    assert own.lab.read("f") == b"1\n2\nthree\nfour\n5\n"
+    assert own.lab.git("status", "--porcelain") == ""
+    assert own.call("capture")["unchanged"] is True
+
+
+def test_it_is_brought_along_around_an_edit(own: Desk, ready: Desk) -> None:
+    ready.apply(replace("f", "five", "5"), delete("g"), session="s")
+    own.lab.write("new", "edited\n")
+    own.lab.write("x.o", "ignored\n")
+    assert own.call("worktree")["brought"] == ["f", "g"]
+    assert own.lab.git("status", "--porcelain") == " M new"
+    assert (own.lab.read("new"), own.lab.read("x.o")) == (b"edited\n", b"ignored\n")
+    ready.apply(write("new", "theirs\n"), session="s")
+    before = own.lab.snapshot()
+    fault = own.refused("dirty", "worktree")
+    assert fault.hint == "slip capture -s s new"
+    assert own.lab.snapshot() == before
+    own.refused("dirty", "flush")
+    assert own.lab.snapshot() == before
+
+
+def test_flush_brings_the_files_along(own: Desk, ready: Desk) -> None:
+    ready.apply(replace("f", "five", "5"), session="s")
+    own.lab.write("g", "edited\n")
+    own.call("flush")
+    assert own.lab.read("f") == b"one\n2\nthree\nfour\n5\n"
+    assert own.lab.read("g") == b"edited\n"
+    own.call("worktree")
+    assert own.lab.git("status", "--porcelain") == " M g"
+
+
+def test_an_undo_is_brought_along(own: Desk) -> None:
+    own.call("undo")
+    own.call("worktree")
+    assert own.lab.git("status", "--porcelain") == ""
+    assert own.lab.read("README.md") == own.lab.tree("main")["README.md"]
+
+
+def test_what_is_committed_there_is_captured(own: Desk) -> None:
+    own.lab.commit({"f": "mine\n", "made": "made\n"}, "mine")
+    own.lab.write("f", "mine and more\n")
+    before = own.lab.snapshot()
+    fault = own.commit_refused("dirty")
+    assert own.lab.snapshot() == before
+    assert fault.hint == f"slip -C {own.lab.path} capture -s s"
+    answer = own.call("capture")
+    assert {c["path"]: c["status"] for c in answer["changes"]} == {"f": "M", "made": "A"}
+    own.call("worktree")
+    assert own.lab.git("status", "--porcelain") == ""
+    assert own.lab.oid("HEAD") == answer["commit"]
+    assert own.commit("land")["committed"] is True
+
+
+def test_commits_there_are_not_left_behind(own: Desk, ready: Desk) -> None:
+    mine = own.lab.commit({"g": "mine\n"}, "mine")
+    ready.apply(write("x", "x\n"), session="s")
+    assert "committed there" in own.refused("dirty", "worktree").message
+    assert own.lab.oid("HEAD") == mine
+    own.call("capture")
+    own.call("worktree")
+    assert (own.lab.read("g"), own.lab.read("x")) == (b"mine\n", b"x\n")
+    assert own.lab.git("status", "--porcelain") == ""
+
+
+def test_a_branch_made_there_stays_where_it_is(own: Desk) -> None:
+    own.lab.git("switch", "-q", "-c", "topic")
+    fault = own.refused("dirty", "worktree")
+    typed(fault.hint, own.lab.path)
+    own.call("worktree")
+    assert "refs/heads/topic" in own.lab.refs()
+
+
+@pytest.mark.parametrize("operation", ["commit", "abort"])
+def test_edits_that_are_not_captured_stop_landing_and_abort(
+    own: Desk, ready: Desk, operation: str
+) -> None:
+    values: Json = {"message": ("land",)} if operation == "commit" else {}
+    for path, content, option in (("g", "edited\n", ""), ("made", "x\n", " --untracked")):
+        own.lab.write(path, content)
+        before = own.lab.snapshot(), ready.lab.snapshot()
+        fault = ready.refused("dirty", operation, session="s", **values)
+        assert fault.hint == f"slip -C {own.lab.path} capture -s s{option}"
+        assert fault.message.count(path)
+        assert (own.lab.snapshot(), ready.lab.snapshot()) == before
+        own.call("capture", untracked=bool(option))
+    # Ignored files are at no risk: the directory stays.
+    own.lab.write("x.o", "x\n")
+    ready.call(operation, session="s", **values)
+    assert own.lab.read("g") == b"edited\n"
+    assert own.lab.read("x.o") == b"x\n"
+
+
+def test_status_tells_that_a_landing_would_be_refused(own: Desk, ready: Desk) -> None:
+    own.lab.write("g", "edited\n")
+    refusal = ready.call("status", session="s")["refusal"]
+    assert (refusal["code"], "g (not captured)" in refusal["message"]) == ("dirty", True)
+
+
+def test_removal_loses_nothing(own: Desk, ready: Desk) -> None:
+    for path, why in (("g", "not captured"), ("made", "untracked"), ("x.o", "ignored")):
+        own.lab.write(path, "mine\n")
+        before = own.lab.snapshot()
+        fault = ready.refused("dirty", "worktree", session="s", remove=True)
+        assert f"{path} ({why})" in fault.message
+        assert own.lab.snapshot() == before
+        own.lab.git("checkout", "-q", "--", ".")
+        own.lab.git("clean", "-fdqx")
+    own.lab.git("init", "-q", "nested")
+    assert "nested/ (a repository)" in ready.refused("dirty", "worktree", remove=True).message
+    shutil.rmtree(own.lab.path / "nested")
+    answer = ready.call("worktree", remove=True)
+    assert answer["removed"] is True
+    assert not own.lab.path.exists()
+    assert sorted(p.name for p in ready.lab.path.parent.iterdir() if "slip" in p.name) == []
+    assert ready.lab.git("worktree", "list").count("\n") == 0
+    assert ready.refused("session-missing", "worktree", session="s", remove=True).hint
+    assert ready.call("worktree")["made"] is True
+
+
+def test_what_was_captured_may_go(own: Desk, ready: Desk) -> None:
+    own.lab.write("g", "mine\n")
+    own.call("capture")
+    # From inside, by the command line, with the session's name left out.
+    assert b"is removed" in own.lab.slip("worktree", "--remove").out
+    assert not own.lab.path.exists()
+    assert ready.commit("land", session="s")["committed"] is True
+
+
+def test_a_landed_sessions_worktree_can_go(own: Desk, ready: Desk) -> None:
+    ready.commit("land", session="s")
+    own.lab.write("g", "later\n")
+    ready.refused("dirty", "worktree", session="s", remove=True)
+    own.lab.write("g", "g\n")
+    ready.call("worktree", session="s", remove=True)
+    assert not own.lab.path.exists()
+
+
+def test_a_locked_one_stays(own: Desk, ready: Desk) -> None:
+    ready.lab.git("worktree", "lock", str(own.lab.path))
+    fault = ready.refused("locked", "worktree", remove=True)
+    typed(fault.hint, ready.lab.path)
+    ready.call("worktree", remove=True)
+
+
+def test_a_directory_that_is_gone(own: Desk, ready: Desk) -> None:
+    shutil.rmtree(own.lab.path)
+    own.lab.damaged = True
+    ready.refused("missing", "worktree", session="s")
+    # Neither a landing nor anything else minds.
+    assert ready.commit("land", session="s", keep=True)["committed"] is True
+    ready.call("worktree", session="s", remove=True)
+    assert ready.call("worktree", session="s")["made"] is True
+
+
+def test_a_directory_that_was_moved(own: Desk, ready: Desk, tmp_path: Path) -> None:
+    own.lab.write("g", "mine\n")
+    moved = Lab(own.lab.path.rename(tmp_path / "moved"))
+    ready.refused("missing", "worktree", session="s")
+    # In there all works at once, and from elsewhere when git was told.
+    assert own.at(moved).call("capture")["step"] == 2
+    moved.git("worktree", "repair")
+    assert ready.call("worktree", session="s")["worktree"] == str(moved.path)
+
+
+def test_bare_and_unborn_repositories(ground: Ground, store: str) -> None:
+    for lab, place in ((ground.bare(), "bare.s"), (ground.unborn(), "unborn.s")):
+        desk = Desk(lab, store)
+        desk.begin("s")
+        own = desk.at(ground.at(Path(desk.call("worktree")["worktree"])))
+        assert own.lab.path.name == place
+        own.lab.write("made", "x\n")
+        own.call("capture", untracked=True)
+        own.call("worktree")
+        assert own.lab.git("status", "--porcelain") == ""
+        assert desk.commit("land")["committed"] is True
+        assert "made" in lab.tree("main")
+
+
+def test_filters_make_its_files(desk: Desk, ground: Ground) -> None:
+    repo = desk.lab
+    repo.git("config", "filter.up.clean", "tr a-z A-Z")
+    repo.git("config", "filter.up.smudge", "tr A-Z a-z")
+    repo.commit({".gitattributes": "*.up filter=up\n*.txt text eol=crlf\n", "a.up": "ABC\n"})
+    desk.begin("s")
+    desk.apply(write("b.txt", "b\n"))
+    own = ground.at(Path(desk.call("worktree")["worktree"]))
+    assert (own.read("a.up"), own.read("b.txt")) == (b"abc\n", b"b\r\n")
+    assert own.git("status", "--porcelain") == ""
+    desk.call("worktree", remove=True)
+
+
+# Other people's worktrees ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("detached", [False, True])
+def test_capture_from_any_worktree(ready: Desk, linked_repo: Lab, *, detached: bool) -> None:
+    """Against that worktree's own HEAD, whatever it is, into the session that is named."""
+    if detached:
+        linked_repo.git("checkout", "-q", "--detach")
+    linked_repo.commit({"f": "one\ntwo\nthree\nfour\nfive\n", "theirs": "t\n"}, "elsewhere")
+    linked_repo.write("f", "one\ntwo\nthree\nfour\n5\n")
+    linked_repo.write("made", "m\n")
+    before = linked_repo.snapshot()
+    there = ready.at(linked_repo)
+    answer = there.call("capture", session="s", paths=("f", "made"))
+    assert linked_repo.snapshot() == before
+    tree = ready.lab.tree(answer["tree"])
+    assert (tree["f"], tree["made"]) == (b"one\n2\nthree\nfour\n5\n", b"m\n")
+    assert "theirs" not in tree
+    ready.commit("land", session="s")
+    assert linked_repo.snapshot()._replace(refs=before.refs) == before
+
+
+def test_agents_in_worktrees_and_on_branches_are_not_written_over(
+    ready: Desk, ground: Ground
+) -> None:
+    agent = ground.linked(ready.lab, "agent", "agent")
+    agent.write("f", "the agent's\n")
+    agent.write("new", "the agent's\n")
+    before = agent.snapshot()
+    ready.commit("land", session="s")
+    assert agent.snapshot()._replace(refs=before.refs) == before
+    ready.begin("t", base="agent", onto="agent")
+    ready.apply(write("new", "t\n"), session="t")
+    fault = ready.commit_refused("dirty", session="t")
+    assert str(agent.path) in fault.message
+    assert agent.snapshot()._replace(refs=before.refs) == before
