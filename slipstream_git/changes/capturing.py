@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from slipstream_git.changes import bounds, chain, differences, sessions, staging
 from slipstream_git.changes.chain import Step
+from slipstream_git.changes.concurrency import overlapping
 from slipstream_git.changes.sessions import Session
 from slipstream_git.changes.staging import Label
 from slipstream_git.codec import bytes_field, json_bytes
@@ -142,7 +143,7 @@ def _told(ws: Workspace, before: Session, after: Session) -> Applied:
         tree=after.tree,
         changes=differences.changes_between(ws.repository, before.tree, after.tree),
         ops=[],
-        overlaps=differences.overlaps(ws, after),
+        overlaps=overlapping.overlaps(ws, after, before),
         unchanged=True if before.tip == after.tip else None,
     )
 

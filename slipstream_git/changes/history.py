@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from slipstream_git.changes import chain, differences, sessions, staging, views
 from slipstream_git.changes.chain import Facts, Step
+from slipstream_git.changes.concurrency import overlapping
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, merge, quarantine
@@ -91,7 +92,9 @@ def _append(ws: Workspace, session: Session, tree: str, facts: Facts) -> Stepped
             f"session {session.name} moved meanwhile",
             hint=f"slip log -s {session.name}",
         )
-    return Stepped(session.name, facts.step, tip, tree, changes=changes)
+    after = session._replace(tip=tip, tree=tree, step=facts.step)
+    overlaps = overlapping.overlaps(ws, after, session)
+    return Stepped(session.name, facts.step, tip, tree, changes=changes, overlaps=overlaps)
 
 
 def status(ws: Workspace, session: Session) -> Status:

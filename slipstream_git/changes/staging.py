@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from slipstream_git.changes import bounds, chain, differences, sessions, views
 from slipstream_git.changes.chain import Facts
+from slipstream_git.changes.concurrency import overlapping
 from slipstream_git.changes.sessions import Session
 from slipstream_git.codec import to_json
 from slipstream_git.errors import SlipError
@@ -153,7 +154,7 @@ def told(ws: Workspace, staged: Staged, *, dry_run: bool = False) -> Applied:
         tree=after.tree,
         changes=differences.changes_between(ws.repository, before.tree, after.tree, staged.outcome),
         ops=[to_json(result) for result in results],
-        overlaps=differences.overlaps(ws, after),
+        overlaps=overlapping.overlaps(ws, after, before, kept=not dry_run),
         unchanged=True if after.tip == before.tip else None,
         dry_run=dry_run or None,
         replaced=sum(replaced) if replaced else None,

@@ -3,6 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-RENDERERS: Mapping[str, Callable[[Any], Iterable[str]]] = {}
+from slipstream_git.faces.phrases import branch, counted
+
+if TYPE_CHECKING:  # the renderers are found by the name of a shape
+    from slipstream_git import meetings
+
+
+def _conflicts(value: meetings.Conflicts) -> Iterable[str]:
+    for pair in value.pairs:
+        apart = " (they land on different branches)" if pair.different_onto else ""
+        yield f"{branch(pair.a)} and {branch(pair.b)} conflict{apart}"
+        for collision in pair.paths:
+            yield from _collision(collision)
+    for row in value.unreadable:
+        other = f" and {branch(row.other)}" if row.other else ""
+        yield f"warning: {branch(row.name)}{other} could not be compared: {row.why}"
+    yield f"{counted(len(value.pairs), 'pair')} in conflict, {value.clean} clean"
+
+
+def _collision(collision: meetings.Collision) -> Iterable[str]:
+    yield f"  {collision.path} ({collision.kind})"
+    for hunk in collision.hunks:
+        (a, b), (c, d) = hunk["ours"], hunk["theirs"]
+        yield f"    lines {a}-{b} against {c}-{d}"
+        yield from (f"    - {line}" for line in hunk["ours_text"].splitlines())
+        yield from (f"    + {line}" for line in hunk["theirs_text"].splitlines())
+    if collision.hunks_omitted:
+        yield f"    … {counted(collision.hunks_omitted, 'hunk')} more"
+
+
+RENDERERS: Mapping[str, Callable[[Any], Iterable[str]]] = {"Conflicts": _conflicts}
