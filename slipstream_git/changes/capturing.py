@@ -118,7 +118,7 @@ def _step(
     news = [edit for edit in found if edit.entry not in known.get(edit.path, ())]
     if tree == session.tree and not news:
         ws.repository.objects.discard()
-        return _told(ws, session, session)
+        return _met(ws, _told(ws, session, session), session, session)
     bounds.check_steps(ws, session.name, session.step)
     facts = staging.next_facts(session, label)
     journal = [_row(edit) for edit in found]
@@ -128,11 +128,12 @@ def _step(
     parents = (session.tip, ws.repository.objects.write("commit", files))
     tip = chain.write_step(ws, tree, parents, facts, journal, subject)
     # Before anything moves: it reads files, one of which may be broken.
-    answer = _told(ws, session, session._replace(tip=tip, tree=tree, step=session.step + 1))
+    after = session._replace(tip=tip, tree=tree, step=session.step + 1)
+    answer = _told(ws, session, after)
     bounds.check_quota(ws)
     if not staging.advance(ws, session, tip):
         raise SlipError("ref-moved", f"session {session.name} moved meanwhile", hint="slip capture")
-    return answer
+    return _met(ws, answer, session, after)
 
 
 def _told(ws: Workspace, before: Session, after: Session) -> Applied:
@@ -143,9 +144,13 @@ def _told(ws: Workspace, before: Session, after: Session) -> Applied:
         tree=after.tree,
         changes=differences.changes_between(ws.repository, before.tree, after.tree),
         ops=[],
-        overlaps=overlapping.overlaps(ws, after, before),
+        overlaps=[],
         unchanged=True if before.tip == after.tip else None,
     )
+
+
+def _met(ws: Workspace, answer: Applied, before: Session, after: Session) -> Applied:
+    return answer._replace(overlaps=overlapping.overlaps(ws, after, before))
 
 
 def _row(edit: Edit) -> dict[str, Any]:

@@ -123,12 +123,14 @@ def test_what_is_between_a_session_and_its_branch_is_told_there_alone(desk: Desk
     kinds = found(desk.call("conflicts"))
     assert kinds == {("new", "old"): {"f": "content"}, ("old", MAIN): {"f": "content"}}
     refused = desk.commit_refused("conflict", session="old")
-    assert [row["path"] for row in refused.data["files"]] == ["f"]
+    files = refused.data["files"]
+    assert isinstance(files, list)
+    assert [row["path"] for row in files] == ["f"]
     desk.commit("new", session="new")
     desk.commit_refused("conflict", session="old")
 
 
-KINDS = {
+KINDS: dict[str, tuple[tuple[Json, ...], tuple[Json, ...]]] = {
     "content": ((edit(3, "a"),), (edit(3, "b"),)),
     "add-add": ((write("new", "a\n"),), (write("new", "b\n"),)),
     "modify-delete": ((edit(3, "a"),), (delete("f"),)),
@@ -150,9 +152,9 @@ def test_kinds_of_conflict(desk: Desk, kind: str) -> None:
     for name, ops in zip(("one", "two"), KINDS[kind], strict=True):
         desk.begin(name)
         last = desk.apply(*ops, session=name)
-    told = found(desk.call("conflicts"))
-    assert list(told) == [("one", "two")]
-    assert kind in told["one", "two"].values()
+    kinds = found(desk.call("conflicts"))
+    assert list(kinds) == [("one", "two")]
+    assert kind in kinds["one", "two"].values()
     # And the second learned of it in the answer to its own apply.
     assert [row["session"] for row in last["overlaps"]] == ["one"]
 
