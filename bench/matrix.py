@@ -8,7 +8,8 @@ clone that borrows the repository's objects, with its workspace open in the proc
 
 - git: `git merge-tree --write-tree A B` on the sessions' refs, one process for each pair.
 - cold: nothing is remembered, neither in the process nor in the repository.
-- warm: the process is new to it, and the repository remembers.
+- fresh: as the sessions' own steps leave it: what each touches is remembered, and no merge is.
+- warm: the process is new to it, and the repository remembers all.
 
 All must name the same pairs in every turn, else the run stops.
 """
@@ -40,6 +41,8 @@ from slipstream_git.workspace import open_workspace
 
 OWN_FILES = 4
 PLACES = 8
+# What each side of slip's begins without.
+FORGOTTEN = {"cold": ("verdicts", "footprints"), "fresh": ("verdicts",), "warm": ()}
 
 
 class Git:
@@ -78,18 +81,14 @@ class Slip:
         self.name = name
         self._place = place
         self._found: list[tuple[str, str]] = []
-        self._open()
-
-    def _open(self) -> None:
         self._ws = open_workspace(str(self._place), environment(), in_process=True)
 
     def prepare(self, turn: int) -> None:
         del turn
         self._ws.repository.close()
-        if self.name == "cold":
-            for name in ("verdicts", "footprints"):
-                (self._place / ".git" / "slip" / name).unlink(missing_ok=True)
-        self._open()
+        for name in FORGOTTEN[self.name]:
+            (self._place / ".git" / "slip" / name).unlink(missing_ok=True)
+        self._ws = open_workspace(str(self._place), environment(), in_process=True)
 
     def run(self, turn: int) -> None:
         del turn
@@ -130,7 +129,7 @@ def staged(place: Path, count: int, shared: int) -> list[str]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the turns; print a line for cold and one for warm."""
+    """Run the turns; print a line for each of slip's sides."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--repo", type=Path, help="default: one of 5,000 files is made up")
     parser.add_argument("--sessions", type=int, default=20)
@@ -141,16 +140,17 @@ def main(arguments: Sequence[str]) -> int:
     try:
         place = sides.clone(options.repo or trees.synthetic(), room / "repository")
         names = staged(place, options.sessions, options.shared)
-        contenders = (Git(place, names), Slip("cold", place), Slip("warm", place))
-        times = pairs.race([contenders], options.turns)
-        found = json.loads(contenders[0].outcome())
+        by_git = Git(place, names)
+        ours = [Slip(name, place) for name in FORGOTTEN]
+        times = pairs.race([[by_git, *ours]], options.turns)
+        found = json.loads(by_git.outcome())
     finally:
         shutil.rmtree(room, ignore_errors=True)
     count = len(names) * (len(names) - 1) // 2
     print(f"{len(names)} sessions, {count} pairs, {len(found)} in conflict; {os.cpu_count()} cores")
     print("| ratio of | median | least, greatest | ms |")
     print("|---|---|---|---|")
-    for name in ("cold", "warm"):
+    for name in FORGOTTEN:
         ratio = pairs.spread(times[name], times["git"])
         mine, git = (statistics.median(times[side]) * 1000 for side in (name, "git"))
         print(

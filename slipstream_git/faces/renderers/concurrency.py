@@ -14,13 +14,18 @@ if TYPE_CHECKING:  # the renderers are found by the name of a shape
 def _conflicts(value: meetings.Conflicts) -> Iterable[str]:
     for pair in value.pairs:
         apart = " (they land on different branches)" if pair.different_onto else ""
-        yield f"{branch(pair.a)} and {branch(pair.b)} conflict{apart}"
+        yield f"{_party(pair.a)} and {_party(pair.b)} conflict{apart}"
         for collision in pair.paths:
             yield from _collision(collision)
     for row in value.unreadable:
-        other = f" and {branch(row.other)}" if row.other else ""
-        yield f"warning: {branch(row.name)}{other} could not be compared: {row.why}"
+        other = f" and {_party(row.other)}" if row.other else ""
+        yield f"warning: {_party(row.name)}{other} could not be compared: {row.why}"
     yield f"{counted(len(value.pairs), 'pair')} in conflict, {value.clean} clean"
+
+
+def _party(name: str) -> str:
+    """A session by its name; a session may be called like a branch, so a branch says that it is."""
+    return f"branch {branch(name)}" if name.startswith("refs/") else name
 
 
 def _collision(collision: meetings.Collision) -> Iterable[str]:

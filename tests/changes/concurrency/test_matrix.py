@@ -108,6 +108,24 @@ def test_a_pair_has_its_paths_kinds_and_hunks(desk: Desk) -> None:
     assert desk.call("conflicts", sessions=("far", "two"))["pairs"] == told["pairs"]
 
 
+def test_the_text_names_branches_as_such(desk: Desk) -> None:
+    desk.lab.commit({"f": LINES})
+    desk.begin("main")
+    desk.begin("one")
+    desk.apply(edit(3, "uno"), session="one")
+    desk.apply(edit(3, "main"), session="main")
+    desk.lab.commit({"f": LINES.replace("line 3\n", "line drei\n")})
+    text = desk.lab.slip("conflicts").text.splitlines()
+    assert [line for line in text if "conflict" in line] == [
+        "main and one conflict",
+        "main and branch main conflict",
+        "one and branch main conflict",
+        "3 pairs in conflict, 0 clean",
+    ]
+    assert "    - main" in text
+    assert "    + uno" in text
+
+
 def test_what_is_between_a_session_and_its_branch_is_told_there_alone(desk: Desk) -> None:
     desk.lab.commit({"f": LINES})
     desk.begin("old")
