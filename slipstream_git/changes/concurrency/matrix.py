@@ -26,7 +26,7 @@ from slipstream_git.changes.concurrency.verdicts import Row, Verdicts
 from slipstream_git.codec import to_json
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, merge
-from slipstream_git.gitdb.merge import Conflict, Merge
+from slipstream_git.gitdb.merged import Conflict, Merge
 from slipstream_git.meetings import Collision, Conflicts, Pair, Unreadable
 from slipstream_git.model import GITLINK
 from slipstream_git.records import NamedTuple
@@ -43,7 +43,7 @@ _MADE_ROOM: Final = re.compile(rb"~[0-9a-f]{40}(_\d+)?$")
 
 
 class Meeting(NamedTuple):
-    """A pair that may conflict, so that only a merge can tell.
+    """A pair that may conflict, so that only a merge can tell: of ``a`` as ours, ``b`` as theirs.
 
     objects: the ids that decide the merge, first its sort. is_sure: nothing else decides it.
     """
@@ -197,13 +197,13 @@ class _Matrix:
         if head_tree == party.base_tree:
             return None
         if party.name.startswith(sessions.BRANCHES):
-            return Meeting(party.name, branch, ("commits", head, party.tip or ""), is_sure=False)
+            return Meeting(branch, party.name, ("commits", head, party.tip or ""), is_sure=False)
         trees, changed = repository.trees, party.footprint.changed
         touched = trees.differing(party.base_tree, head_tree, changed)
         if not touched and footprints.lies_over(trees, party.footprint, party.base_tree, head_tree):
             return None
         ids = ("branch", party.base_tree, head_tree, party.tree)
-        return Meeting(party.name, branch, ids, not self._has_submodule(changed, ids[1:]))
+        return Meeting(branch, party.name, ids, not self._has_submodule(changed, ids[1:]))
 
     def _has_submodule(self, touched: Collection[bytes], those: Collection[str]) -> bool:
         """Whether a submodule may have to be merged, which its own repository decides."""
@@ -217,10 +217,9 @@ class _Matrix:
         """The paths in conflict; None where they cannot be told."""
         try:
             merged = self._merge(meeting.objects)
-            swapped = meeting.objects[0] in ("branch", "commits")
             # Where both sides' files had to make room, git has two names for the one path.
             found = {_MADE_ROOM.sub(b"", c.path): c for c in reversed(merged.conflicts)}
-            return [self._row(path, found[path], swapped=swapped) for path in sorted(found)]
+            return [self._row(path, found[path]) for path in sorted(found)]
         except SlipError as fault:
             self._unreadable.append(Unreadable(meeting.a, fault.message, meeting.b))
             return None
@@ -271,9 +270,7 @@ class _Matrix:
                 objects.write("blob", objects.blob(entry.oid), entry.oid)
         return trees.splice(base, entries | {path: trees.leaf(tree, path) for path in open_paths})
 
-    def _row(self, path: bytes, conflict: Conflict, *, swapped: bool) -> Row:
-        if swapped:
-            conflict = conflict._replace(ours=conflict.theirs, theirs=conflict.ours)
+    def _row(self, path: bytes, conflict: Conflict) -> Row:
         hunks = conflicts.hunks_of(self._ws, conflict)
         room, shown = MOST_TEXT, 0
         for hunk in hunks[:MOST_HUNKS]:

@@ -14,7 +14,7 @@ from slipstream_git.changes.concurrency.footprints import Footprint
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, edited
-from slipstream_git.gitdb.repository import Repository
+from slipstream_git.gitdb.repository import Found, Repository
 from slipstream_git.gitdb.worktrees import checkouts
 from slipstream_git.gitdb.worktrees.jobs import Worktree
 from slipstream_git.meetings import Unreadable
@@ -171,7 +171,8 @@ def _opened_at(repository: Repository, place: Worktree) -> Repository:
     layout = repository.layout._replace(git_dir=place.git_dir, root=place.root, bare=False)
     config = repository.config_in(place.root, place.git_dir)
     git = repository.git.at(place.root, place.git_dir)
-    return Repository(layout, git, config, repository.store)
+    found = Found(layout, git, config, None)
+    return Repository(lambda: found, lambda _layout, _git: repository.store, stays_open=False)
 
 
 def heads_of(ws: Workspace, branches: Collection[str]) -> Mapping[str, str]:

@@ -9,19 +9,17 @@ submodule's history) is not remembered at all.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import slipstream_git
 from slipstream_git.changes.concurrency import remembered
+from slipstream_git.gitdb.mergedrivers import Beyond
 from slipstream_git.gitdb.repository import Repository
 
 FILE: Final = "verdicts"
 MOST_BYTES: Final = 4 << 20
 _DECIDING: Final = ("merge", "diff", "core", "attr", "filter")
-# Where git may have the attributes of the system; a git before 2.42 cannot be asked.
-_OF_SYSTEM: Final = ("/etc/gitattributes", "/usr/etc/gitattributes", "/usr/local/etc/gitattributes")
 
 Row = dict[str, Any]
 
@@ -63,18 +61,16 @@ class Verdicts:
 def surroundings(repository: Repository) -> str | None:
     """A digest of what decides merges beside their trees; None where that cannot be told."""
     config = repository.config
-    user_file = _of_user(repository)
-    drivers = (key for key in config.below("merge") if key.endswith(".driver"))
-    if user_file is None or any(drivers) or config.flag("merge.renormalize"):
+    beyond = repository.beyond_trees = repository.beyond_trees or Beyond(repository)
+    if not beyond.is_plain or any(key.endswith(".driver") for key in config.below("merge")):
         return None
     settings: Mapping[str, str] = {
         key: value for part in _DECIDING for key, value in config.below(part).items()
     }
     parts = [slipstream_git.__version__, repository.git.run("--version").out.decode()]
     parts += [f"{key}={settings[key]}" for key in sorted(settings)]
-    own = os.path.join(repository.layout.common_dir, "info", "attributes")
     digest = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape"))
-    for name in (own, user_file, *_OF_SYSTEM):
+    for name in beyond.files:
         try:
             with open(name, "rb") as stream:
                 said = stream.read()
@@ -84,18 +80,3 @@ def surroundings(repository: Repository) -> str | None:
             return None
         digest.update(b"\0%d\0" % len(said) + said)
     return digest.hexdigest()
-
-
-def _of_user(repository: Repository) -> str | None:
-    """The user's own attributes file, where git would read it; None where that is not certain."""
-    env = repository.git.caller
-    home = env.get("HOME", "/")
-    named = repository.config.get("core.attributesFile")
-    if named is None:
-        config = env.get("XDG_CONFIG_HOME") or os.path.join(home, ".config")
-        return os.path.join(config, "git", "attributes")
-    if named.startswith("~/"):
-        return os.path.join(home, named[2:])
-    if named.startswith(("~", "%")):
-        return None
-    return os.path.join(repository.git.directory, named)

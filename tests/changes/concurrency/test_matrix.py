@@ -41,7 +41,7 @@ def test_pairs_are_those_that_git_says_conflict(ws: Workspace, seed: int) -> Non
     base_tree = written(ws, start)
     expected = {}
     for a in told.sessions:
-        expected[a, MAIN] = merge_tree(ws, base_tree, head_tree, trees[a])[1]
+        expected[MAIN, a] = merge_tree(ws, base_tree, head_tree, trees[a])[1]
         for b in told.sessions:
             if a < b:
                 expected[a, b] = merge_tree(ws, base_tree, trees[a], trees[b])[1]
@@ -75,7 +75,7 @@ def test_sessions_on_two_bases_are_compared_as_landed_one_after_the_other(
     pairs = {(p.a, p.b): [row.path for row in p.paths] for p in told.pairs}
     for a in old:
         carried, names = merge_tree(ws, a.base_tree, new[0].base_tree, a.tree)
-        assert ((a.name, MAIN) in pairs) is bool(names)
+        assert ((MAIN, a.name) in pairs) is bool(names)
         for b in new if not names else ():
             met = merge_tree(ws, b.base_tree, b.tree, carried)[1]
             assert pairs.get((b.name, a.name), []) == [paths.display(name) for name in met]
@@ -118,8 +118,8 @@ def test_the_text_names_branches_as_such(desk: Desk) -> None:
     text = desk.lab.slip("conflicts").text.splitlines()
     assert [line for line in text if "conflict" in line] == [
         "main and one conflict",
-        "main and branch main conflict",
-        "one and branch main conflict",
+        "branch main and main conflict",
+        "branch main and one conflict",
         "3 pairs in conflict, 0 clean",
     ]
     assert "    - main" in text
@@ -134,12 +134,12 @@ def test_what_is_between_a_session_and_its_branch_is_told_there_alone(desk: Desk
     desk.begin("new")
     desk.apply(edit(30, "new"), session="new")
     told = desk.call("conflicts")
-    assert found(told) == {("old", MAIN): {"f": "content"}}
+    assert found(told) == {(MAIN, "old"): {"f": "content"}}
     hunk = told["pairs"][0]["paths"][0]["hunks"][0]
-    assert (hunk["ours_text"], hunk["theirs_text"]) == ("old\n", "main\n")
+    assert (hunk["ours_text"], hunk["theirs_text"]) == ("main\n", "old\n")
     desk.apply(edit(20, "new 20"), session="new")
     kinds = found(desk.call("conflicts"))
-    assert kinds == {("new", "old"): {"f": "content"}, ("old", MAIN): {"f": "content"}}
+    assert kinds == {("new", "old"): {"f": "content"}, (MAIN, "old"): {"f": "content"}}
     refused = desk.commit_refused("conflict", session="old")
     files = refused.data["files"]
     assert isinstance(files, list)
@@ -205,9 +205,9 @@ def test_sessions_for_other_branches_are_compared_and_marked(desk: Desk) -> None
     assert (pair["a"], pair["b"], pair["different_onto"]) == ("one", "two", True)
     desk.lab.git("checkout", "--quiet", "release")
     desk.lab.commit({"f": LINES.replace("line 3\n", "release\n")})
-    assert ("two", "refs/heads/release") in found(desk.call("conflicts"))
+    assert ("refs/heads/release", "two") in found(desk.call("conflicts"))
     told = found(desk.call("conflicts", sessions=("one",), branch=("release",)))
-    assert set(told) == {("one", "two"), ("one", "refs/heads/release")}
+    assert set(told) == {("one", "two"), ("refs/heads/release", "one")}
 
 
 def test_many_hunks_are_capped_and_counted(desk: Desk) -> None:
