@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from slipstream_git.records import NamedTuple
-from slipstream_git.results import Applied, Change, FileRead
+from slipstream_git.results import Applied, Change, FileRead, Overlap
 
 
 class Stepped(NamedTuple):
@@ -22,6 +22,7 @@ class Stepped(NamedTuple):
     undone: int | None = None
     redone: int | None = None
     changes: list[Change] | None = None
+    overlaps: list[Overlap] | None = None
 
 
 class LogStep(NamedTuple):

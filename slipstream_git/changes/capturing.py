@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from slipstream_git.changes import bounds, chain, differences, sessions, staging
 from slipstream_git.changes.chain import Step
+from slipstream_git.changes.concurrency import overlapping
 from slipstream_git.changes.sessions import Session
 from slipstream_git.changes.staging import Label
 from slipstream_git.codec import bytes_field, json_bytes
@@ -122,7 +123,7 @@ def _step(
     news = [edit for edit in found if edit.entry not in known.get(edit.path, ())]
     if tree == session.tree and not news:
         ws.repository.objects.discard()
-        return told(ws, session, session)
+        return met(ws, told(ws, session, session), session, session)
     bounds.check_steps(ws, session.name, session.step)
     facts = staging.next_facts(session, label)
     journal = [journal_row(edit) for edit in found]
@@ -132,15 +133,16 @@ def _step(
     parents = (session.tip, ws.repository.objects.write("commit", files))
     tip = chain.write_step(ws, tree, parents, facts, journal, subject)
     # Before anything moves: it reads files, one of which may be broken.
-    answer = told(ws, session, session._replace(tip=tip, tree=tree, step=session.step + 1))
+    after = session._replace(tip=tip, tree=tree, step=session.step + 1)
+    answer = told(ws, session, after)
     bounds.check_quota(ws)
     if not staging.advance(ws, session, tip):
         raise SlipError("ref-moved", f"session {session.name} moved meanwhile", hint="slip capture")
-    return answer
+    return met(ws, answer, session, after)
 
 
 def told(ws: Workspace, before: Session, after: Session) -> Applied:
-    """The reply for a step that was not made of ops."""
+    """The reply for a step that was not made of ops; what it meets is told when it stands."""
     return Applied(
         session=after.name,
         step=after.step,
@@ -148,9 +150,14 @@ def told(ws: Workspace, before: Session, after: Session) -> Applied:
         tree=after.tree,
         changes=differences.changes_between(ws.repository, before.tree, after.tree),
         ops=[],
-        overlaps=differences.overlaps(ws, after),
+        overlaps=[],
         unchanged=True if before.tip == after.tip else None,
     )
+
+
+def met(ws: Workspace, answer: Applied, before: Session, after: Session) -> Applied:
+    """The same reply, with the other sessions that are at work on these paths."""
+    return answer._replace(overlaps=overlapping.overlaps(ws, after, before))
 
 
 def journal_row(edit: Edit) -> dict[str, Any]:

@@ -63,12 +63,12 @@ def file(
         "base_oid": conflict.base.oid if conflict.base else None,
         "ours_oid": conflict.ours.oid if conflict.ours else None,
         "theirs_oid": conflict.theirs.oid if conflict.theirs else None,
-        "hunks": to_json(_hunks(ws, conflict)),
+        "hunks": to_json(hunks_of(ws, conflict)),
         "by": _authors(ws, conflict.path, base, onto_commit),
     }
 
 
-def _hunks(ws: Workspace, conflict: Conflict) -> list[hunks.Hunk]:
+def hunks_of(ws: Workspace, conflict: Conflict) -> list[hunks.Hunk]:
     if conflict.kind not in ("content", "add-add") or not (conflict.ours and conflict.theirs):
         return []
     sides = (conflict.base, conflict.ours, conflict.theirs)

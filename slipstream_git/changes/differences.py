@@ -1,36 +1,13 @@
-"""What differs, as replies tell it: changed paths with line counts, and who else changes them."""
+"""What differs, as replies tell it: changed paths with line counts."""
 
 from __future__ import annotations
 
-from slipstream_git.changes import sessions
-from slipstream_git.changes.sessions import Session
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.gitdb.trees import Difference
 from slipstream_git.model import Entry, File
-from slipstream_git.results import Change, Overlap, path_b64, status_letter
+from slipstream_git.results import Change, path_b64, status_letter
 from slipstream_git.text import linediff, paths
 from slipstream_git.text.edits import Outcome
-from slipstream_git.workspace import Workspace
-
-
-def overlaps(ws: Workspace, session: Session) -> list[Overlap]:
-    """The other open sessions that change paths which this one changes."""
-    mine: set[bytes] | None = None
-    found = []
-    for other in sessions.every(ws):
-        if other.name == session.name or other.tree == other.base_tree:
-            continue
-        if mine is None:
-            mine = changed_paths(ws.repository, session)
-        shared = sorted(ws.repository.trees.differing(other.base_tree, other.tree, mine))
-        if shared:
-            found.append(Overlap(other.name, [paths.display(path) for path in shared]))
-    return found
-
-
-def changed_paths(repository: Repository, session: Session) -> set[bytes]:
-    """The paths at which a session differs from its base."""
-    return {d.path for d in repository.trees.differences(session.base_tree, session.tree)}
 
 
 def changes_between(

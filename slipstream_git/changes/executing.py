@@ -10,7 +10,7 @@ from slipstream_git.errors import SlipError
 from slipstream_git.model import Op
 from slipstream_git.outcomes import Executed, Flushed, Landed
 from slipstream_git.records import NamedTuple
-from slipstream_git.results import FileRead
+from slipstream_git.results import Applied, FileRead
 from slipstream_git.text import batches, paths
 from slipstream_git.workspace import Workspace
 
@@ -44,7 +44,7 @@ def run(ws: Workspace, request: Request, options: Options | None) -> Executed:
             landing.branch_of(ws, draft, options)
         reads = list(history.read_files(ws, draft.tree, request.reads))
         staged = staging.stage(ws, draft, ops, Label("exec", "", request.wish.agent or ""))
-        told = staging.told(ws, staged) if request.batch is not None else None
+        told = _told(ws, staged) if request.batch is not None else None
         if request.read_all:
             reads += _touched(ws, staged)
         if staged.session.tip == draft.tip:
@@ -94,6 +94,10 @@ class _Opening(NamedTuple):
                 raise _NameTakenError from None
             raise
         return session
+
+
+def _told(ws: Workspace, staged: Staged) -> Applied:
+    return staging.met(ws, staging.told(ws, staged), staged)
 
 
 def _nothing(draft: Session) -> Landed:

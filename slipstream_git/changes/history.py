@@ -11,6 +11,7 @@ from typing import Any
 
 from slipstream_git.changes import chain, differences, sessions, staging, views
 from slipstream_git.changes.chain import Facts, Step
+from slipstream_git.changes.concurrency import overlapping
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, merge, quarantine
@@ -123,7 +124,9 @@ def _append(ws: Workspace, session: Session, tree: str, facts: Facts) -> Stepped
             f"session {session.name} moved meanwhile",
             hint=f"slip log -s {session.name}",
         )
-    return Stepped(session.name, facts.step, tip, tree, changes=changes)
+    after = session._replace(tip=tip, tree=tree, step=facts.step)
+    overlaps = overlapping.overlaps(ws, after, session)
+    return Stepped(session.name, facts.step, tip, tree, changes=changes, overlaps=overlaps)
 
 
 def status(ws: Workspace, session: Session) -> Status:

@@ -122,16 +122,17 @@ def _captured(ws: Workspace, session: Session, slot: Slot, wish: Wish, pool: Poo
         tree = _merged(ws, session, now, made, wish)
         if tree == now.tree:
             ws.repository.objects.discard()
-            return capturing.told(ws, now, now)
+            return capturing.met(ws, capturing.told(ws, now, now), now, now)
         bounds.check_steps(ws, now.name, now.step)
         facts = staging.next_facts(now, wish.label)
         program = os.path.basename(wish.command[0])
         tip = chain.write_step(ws, tree, (now.tip,), facts, _journal(ws, now, tree), program)
         # Before anything moves: it reads files, one of which may be broken.
-        told = capturing.told(ws, now, now._replace(tip=tip, tree=tree, step=now.step + 1))
+        after = now._replace(tip=tip, tree=tree, step=now.step + 1)
+        told = capturing.told(ws, now, after)
         bounds.check_quota(ws)
         if staging.advance(ws, now, tip):
-            return told
+            return capturing.met(ws, told, now, after)
         now = sessions.load(ws, now.name)
     raise SlipError("ref-moved", f"session {session.name} kept moving; {TRIES} tries were lost")
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from slipstream_git.changes import bounds, chain, differences, sessions, views
 from slipstream_git.changes.chain import Facts
+from slipstream_git.changes.concurrency import overlapping
 from slipstream_git.changes.sessions import Session
 from slipstream_git.codec import to_json
 from slipstream_git.errors import SlipError
@@ -69,13 +70,14 @@ def apply(
         # Before anything moves: it reads files, one of which may be broken.
         answer = told(ws, staged, dry_run=dry_run)
         if dry_run:
+            answer = met(ws, answer, staged)
             ws.repository.objects.discard()
             return answer
         if staged.session.tip == session.tip:
-            return answer
+            return met(ws, answer, staged)
         bounds.check_quota(ws)
         if advance(ws, session, staged.session.tip):
-            return answer
+            return met(ws, answer, staged)
         session = sessions.load(ws, session.name)
     raise SlipError("ref-moved", f"session {session.name} kept moving; {TRIES} tries were lost")
 
@@ -142,7 +144,7 @@ def advance(ws: Workspace, session: Session, tip: str) -> bool:
 
 
 def told(ws: Workspace, staged: Staged, *, dry_run: bool = False) -> Applied:
-    """The reply for a staged batch."""
+    """The reply for a staged batch, but for its overlaps: see `met`."""
     before, after = staged.before, staged.session
     results = staged.outcome.results
     replaced = [r.replaced for r in results if r.replaced is not None]
@@ -154,9 +156,20 @@ def told(ws: Workspace, staged: Staged, *, dry_run: bool = False) -> Applied:
         tree=after.tree,
         changes=differences.changes_between(ws.repository, before.tree, after.tree, staged.outcome),
         ops=[to_json(result) for result in results],
-        overlaps=differences.overlaps(ws, after),
+        overlaps=[],
         unchanged=True if after.tip == before.tip else None,
         dry_run=dry_run or None,
         replaced=sum(replaced) if replaced else None,
         files=sum(files) if files else None,
+    )
+
+
+def met(ws: Workspace, answer: Applied, staged: Staged) -> Applied:
+    """The reply with whom the session meets.
+
+    Looked up when the step is visible: of two that meet at one moment the later knows of it.
+    """
+    kept = not answer.dry_run
+    return answer._replace(
+        overlaps=overlapping.overlaps(ws, staged.session, staged.before, kept=kept)
     )

@@ -24,7 +24,7 @@ AREAS: Mapping[str, tuple[str, ...]] = {
         "begin", "apply", "sub", "write", "rm", "mv", "read", "status", "list", "diff", "log",
         "show", "undo", "redo", "capture", "flush", "commit", "exec", "abort", "reopen",
     ),
-    "concurrency": ("rebase", "resolve", "land", "adopt"),
+    "concurrency": ("conflicts", "rebase", "resolve", "land", "adopt"),
     "worktrees": ("run", "worktree"),
     "repositories": ("merge-tree", "recover", "gc", "doctor", "demo"),
 }  # fmt: skip

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from slipstream_git.changes import bounds, chain, differences, sessions, staging
+from slipstream_git.changes.concurrency import overlapping
 from slipstream_git.changes.sessions import BRANCHES, Session, Wish
 from slipstream_git.changes.staging import Label
 from slipstream_git.errors import SlipError
@@ -342,6 +343,6 @@ def _told(ws: Workspace, branch: Branch, before: Session, after: Session) -> Ado
         commit=after.tip,
         steps=after.step - before.step,
         changes=differences.changes_between(ws.repository, before.tree, after.tree),
-        overlaps=differences.overlaps(ws, after),
+        overlaps=overlapping.overlaps(ws, after, before),
         reason=reason,
     )

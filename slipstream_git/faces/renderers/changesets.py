@@ -33,7 +33,11 @@ def _applied(value: results.Applied) -> Iterable[str]:
         yield f"replaced {value.replaced} in {counted(value.files or 0, 'file')}"
     for row in value.ops:
         yield from _told(row)
-    for overlap in value.overlaps:
+    yield from _overlapping(value.overlaps)
+
+
+def _overlapping(overlaps: Iterable[results.Overlap]) -> Iterable[str]:
+    for overlap in overlaps:
         yield f"also changed in {overlap.session}: {some(overlap.paths)}"
 
 
@@ -115,6 +119,7 @@ def _stepped(value: outcomes.Stepped) -> Iterable[str]:
     what = f"took back step {value.undone}" if value.undone else f"brought back step {value.redone}"
     yield f"{value.session}: {what} (step {value.step})"
     yield from changes(value.changes or [])
+    yield from _overlapping(value.overlaps or [])
 
 
 def _was_read(value: results.WasRead) -> Iterable[str]:
