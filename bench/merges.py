@@ -158,14 +158,14 @@ def _tree(repository: Repository, commit: str) -> str:
 
 def _made_in_a_worktree(place: Path, sides: Sides) -> Answer:
     """The same where the attributes of ours stand in the worktree, as where it is checked out."""
-    with tempfile.TemporaryDirectory(dir=place) as root:
+    with tempfile.TemporaryDirectory(prefix="slip-merges-") as root:
         for row in git(place, "ls-tree", "-r", "-z", sides.ours).split(b"\0")[:-1]:
             facts, _, path = row.partition(b"\t")
             if path.rpartition(b"/")[2] == b".gitattributes" and facts.startswith(b"100"):
                 file = Path(root, os.fsdecode(path))
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_bytes(git(place, "cat-file", "blob", facts.split()[2].decode()))
-        return _made_by_git(place, sides, "--work-tree=" + root)
+        return _made_by_git(place, sides, "-C", root, "--work-tree=" + root)
 
 
 def _made_by_git(place: Path, sides: Sides, *where: str) -> Answer:
