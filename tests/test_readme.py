@@ -33,6 +33,20 @@ def plain(text: str) -> str:
     return "\n".join(re.sub(r"\s+#.*", "", line) for line in text.strip().splitlines())
 
 
+def test_the_demo_ends_as_it_says(repo: Lab) -> None:
+    """One conflict, resolved; three landings; and the person's own edit is where it was."""
+    told = repo.slip_json("demo", env={"TMPDIR": str(repo.path.parent)}).json
+    refused = [step for step in told["steps"] if step.get("error")]
+    assert [step["error"]["code"] for step in refused] == ["conflict"]
+    landings = [s for s in told["steps"] if s["operation"] == "commit" and not s.get("error")]
+    assert len(landings) == 3
+    demo = Lab(Path(told["repository"]))
+    greet = demo.tree("main")["greet.py"].decode()
+    assert 'return "HELLO, " + name.upper()' in greet
+    assert 'return "Goodbye, " + name' in greet
+    assert demo.git("status", "--short") == " M main.py"
+
+
 def test_the_first_screen_is_true(unborn_repo: Lab) -> None:
     repo = unborn_repo
     files = {"greet.py": demonstration.GREET, "main.py": demonstration.MAIN}

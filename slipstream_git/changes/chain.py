@@ -57,6 +57,7 @@ class Facts(NamedTuple):
     unresolved: int = 0
     branch: str = ""
     adopted: str = ""
+    rebased: tuple[str, ...] = ()
 
 
 class Step(NamedTuple):
@@ -181,6 +182,7 @@ def _trailer_lines(facts: Facts) -> Iterable[str]:
         ("Adopted", facts.adopted),
         *(("Allow", glob) for glob in facts.allow),
         *(("Deny", glob) for glob in facts.deny),
+        *(("Rebased", begin) for begin in facts.rebased),
     ]
     return [f"Slip-{key}: {one_line(str(value))}" for key, value in rows if value != ""]
 
@@ -227,4 +229,5 @@ def _facts(oid: str, message: bytes) -> Facts:
         unresolved=int(first("Unresolved") or 0),
         branch=first("Branch"),
         adopted=first("Adopted"),
+        rebased=tuple(found.get("Rebased", ())),
     )

@@ -281,8 +281,13 @@ def patch_text(ws: Workspace, old: str, new: str, *, binary: bool = False) -> st
 
 def read(ws: Workspace, session: Session, wanted: Sequence[str]) -> WasRead:
     """Numbered lines of files as the session has them."""
-    files = read_files(ws, session.tree, wanted)
     told = _conflicts(ws, session)
+    try:
+        files = read_files(ws, session.tree, wanted)
+    except SlipError as fault:
+        if told and fault.code == "missing":
+            fault.hint = f"slip resolve -s {session.name}"  # it may be what a conflict left out
+        raise
     files = [file._replace(conflict=told.get(file.path)) for file in files]
     return WasRead(files, session=session.name)
 

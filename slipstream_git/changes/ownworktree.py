@@ -88,7 +88,7 @@ def remove(ws: Workspace, name: str | None) -> SessionWorktree:
 def of(ws: Workspace, session: Session) -> Owned | None:
     """The session's worktree, also one whose directory is gone."""
     there = owned.every(ws.repository.layout.common_dir)
-    return next((one for one in there if one.begin == session.begin), None)
+    return next((one for one in there if session.began(one.begin)), None)
 
 
 def check_captured(ws: Workspace, session: Session) -> None:
@@ -105,7 +105,7 @@ def given(ws: Workspace, session: Session, head: str | None) -> str | None:
     is an edit, too. Elsewhere its HEAD.
     """
     mine = owned.read(ws.repository.layout.git_dir)
-    if head is None or mine is None or mine.begin != session.begin:
+    if head is None or mine is None or not session.began(mine.begin):
         return head
     return _step_below(ws, session, ws.repository, head) or head
 
@@ -133,19 +133,22 @@ def _named(ws: Workspace, name: str | None) -> tuple[Owned, Session]:
         tips = [ws.repository.store.ref(sessions.OPEN + wanted)]
         tips += sessions.closed_numbers(ws, wanted).values()
         for session in (sessions.at(ws, wanted, tip) for tip in tips if tip):
-            if session.begin == mine.begin:
+            if session.began(mine.begin):
                 return mine, session
     raise SlipError("session-missing", f"{wanted} has no worktree", hint="git worktree list")
 
 
 def _step_below(ws: Workspace, session: Session, view: Repository, head: str) -> str | None:
     """The newest step of the session that ``head`` is or comes from."""
-    chain = {session.begin, session.tip, *(s.commit for s in sessions.steps(ws, session))}
-    if head in chain:
-        return head
-    done = view.git.run("merge-base", head, session.tip, accept=(0, 1))
-    below = done.out.decode().strip()
-    return below if below in chain else None
+    for known in (session, *sessions.before_rebases(ws, session)):
+        chain = {known.begin, known.tip, *(s.commit for s in sessions.steps(ws, known))}
+        if head in chain:
+            return head
+        done = view.git.run("merge-base", head, known.tip, accept=(0, 1))
+        below = done.out.decode().strip()
+        if below in chain:
+            return below
+    return None
 
 
 def _tree(ws: Workspace, commit: str | None) -> str:

@@ -32,7 +32,8 @@ class Session(NamedTuple):
 
     makes_onto: the branch to land on was not there when it was begun. has_ref: False as long as
     only the process knows of it that is about to land it (`slip exec`). unresolved: how many paths
-    a rebase left to be decided; a landing is refused until there is none. branch: the full ref of
+    a rebase left to be decided; a landing is refused until there is none. rebased: the begin
+    commits from before its rebases. branch: the full ref of
     the branch whose work it was adopted from, else empty.
     """
 
@@ -53,10 +54,15 @@ class Session(NamedTuple):
     has_ref: bool = True
     unresolved: int = 0
     branch: str = ""
+    rebased: tuple[str, ...] = ()
 
     @property
     def ref(self) -> str:
         return OPEN + self.name
+
+    def began(self, begin: str) -> bool:
+        """Whether this is the session of a begin commit, its own or one from before a rebase."""
+        return begin == self.begin or begin in self.rebased
 
 
 class Wish(NamedTuple):
@@ -231,6 +237,7 @@ def _session(
         worktree=facts.worktree,
         allow=facts.allow,
         deny=facts.deny,
+        rebased=facts.rebased,
         branch=facts.branch,
     )
 
@@ -289,7 +296,7 @@ def choose(ws: Workspace, name: str | None) -> Session:
     if own is not None:
         tip = ws.repository.store.ref(OPEN + own.session)
         session = at(ws, own.session, tip) if tip else None
-        if session is not None and session.begin == own.begin:
+        if session is not None and session.began(own.begin):
             return session
     everyone = every(ws)
     here = [session for session in everyone if session.worktree == ws.worktree_name]
@@ -362,6 +369,14 @@ def closing(ws: Workspace, session: Session) -> list[RefMove]:
         RefMove(session.ref, session.tip, None),
         RefMove(f"{CLOSED}{session.name}/{number}", None, session.tip),
     ]
+
+
+def before_rebases(ws: Workspace, session: Session) -> list[Session]:
+    """The session as it was before each of its rebases, as far as that is still kept."""
+    if not session.rebased:
+        return []
+    kept = (at(ws, session.name, tip) for tip in closed_numbers(ws, session.name).values())
+    return [was for was in kept if was.begin in session.rebased]
 
 
 def closed_numbers(ws: Workspace, name: str) -> Mapping[int, str]:

@@ -9,7 +9,7 @@ from slipstream_git.workspace import Workspace
 
 def check(ws: Workspace, session: Session) -> None:
     """Raises `dirty` where the session's worktree holds an edit that it has not captured."""
-    if any(own.begin == session.begin for own in owned.every(ws.repository.layout.common_dir)):
+    if any(session.began(own.begin) for own in owned.every(ws.repository.layout.common_dir)):
         from slipstream_git.changes import ownworktree
 
         ownworktree.check_captured(ws, session)

@@ -11,6 +11,7 @@ from typing import Literal
 
 from slipstream_git.records import NamedTuple
 from slipstream_git.text import hunks, matching
+from slipstream_git.text.hunks import Hunk
 
 Side = Literal["ours", "theirs", "base", "both"]
 # base, ours and theirs to their merge, or None where they collide.
@@ -42,10 +43,14 @@ class Collision(NamedTuple):
 
 
 class Weave(NamedTuple):
-    """``clean`` has one text more than there are collisions: they stand between them."""
+    """``clean`` has one text more than there are collisions: they stand between them.
+
+    hunks: the collisions as they are told.
+    """
 
     clean: tuple[bytes, ...]
     collisions: tuple[Collision, ...]
+    hunks: tuple[Hunk, ...]
 
     def text(self, decided: Mapping[int, bytes]) -> bytes:
         """The whole text; a hunk that is not decided is as ours has it."""
@@ -65,7 +70,8 @@ def taken_apart(base: bytes, ours: bytes, theirs: bytes, merge: Merge) -> Weave:
     clean: list[bytes] = []
     collisions: list[Collision] = []
     done = [0, 0, 0]
-    for hunk in hunks.colliding(*versions):
+    found = tuple(hunks.colliding(*versions))
+    for hunk in found:
         spans = (hunk.base, hunk.ours, hunk.theirs)
         starts = [first - 1 for first, _ in spans]
         merged = _between(sides, done, starts, merge)
@@ -79,7 +85,9 @@ def taken_apart(base: bytes, ours: bytes, theirs: bytes, merge: Merge) -> Weave:
         )
         collisions.append(Collision(first, second, third, _end(first + second + third, ours)))
     merged = _between(sides, done, [len(lines) for lines in sides], merge)
-    return _whole(*versions) if merged is None else Weave((*clean, merged), tuple(collisions))
+    return (
+        _whole(*versions) if merged is None else Weave((*clean, merged), tuple(collisions), found)
+    )
 
 
 def _between(
@@ -92,7 +100,11 @@ def _between(
 
 
 def _whole(base: bytes, ours: bytes, theirs: bytes) -> Weave:
-    return Weave((b"", b""), (Collision(base, ours, theirs, _end(ours, theirs)),))
+    versions = base, ours, theirs
+    first, second, third = ([1, len(matching.lines(text))] for text in versions)
+    texts = (text.decode("utf-8", "replace") for text in versions)
+    hunk = Hunk(first, second, third, *texts)
+    return Weave((b"", b""), (Collision(*versions, _end(ours, theirs)),), (hunk,))
 
 
 def _end(hunk: bytes, file: bytes) -> bytes:

@@ -102,6 +102,8 @@ def test_a_rebase_and_what_is_decided_are_as_documented(repo: Lab) -> None:
     assert trailers["Slip-Group"] == ["g"]
     assert repo.oid(f"{tip}^2") == sides["theirs"] == repo.oid("refs/slip/closed/x/1")
     assert repo.oid(f"{tip}^^") == sides["ours"]
+    before = repo.oid("refs/slip/closed/x/1~2")
+    assert message(repo, f"{tip}^")[2]["Slip-Rebased"] == [before]
 
     def side(name: str, path: str) -> dict[str, str] | None:
         entry = repo.entries(sides[name]).get(path)

@@ -117,6 +117,7 @@ def test_a_text_that_cannot_be_split_collides_as_a_whole() -> None:
     theirs = BASE.replace(b"3\n", b"t\n").replace(b"10\n", b"t\n")
     weave = weaving.taken_apart(BASE, ours, theirs, only_one)
     assert weave.collisions == (Collision(BASE, ours, theirs),)
+    assert [(hunk.base, hunk.ours_text) for hunk in weave.hunks] == [([1, 12], ours.decode())]
     assert (weave.text({}), take(weave, "theirs")) == (ours, theirs)
 
 

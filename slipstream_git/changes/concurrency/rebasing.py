@@ -123,7 +123,10 @@ def _begin(ws: Workspace, session: Session, place: Place) -> str:
     """The begin commit of the new chain, with the facts of the old one."""
     facts = chain.read_step(ws.repository, session.begin).facts
     makes_onto = facts.makes_onto and place.branch == session.onto
-    facts = facts._replace(session=session.name, onto=place.branch, makes_onto=makes_onto)
+    rebased = (*session.rebased, session.begin)
+    facts = facts._replace(
+        session=session.name, onto=place.branch, makes_onto=makes_onto, rebased=rebased
+    )
     return chain.write_step(ws, place.tree, (place.head,), facts)
 
 

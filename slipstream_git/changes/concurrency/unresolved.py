@@ -13,7 +13,7 @@ from typing import Any
 from slipstream_git.changes import chain, conflicts, sessions
 from slipstream_git.changes.chain import Step
 from slipstream_git.changes.sessions import Session
-from slipstream_git.codec import bytes_field, json_bytes
+from slipstream_git.codec import bytes_field, json_bytes, to_json
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import filemerge
 from slipstream_git.gitdb.merged import Conflict
@@ -192,8 +192,9 @@ def _told(
     encoded_path = path_b64(item.path, row["path"])
     if encoded_path:
         row["path_b64"] = encoded_path
-    rows = list(enumerate(row["hunks"], 1))
-    row["hunks"] = [{"hunk": n, **hunk} for n, hunk in rows if n not in item.decided]
+    found = weave(ws, item.sides, item.kind)
+    rows = enumerate(found.hunks if found else (), 1)
+    row["hunks"] = [{"hunk": n, **to_json(hunk)} for n, hunk in rows if n not in item.decided]
     if item.decided:
         row["decided"] = sorted(item.decided)
     return row

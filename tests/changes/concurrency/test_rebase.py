@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -295,3 +296,27 @@ def test_a_quota_refuses_it(desk: Desk) -> None:
     before = desk.lab.refs()
     desk.refused("quota", "rebase", session="w")
     assert desk.lab.refs() == before
+
+
+@pytest.mark.parametrize("collides", [False, True])
+def test_the_session_s_own_worktree_goes_along(desk: Desk, collides: bool) -> None:  # noqa: FBT001
+    """What was edited there before is captured as what it is, and guarded until then."""
+    desk.lab.commit({"f": LINES, "g": LINES})
+    desk.begin("w")
+    desk.apply(write("f", THEIRS), session="w")
+    root = Path(desk.call("worktree", session="w")["worktree"])
+    mine = desk.at(Lab(root))
+    mine.lab.write("g", changed(20, "by hand"))
+    desk.lab.commit({"f": OURS} if collides else {"g": changed(3, "three")})
+    rebase(desk)
+    if collides:
+        resolve(desk, "f", "theirs")
+    desk.commit_refused("dirty", session="w")
+    mine.call("capture", session="w")
+    expected = changed(20, "by hand", LINES if collides else changed(3, "three"))
+    assert desk.lab.tree(tip(desk))["g"].decode() == expected
+    assert desk.call("worktree", session="w")["worktree"] == str(root)
+    assert mine.lab.oid("HEAD") == tip(desk)
+    assert mine.lab.read("g").decode() == expected
+    assert mine.lab.git("status", "--short") == ""
+    desk.commit("land", session="w")

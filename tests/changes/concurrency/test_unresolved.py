@@ -209,6 +209,13 @@ def test_what_stands_in_the_way_is_decided_first(desk: Desk) -> None:
     assert desk.lab.tree(tip(desk))["d/x"] == b"x\n"
 
 
+def test_what_was_left_out_is_found_by_its_hint(desk: Desk) -> None:
+    meet(desk, {"f": LINES}, {"f": None}, {"f": THEIRS})
+    rebase(desk)
+    fault = desk.refused("missing", "read", paths=("f",), session="w")
+    assert fault.hint == "slip resolve -s w"
+
+
 def test_a_bare_repository(desk: Desk, bare_repo: Lab) -> None:
     bare = desk.at(bare_repo)
     meet(bare, {"f": LINES}, {"f": OURS}, {"f": THEIRS})
