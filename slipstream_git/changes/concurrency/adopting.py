@@ -248,7 +248,9 @@ def _session_name(branch: Branch) -> str | None:
 def _grown(ws: Workspace, session: Session, branch: Branch, agent: str) -> Session:
     """The session with what the branch has gained since, in the overlay. Raises `stale`."""
     history = sessions.steps(ws, session)
-    last = next(step.facts.adopted for step in reversed(history) if step.facts.adopted)
+    last = next((step.facts.adopted for step in reversed(history) if step.facts.adopted), None)
+    if last is None:
+        raise _other_history(session, branch, f"is no longer told of in {session.name}")
     if last == branch.head:
         return session
     done = ws.repository.git.run(
@@ -257,7 +259,13 @@ def _grown(ws: Workspace, session: Session, branch: Branch, agent: str) -> Sessi
     if done.status:
         raise _other_history(session, branch, "was rewritten since it was adopted")
     onto = session.onto
-    if onto and ws.repository.store.ref(onto) and _base(ws, branch, onto) != session.base:
+    # The session itself may have been rebased, so its base does not tell.
+    before_growing = branch._replace(head=last)
+    if (
+        onto
+        and ws.repository.store.ref(onto)
+        and _base(ws, branch, onto) != _base(ws, before_growing, onto)
+    ):
         raise _other_history(
             session, branch, f"and {onto.removeprefix(BRANCHES)} were merged since"
         )

@@ -48,8 +48,8 @@ def replayed(ws: Workspace, start: Start, steps: Sequence[Step], goal: str) -> s
         merged = merge.three_way(ws.repository, before, tree, step.tree, ws.clock())
         if merged.conflicts:
             return None
-        # What was captured counts, also where the branch has it already.
-        if merged.tree == tree and step.facts.kind != "capture":
+        # What was captured or adopted counts, also where the branch has it already.
+        if merged.tree == tree and step.facts.kind not in ("adopt", "capture"):
             continue
         number += 1
         tree = merged.tree
@@ -102,6 +102,7 @@ def one_step(
         group=groups.pop() if len(groups) == 1 else "",
         agent=agents.pop() if len(agents) == 1 else "",
         unresolved=unresolved,
+        adopted=next((s.facts.adopted for s in reversed(steps) if s.facts.adopted), ""),
     )
     rows = [
         capturing.journal_row(Edit(path, entry))

@@ -352,6 +352,24 @@ def test_a_branch_that_was_merged_since(ready: Desk) -> None:
     assert "and main were merged since" in refused(ready, "stale", "feature").message
 
 
+@pytest.mark.parametrize("colliding", [False, True])
+def test_a_rebased_session_takes_what_the_branch_gains(ready: Desk, *, colliding: bool) -> None:
+    repo = ready.lab
+    adopt(ready, "feature")
+    repo.commit({"long": LONG.replace("line 3\n", "line drei\n" if colliding else "line three\n")})
+    told = ready.call("rebase", session="feature")
+    assert bool(told["conflicts"]) is colliding
+    if colliding:
+        ready.call("resolve", path="long", session="feature", theirs=True)
+    assert adopt(ready, "feature")["steps"] == 0
+    more(repo, "feature", ({"new": "2\n"}, "Third"))
+    assert adopt(ready, "feature")["steps"] == 1
+    tree = repo.tree(tip("feature"))
+    assert tree["new"] == b"2\n"
+    assert b"line three\n" in tree["long"]
+    assert ready.commit("Land it", session="feature")["committed"]
+
+
 def test_adopted_more_than_once(ready: Desk) -> None:
     adopt(ready, "feature", "one")
     adopt(ready, "feature", "two", onto="base")
