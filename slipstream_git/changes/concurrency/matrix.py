@@ -216,9 +216,9 @@ class _Matrix:
     def _merged(self, meeting: Meeting) -> list[Row] | None:
         """The paths in conflict; None where they cannot be told."""
         try:
-            merged = self._merge(meeting.objects)
+            standing = self._conflicts(meeting.objects)
             # Where both sides' files had to make room, git has two names for the one path.
-            found = {_MADE_ROOM.sub(b"", c.path): c for c in reversed(merged.conflicts)}
+            found = {_MADE_ROOM.sub(b"", c.path): c for c in reversed(standing)}
             return [self._row(path, found[path]) for path in sorted(found)]
         except SlipError as fault:
             self._unreadable.append(Unreadable(meeting.a, fault.message, meeting.b))
@@ -233,10 +233,14 @@ class _Matrix:
         for oid, item in self._needed.items():
             objects.write(item.kind, item.data, oid)
 
-    def _merge(self, objects: tuple[str, ...]) -> Merge:
+    def _conflicts(self, objects: tuple[str, ...]) -> tuple[Conflict, ...]:
+        """What stands against the merge that these objects name."""
+        repository, now = self._repository, self._ws.clock()
         sort, *ids = objects
         if sort == "commits":
-            return merge.of_commits(self._repository, *ids)
+            done = repository.git.run("merge-base", "--all", *ids, accept=(0, 1))
+            bases = done.out.decode().split()
+            return merge.of_commits(repository, bases, ids[0], ids[1]).conflicts
         if sort in ("carry-a", "carry-b"):
             old, base, ours, theirs = ids
             if sort == "carry-a":
@@ -245,7 +249,9 @@ class _Matrix:
                 theirs = self._carry(old, base, theirs)
             ids = [base, ours, theirs]
         base, ours, theirs = ids
-        return merge.three_way(self._repository, base, ours, theirs, self._ws.clock())
+        if sort == "branch":  # which may have moved far
+            return merge.three_way(repository, base, ours, theirs, now).conflicts
+        return merge.conflicts(repository, base, ours, theirs, now)
 
     def _carry(self, old: str, base: str, tree: str) -> str:
         """The tree ``tree``, begun on ``old``, brought onto ``base``."""

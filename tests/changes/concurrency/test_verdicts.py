@@ -9,7 +9,7 @@ import pytest
 
 from tests.changes.concurrency.sides import LINES, edit, found
 from tests.children import Children
-from tests.desk import Desk, Free, Json
+from tests.desk import Desk, Free, Json, move
 
 
 def merges(desk: Desk, trace: Path, **values: Free) -> tuple[int, Json]:
@@ -32,6 +32,9 @@ def meeting(desk: Desk) -> Desk:
 
 def test_asked_again_no_merge_is_made(meeting: Desk, tmp_path: Path) -> None:
     trace = tmp_path / "trace"
+    # Where a file was moved twice only git knows.
+    for name in ("one", "two"):
+        meeting.apply(move("README.md", f"{name}.md"), session=name)
     count, told = merges(meeting, trace)
     assert count == 1
     assert merges(meeting, trace) == (0, told)
