@@ -131,7 +131,8 @@ def test_edits_make_the_new_text_of_the_old(seed: int) -> None:
     for _ in range(300):
         old, new, _ = (text.splitlines(keepends=True) for text in versions_of(chance))
         for edits in (alignment.edits(old, new), alignment.quick_edits(old, new)):
-            made, done = [], 0
+            made: list[bytes] = []
+            done = 0
             for edit in edits:
                 assert made == new[: edit.low - (edit.start - done)]
                 made += [*old[done : edit.start], *new[edit.low : edit.high]]
