@@ -84,7 +84,7 @@ def files(ws: Workspace, found: Sequence[Conflict], meeting: Meeting) -> list[di
     return explained + [row | {"hunks": [], "by": []} for row in bare]
 
 
-def colliding(ws: Workspace, conflict: Conflict) -> list[Hunk]:
+def hunks_of(ws: Workspace, conflict: Conflict) -> list[Hunk]:
     """The hunks of a conflict, whole; none where its content is no text of three regular files."""
     sides = (conflict.base, conflict.ours, conflict.theirs)
     if not (conflict.ours and conflict.theirs):
@@ -124,7 +124,7 @@ class _Told:
 
     def row(self, conflict: Conflict) -> dict[str, Any]:
         """One file of `error.data.files`."""
-        found = colliding(self._ws, conflict)
+        found = hunks_of(self._ws, conflict)
         row = _facts(conflict) | self._renames(conflict)
         if self._sides:
             row["did"] = self._did(conflict, self._sides)

@@ -9,7 +9,9 @@ far as it can. tests/text/test_hunks.py holds all of it against git.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Hashable, Iterator, Sequence
+from itertools import pairwise
 
 from slipstream_git.records import NamedTuple
 
@@ -17,6 +19,10 @@ from slipstream_git.records import NamedTuple
 LONGEST_CHAIN = 64
 # Past this a frequent-lines region counts as changed whole: it costs no more than a like one.
 MOST_DIFFERENCES = 400
+# Lines looked at again. Matching run by run is quadratic where, say, every other line has changed;
+# past this the lines that are there once lead, all at one time.
+MOST_WORK = 100_000
+QUICK_WORK = 10_000
 
 Lines = Sequence[Hashable]
 
@@ -47,9 +53,9 @@ class _Run(NamedTuple):
     length: int
 
 
-def edits(old: Lines, new: Lines) -> list[Edit]:
+def edits(old: Lines, new: Lines, work: int = MOST_WORK) -> list[Edit]:
     """How ``old`` became ``new``, in order; two edits never touch."""
-    pairs = sorted(_pairs(old, new))
+    pairs = sorted(_pairs(old, new, work))
     before = [-1, *(pair[0] for pair in pairs), len(old)]
     after = [-1, *(pair[1] for pair in pairs), len(new)]
     _slide(old, before, after)
@@ -64,17 +70,26 @@ def quick_edits(old: Lines, new: Lines) -> list[Edit]:
     head = next((n for n in range(shortest) if old[n] != new[n]), shortest)
     rest = shortest - head
     tail = next((n for n in range(rest) if old[-n - 1] != new[-n - 1]), rest)
-    found = edits(old[head : len(old) - tail], new[head : len(new) - tail])
+    found = edits(old[head : len(old) - tail], new[head : len(new) - tail], QUICK_WORK)
     return [Edit(*(number + head for number in edit)) for edit in found]
 
 
-def _pairs(old: Lines, new: Lines) -> Iterator[tuple[int, int]]:
+def _pairs(old: Lines, new: Lines, left: int) -> Iterator[tuple[int, int]]:
     """Old and new line numbers that are matched."""
     waiting = [_Region(0, len(old), 0, len(new))]
+    left += len(old) + len(new)  # all of it is looked at once
     while waiting:
         region = waiting.pop()
         a, b, c, d = region
         if a == b or c == d:
+            continue
+        left -= b - a + d - c
+        if left < 0:
+            found = _unique(old, new, region)
+            yield from found
+            ends = [(a - 1, c - 1), *found, (b, d)]
+            gaps = pairwise(ends) if found else ()
+            waiting += [_Region(i + 1, k, j + 1, n) for (i, j), (k, n) in gaps]
             continue
         run = _rarest(old, new, region)
         if run is None:
@@ -110,6 +125,52 @@ def _rarest(old: Lines, new: Lines, region: _Region) -> _Run | None:
             if run.length > best.length or rarity < fewest:
                 best, fewest = run, rarity
     return None if common and fewest > LONGEST_CHAIN else best
+
+
+def _unique(old: Lines, new: Lines, region: _Region) -> list[tuple[int, int]]:
+    """Pairs of lines that stand once on either side, as many as keep their order; and the lines
+    alike that the region begins and ends with (Cohen's patience diff).
+    """
+    a, b, c, d = region
+    head = 0
+    while a + head < b and c + head < d and old[a + head] == new[c + head]:
+        head += 1
+    tail = 0
+    while a + head < b - tail and c + head < d - tail and old[b - tail - 1] == new[d - tail - 1]:
+        tail += 1
+    places: list[dict[Hashable, int | None]] = []
+    for lines, start, end in ((old, a, b), (new, c, d)):
+        once: dict[Hashable, int | None] = {}
+        for number in range(start + head, end - tail):
+            once[lines[number]] = None if lines[number] in once else number
+        places.append(once)
+    pairs = [
+        (i, j) for line, i in places[0].items()
+        if i is not None and (j := places[1].get(line)) is not None
+    ]  # fmt: skip
+    return [
+        *((a + n, c + n) for n in range(head)),
+        *_rising(sorted(pairs)),
+        *((b - n, d - n) for n in range(tail, 0, -1)),
+    ]
+
+
+def _rising(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The longest part of the pairs in which the second numbers rise, too."""
+    ends: list[int] = []
+    best: list[int] = []
+    before: list[int] = []
+    for number, (_, second) in enumerate(pairs):
+        at = bisect_left(ends, second)
+        before.append(best[at - 1] if at else -1)
+        ends[at : at + 1] = [second]
+        best[at : at + 1] = [number]
+    found = []
+    number = best[-1] if best else -1
+    while number >= 0:
+        found.append(pairs[number])
+        number = before[number]
+    return found[::-1]
 
 
 def _grown(old: Lines, new: Lines, region: _Region, i: int, j: int) -> _Run:

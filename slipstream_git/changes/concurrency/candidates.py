@@ -57,7 +57,8 @@ class _Sides(NamedTuple):
 def of(ws: Workspace, session: Session, conflicting: Conflict | bytes) -> Candidate | None:
     """The candidate for a conflict, or for a path of the session met with its branch; or None.
 
-    conflicting: where it is a `Conflict`, theirs is the session. Never raises for want of one.
+    conflicting: where it is a `Conflict`, its three versions count (theirs is the session's), and
+    the session only has the ops. Never raises for want of a candidate.
     """
     try:
         sides = _sides(ws, session, conflicting)
@@ -98,37 +99,50 @@ def _sides(ws: Workspace, session: Session, conflicting: Conflict | bytes) -> _S
         base = trees.leaf(session.base_tree, name)
         ours = trees.leaf(tree, name) if tree else None
         theirs = trees.leaf(session.tree, name)
-    if base is None or ours is None or theirs is None or name is None:
+    if base is None or ours is None or theirs is None:
         return None
     if any(side.mode not in REGULAR for side in (base, ours, theirs)):
         return None
     return _Sides(base, ours, theirs, name)
 
 
-def _name(ws: Workspace, session: Session, path: bytes, theirs: Entry | None) -> bytes | None:
-    """Where the session has the file, which the branch may have under another name."""
+def _name(ws: Workspace, session: Session, path: bytes, theirs: Entry | None) -> bytes:
+    """Where the session has the file, which the branch may have under another name.
+
+    The conflict's own path where the session has theirs nowhere (a rebased one need not).
+    """
     trees = ws.repository.trees
     if theirs is None or trees.leaf(session.tree, path) == theirs:
         return path
     found = trees.differences(session.base_tree, session.tree)
-    return next((change.path for change in found if change.new == theirs), None)
+    return next((change.path for change in found if change.new == theirs), path)
 
 
 def _candidate(ws: Workspace, session: Session, sides: _Sides) -> Candidate | None:
-    base, ours, theirs = (ws.repository.objects.blob(side.oid) for side in sides[:3])
+    base, ours, theirs = map(ws.repository.objects.blob, (side.oid for side in sides[:3]))
     if any(map(_is_unfit, (base, ours, theirs))):
         return None
-    made = _replayed(ws, session, sides.name, ours) or _by_lines(base, theirs, ours)
-    if made is None or made[0] in (ours, theirs):
-        return None
-    data, way = made
     mode = sides.ours.mode if sides.theirs.mode == sides.base.mode else sides.theirs.mode
-    return Candidate(data, mode, replaying.replay(base, ours, theirs) == data, way)
+    made = _replayed(ws, session, sides)
+    found = _judged((base, ours, theirs), *made) if made else of_texts(base, ours, theirs)
+    return found._replace(mode=mode) if found else None
 
 
-def _by_lines(base: bytes, theirs: bytes, ours: bytes) -> tuple[bytes, str] | None:
+def of_texts(base: bytes, ours: bytes, theirs: bytes) -> Candidate | None:
+    """The candidate where nothing is known but three texts: theirs' diff replayed on ours."""
+    if any(map(_is_unfit, (base, ours, theirs))):
+        return None
     data = replaying.replay(base, theirs, ours, after_others=True)
-    return None if data is None else (data, "lines")
+    return None if data is None else _judged((base, ours, theirs), data, "lines")
+
+
+def _judged(texts: tuple[bytes, bytes, bytes], data: bytes, way: str) -> Candidate | None:
+    """What was made, as a candidate; None where it is what a side has already."""
+    base, ours, theirs = texts
+    if data in (ours, theirs):
+        return None
+    agree = replaying.replay(base, ours, theirs) == data
+    return Candidate(data, FILE, agree, way)
 
 
 def _is_unfit(data: bytes) -> bool:
@@ -147,16 +161,18 @@ class _Change(NamedTuple):
     name: bytes
 
 
-def _replayed(
-    ws: Workspace, session: Session, name: bytes, data: bytes
-) -> tuple[bytes, str] | None:
+def _replayed(ws: Workspace, session: Session, sides: _Sides) -> tuple[bytes, str] | None:
     """The steps in force that changed the file, each made on what the ones before it gave.
 
     None where one of them cannot be: the session's diff as a whole may still.
     """
-    changes = _changes(ws, session, name)
-    if changes is None:
+    changes = _changes(ws, session, sides.name)
+    if not changes:
         return None
+    # Steps that a rebase has put together, say, do not lead from the base to the session's file.
+    if (changes[0].before.oid, changes[-1].after.oid) != (sides.base.oid, sides.theirs.oid):
+        return None
+    data = ws.repository.objects.blob(sides.ours.oid)
     way = "ops"
     for change in changes:
         by_ops = _by_ops(change, data)

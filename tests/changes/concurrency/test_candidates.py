@@ -12,6 +12,8 @@ from slipstream_git.changes import sessions
 from slipstream_git.changes.concurrency import candidates
 from slipstream_git.changes.concurrency.candidates import Candidate
 from slipstream_git.faces.faults import render_error
+from slipstream_git.gitdb.merge import Conflict
+from slipstream_git.model import FILE, Entry
 from slipstream_git.text import replaying
 from slipstream_git.text.objectid import blob_id
 from slipstream_git.workspace import open_workspace
@@ -111,6 +113,25 @@ def test_a_captured_edit_is_replayed_as_its_diff(desk: Desk) -> None:
     found = candidate(desk, NEXT)
     assert found is not None
     assert (found["text"], found["way"]) == (NEXT.replace("line 3\n", "three\n"), "lines")
+
+
+def test_three_versions_that_the_steps_do_not_lead_between(desk: Desk) -> None:
+    """As a rebased session has them: its one step begins with the branch's version."""
+    started(desk, [replace("f", "line 3\n", "three\n")])
+    desk.lab.commit({"f": NEXT}, "ours")
+    base = LINES.replace("line 20\n", "twenty\n")
+    versions = [base, NEXT, base.replace("line 3\n", "drei\n")]
+    oids = [desk.lab.git("hash-object", "-w", "--stdin", stdin=text.encode()) for text in versions]
+    sides = [Entry(FILE, oid) for oid in oids]
+    workspace = open_workspace(str(desk.lab.path), os.environ, in_process=desk.store == "libgit2")
+    with workspace.repository:
+        session = sessions.load(workspace, "work")
+        conflict = Conflict(b"f", "content", sides[0], sides[1], sides[2])
+        found = candidates.of(workspace, session, conflict)
+    assert found is not None
+    # The base has line 20 changed, and NEXT took that back.
+    assert found.data == NEXT.replace("line 3\n", "drei\n").encode()
+    assert found.way == "lines"
 
 
 def test_steps_taken_back_are_not_replayed(desk: Desk) -> None:
