@@ -14,6 +14,7 @@ from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.merged import Conflict
 from slipstream_git.model import FILE, ZERO, Entry
 from slipstream_git.records import NamedTuple
+from slipstream_git.results import path_b64
 from slipstream_git.text import hunks, paths
 from slipstream_git.text.hunks import Hunk
 from slipstream_git.text.overlay import REGULAR
@@ -101,7 +102,11 @@ def _content(ws: Workspace, entry: Entry | None) -> bytes:
 def _facts(conflict: Conflict) -> dict[str, Any]:
     entries = {"base": conflict.base, "ours": conflict.ours, "theirs": conflict.theirs}
     oids = {f"{side}_oid": entry.oid if entry else None for side, entry in entries.items()}
-    row = {"path": paths.display(conflict.path), "kind": conflict.kind, **oids}
+    shown = paths.display(conflict.path)
+    row: dict[str, Any] = {"path": shown, "kind": conflict.kind, **oids}
+    encoded = path_b64(conflict.path, shown)
+    if encoded:
+        row["path_b64"] = encoded
     if any(entry and entry.mode != FILE for entry in entries.values()):
         row |= {f"{side}_mode": f"{e.mode:06o}" if e else None for side, e in entries.items()}
     return row

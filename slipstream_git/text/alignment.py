@@ -21,7 +21,7 @@ LONGEST_CHAIN = 64
 MOST_DIFFERENCES = 400
 # Lines looked at again. Matching run by run is quadratic where, say, every other line has changed;
 # past this the lines that are there once lead, all at one time.
-MOST_WORK = 100_000
+MOST_WORK = 1_000_000
 QUICK_WORK = 10_000
 
 Lines = Sequence[Hashable]

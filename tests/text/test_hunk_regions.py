@@ -162,7 +162,7 @@ def test_every_other_line_changed_costs_no_more_than_its_size() -> None:
     old = [b"%d\n" % number for number in range(4000)]
     new = [line if number % 2 else b"new " + line for number, line in enumerate(old)]
     start = time.process_time()
-    found = alignment.edits(old, new)
+    found = alignment.quick_edits(old, new)
     assert time.process_time() - start < 1
     assert found == [alignment.Edit(n, n + 1, n, n + 1) for n in range(0, 4000, 2)]
 

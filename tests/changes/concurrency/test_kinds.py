@@ -185,6 +185,17 @@ def test_a_name_with_a_tilde_is_not_taken_for_one_pushed_aside(desk: Desk) -> No
     assert (row["path"], row["kind"], "original" in row) == ("x~y", "content", False)
 
 
+def test_a_name_that_is_not_utf8(desk: Desk) -> None:
+    repo, name = desk.lab, os.fsdecode(b"caf\xe9")
+    repo.commit({name: LINES})
+    desk.begin("work")
+    desk.apply({"op": "write", "path_b64": "Y2Fm6Q==", "content": THEIRS})
+    repo.commit({name: OURS})
+    (row,) = rows(desk.commit_refused("conflict"))
+    assert (row["path"], row["path_b64"]) == (r'"caf\351"', "Y2Fm6Q==")
+    assert len(row["by"]) == 1
+
+
 def test_modes_are_told_where_they_matter(desk: Desk) -> None:
     (row,) = rows(refused(desk, "mode"))
     assert (row["base_mode"], row["ours_mode"], row["theirs_mode"]) == (None, "100644", "100755")
