@@ -12,7 +12,7 @@ from slipstream_git.changes import sessions
 from slipstream_git.changes.concurrency import candidates
 from slipstream_git.changes.concurrency.candidates import Candidate
 from slipstream_git.faces.faults import render_error
-from slipstream_git.gitdb.merge import Conflict
+from slipstream_git.gitdb.merged import Conflict
 from slipstream_git.model import FILE, Entry
 from slipstream_git.text import replaying
 from slipstream_git.text.objectid import blob_id
