@@ -62,10 +62,13 @@ def capture(
             ws,
             merged.conflicts,
             "edits of this worktree conflict with the session's",
-            conflicts.Meeting(session.onto, None, head, session.name, "this worktree"),
+            conflicts.Meeting(
+                session.onto, None, head, session.name, "this worktree",
+                trees=(base, session.tree, theirs), other=session,
+            ),
             advice="; a session of its own can take them and land, and this one be rebased then",
             hint=_own_session(session, [conflict.path for conflict in merged.conflicts]),
-        )
+        )  # fmt: skip
     return _step(ws, session, merged.tree, theirs, found, label)
 
 

@@ -1,29 +1,50 @@
-"""Conflicts as data: which files, which hunks, and who made the other side."""
+"""Conflicts as data: which files, which hunks, what each side did, and who made the other side."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from slipstream_git.changes.concurrency import authors, candidates
+from slipstream_git.changes.concurrency.authors import Touch
+from slipstream_git.changes.concurrency.sides import Names, Sides, Trees
+from slipstream_git.changes.sessions import Session
 from slipstream_git.codec import to_json
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.merged import Conflict
-from slipstream_git.model import EXECUTABLE, FILE, Entry
+from slipstream_git.model import FILE, ZERO, Entry
 from slipstream_git.records import NamedTuple
+from slipstream_git.results import path_b64
 from slipstream_git.text import hunks, paths
+from slipstream_git.text.hunks import Hunk
+from slipstream_git.text.overlay import REGULAR
 from slipstream_git.workspace import Workspace
 
-MOST_AUTHORS = 5
+# What an answer holds at most; it says what it leaves out.
+MOST_FILES = 200
+MOST_HUNKS = 50
+MOST_HUNK_LINES = 200
+MOST_HUNK_CHARACTERS = 10_000
+MOST_CHARACTERS = 500_000
+MOST_CANDIDATES = 50
 
 
 class Meeting(NamedTuple):
-    """What met what: the base, the other side's branch and head, and both sides' names."""
+    """What met what: the base, the other side's branch and head, and both sides' names.
+
+    trees: the three that were merged; without them names and deeds are not told. session: whose
+    change is theirs, where it is one's; it has the candidates. other: the session that is ours,
+    where no branch is.
+    """
 
     onto: str | None
     onto_commit: str | None
     base: str | None
     ours: str
     theirs: str
+    trees: tuple[str, str, str] | None = None
+    session: Session | None = None
+    other: Session | None = None
 
 
 def error(
@@ -39,62 +60,171 @@ def error(
 
     advice: how to go on, the end of the message.
     """
-    onto, onto_commit, base, ours, theirs = meeting
-    files = [file(ws, conflict, base, onto_commit) for conflict in found]
-    names = ", ".join(paths.display(conflict.path) for conflict in found[:5])
-    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+    told = files(ws, found, meeting)
+    known = list(dict.fromkeys(row.get("original", row["path"]) for row in told))
+    names = ", ".join(known[:5])
+    more = f" and {len(known) - 5} more" if len(known) > 5 else ""
     data = {
-        "onto": onto,
-        "onto_commit": onto_commit,
-        "base": base,
-        "sides": {"ours": ours, "theirs": theirs},
-        "files": files,
+        "onto": meeting.onto,
+        "onto_commit": meeting.onto_commit,
+        "base": meeting.base,
+        "sides": {"ours": meeting.ours, "theirs": meeting.theirs},
+        "files": told,
     }
     return SlipError("conflict", f"{message}: {names}{more}{advice}", hint=hint, data=data)
 
 
-def file(
-    ws: Workspace, conflict: Conflict, base: str | None, onto_commit: str | None
-) -> dict[str, Any]:
-    """One conflicting file: the three blobs, its hunks, and who changed it between two commits."""
-    return {
-        "path": paths.display(conflict.path),
-        "kind": conflict.kind,
-        "base_oid": conflict.base.oid if conflict.base else None,
-        "ours_oid": conflict.ours.oid if conflict.ours else None,
-        "theirs_oid": conflict.theirs.oid if conflict.theirs else None,
-        "hunks": to_json(hunks_of(ws, conflict)),
-        "by": _authors(ws, conflict.path, base, onto_commit),
-    }
+def files(ws: Workspace, found: Sequence[Conflict], meeting: Meeting) -> list[dict[str, Any]]:
+    """The conflicting files as JSON values, the first `MOST_FILES` of them explained.
+
+    Costs one git process at most, to ask who made the other side.
+    """
+    told = _Told(ws, found[:MOST_FILES], meeting)
+    explained = [told.row(conflict) for conflict in found[:MOST_FILES]]
+    bare = [_facts(conflict) | {"unexplained": True} for conflict in found[MOST_FILES:]]
+    return explained + [row | {"hunks": [], "by": []} for row in bare]
 
 
-def hunks_of(ws: Workspace, conflict: Conflict) -> list[hunks.Hunk]:
-    if conflict.kind not in ("content", "add-add") or not (conflict.ours and conflict.theirs):
-        return []
+def hunks_of(ws: Workspace, conflict: Conflict) -> list[Hunk]:
+    """The hunks of a conflict, whole; none where its content is no text of three regular files."""
     sides = (conflict.base, conflict.ours, conflict.theirs)
-    if any(side is not None and side.mode not in (FILE, EXECUTABLE) for side in sides):
+    if not (conflict.ours and conflict.theirs):
         return []
-    base, ours, theirs = (_content(ws, side) for side in sides)
-    return hunks.colliding(base, ours, theirs)
+    if any(side is not None and side.mode not in REGULAR for side in sides):
+        return []
+    return hunks.colliding(*(_content(ws, side) for side in sides))
 
 
 def _content(ws: Workspace, entry: Entry | None) -> bytes:
     return b"" if entry is None else ws.repository.objects.blob(entry.oid)
 
 
-def _authors(
-    ws: Workspace, path: bytes, base: str | None, onto_commit: str | None
-) -> list[dict[str, str]]:
-    """The newest commits of the other side that touched the path."""
-    if onto_commit is None or onto_commit == base:
-        return []
-    span = f"{base}..{onto_commit}" if base else onto_commit
-    out = ws.repository.git.run(
-        "--literal-pathspecs", "log", f"-{MOST_AUTHORS}", "--format=%H%x00%an%x00%s", "-z",
-        span, "--", path, accept=(0, 128),
-    ).out  # fmt: skip
-    fields = out.decode("utf-8", "replace").rstrip("\0").split("\0")
-    rows = zip(*[iter(fields)] * 3, strict=False)
-    return [
-        {"commit": commit, "author": author, "subject": subject} for commit, author, subject in rows
-    ]
+def _facts(conflict: Conflict) -> dict[str, Any]:
+    entries = {"base": conflict.base, "ours": conflict.ours, "theirs": conflict.theirs}
+    oids = {f"{side}_oid": entry.oid if entry else None for side, entry in entries.items()}
+    shown = paths.display(conflict.path)
+    row: dict[str, Any] = {"path": shown, "kind": conflict.kind, **oids}
+    encoded = path_b64(conflict.path, shown)
+    if encoded:
+        row["path_b64"] = encoded
+    if any(entry and entry.mode != FILE for entry in entries.values()):
+        row |= {f"{side}_mode": f"{e.mode:06o}" if e else None for side, e in entries.items()}
+    return row
+
+
+class _Told:
+    """The conflicts of one merge as they are told; what is asked of git is asked once."""
+
+    def __init__(self, ws: Workspace, found: Sequence[Conflict], meeting: Meeting) -> None:
+        self._ws = ws
+        self._meeting = meeting
+        self._found = found
+        trees = meeting.trees
+        self._sides = Sides(ws.repository, Trees(*trees)) if trees else None
+        self._names = {conflict.path: self._named(conflict) for conflict in found}
+        self._touches = self._touched()
+        self._lines = authors.Lines(ws)
+        self._room = MOST_CHARACTERS
+        self._tries = MOST_CANDIDATES
+
+    def row(self, conflict: Conflict) -> dict[str, Any]:
+        """One file of `error.data.files`."""
+        found = hunks_of(self._ws, conflict)
+        row = _facts(conflict) | self._renames(conflict)
+        if self._sides:
+            row["did"] = self._did(conflict, self._sides)
+        row |= self._hunks(found)
+        candidate = self._candidate(conflict) if found else None
+        if candidate:
+            row["candidate"] = candidate
+        row["by"] = to_json(self._by(conflict, found))
+        return row
+
+    def _named(self, conflict: Conflict) -> Names:
+        return self._sides.names(conflict) if self._sides else Names(None, None, None)
+
+    def _renames(self, conflict: Conflict) -> dict[str, Any]:
+        if self._sides is None:
+            return {}
+        names = self._names[conflict.path]
+        found: dict[str, Any] = {}
+        original = self._sides.original(conflict)
+        if original is not None:
+            found["original"] = paths.display(original)
+        if conflict.kind == "directory-rename":
+            source = next((name for name in names[1:] if name not in (None, conflict.path)), None)
+        else:
+            source = names.base
+        renamed = self._sides.renamed_to(names)
+        if source is not None and (renamed or source not in (conflict.path, original)):
+            found["from"] = paths.display(source)
+        if renamed:
+            found["renamed_to"] = {side: paths.display(name) for side, name in renamed.items()}
+        return found
+
+    def _did(self, conflict: Conflict, sides: Sides) -> dict[str, str]:
+        """What each side did; of ours also which commit took the file away."""
+        did = sides.did(conflict)
+        names = self._names[conflict.path]
+        gone = names.base or conflict.path
+        if did["ours"].startswith(("deleted", "renamed ")):
+            touches = self._touches.get(gone, ())
+            by = next((touch for touch in touches if touch.new == ZERO), None)
+            if by is not None:
+                did["ours"] += f" ({by.commit[:10]})"
+        return did
+
+    def _hunks(self, found: Sequence[Hunk]) -> dict[str, Any]:
+        """As many hunks as an answer holds, and how many it leaves out."""
+        told = []
+        for hunk in found[:MOST_HUNKS]:
+            clipped = hunks.clipped(hunk, MOST_HUNK_LINES, MOST_HUNK_CHARACTERS)
+            self._room -= sum(map(len, (clipped.base_text, clipped.ours_text, clipped.theirs_text)))
+            if self._room < 0:
+                break
+            told.append(to_json(clipped))
+        left_out = len(found) - len(told)
+        return {"hunks": told} | ({"hunks_left_out": left_out} if left_out else {})
+
+    def _candidate(self, conflict: Conflict) -> dict[str, Any] | None:
+        session = self._meeting.session
+        if session is None or not self._tries:
+            return None
+        self._tries -= 1
+        candidate = candidates.of(self._ws, session, conflict)
+        if candidate is None or len(candidate.data) > self._room:
+            return None
+        told = candidates.told(candidate)
+        self._room -= len(told["text"])
+        return told
+
+    # Who made the other side --------------------------------------------------------------------
+
+    def _touched(self) -> Mapping[bytes, list[Touch]]:
+        meeting = self._meeting
+        wanted = list(self._wanted())
+        if meeting.other is not None:
+            return authors.of_session(self._ws, meeting.other, wanted)
+        if meeting.onto_commit is None:
+            return {}
+        return authors.of_branch(self._ws, meeting.base, meeting.onto_commit, wanted)
+
+    def _wanted(self) -> Iterator[bytes]:
+        """The paths of the other side whose changes are part of the conflicts."""
+        for conflict in self._found:
+            yield from self._keys(conflict)
+
+    def _keys(self, conflict: Conflict) -> list[bytes]:
+        """Where the other side touched what conflicts; a directory stands for all below it."""
+        names = self._names[conflict.path]
+        original = self._sides.original(conflict) if self._sides else None
+        keys = [original or conflict.path, names.ours, names.base]
+        if conflict.kind == "directory-rename" and conflict.ours is None and names.theirs:
+            keys.append(names.theirs.rpartition(b"/")[0])
+        return list(dict.fromkeys(key for key in keys if key))
+
+    def _by(self, conflict: Conflict, found: Sequence[Hunk]) -> list[authors.Row]:
+        touches = [t for key in self._keys(conflict) for t in self._touches.get(key, ())]
+        ours = conflict.ours
+        lines = self._lines.touched(touches, ours.oid, found) if ours and found else set()
+        return authors.rows(touches, lines)

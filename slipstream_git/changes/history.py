@@ -103,10 +103,11 @@ def _merged(ws: Workspace, session: Session, base: str, theirs: str, what: str) 
             merged.conflicts,
             f"{what} conflicts with later steps",
             conflicts.Meeting(
-                session.onto, session.tip, session.base, "as it is now", "what was asked for"
+                session.onto, session.tip, session.base, "as it is now", "what was asked for",
+                trees=(base, session.tree, theirs), other=session,
             ),
             hint=f"slip log -s {session.name}",
-        )
+        )  # fmt: skip
     return merged.tree
 
 

@@ -331,7 +331,7 @@ def _met(ws: Workspace, session: Session, options: Options) -> Merged:
     head_tree = commits.parse(start, repository.objects.commit(start)).tree if start else EMPTY_TREE
     merged = merge.three_way(repository, session.base_tree, head_tree, session.tree, ws.clock())
     if merged.conflicts:
-        raise refusing.conflict(ws, session, branch, head, merged)
+        raise refusing.conflict(ws, session, branch, head, head_tree, merged)
     engine = merged.engine if head != session.base else None
     return Merged(session, branch, head, start, head_tree, merged.tree, engine, ())
 

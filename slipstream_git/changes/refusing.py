@@ -12,7 +12,12 @@ from slipstream_git.workspace import Workspace
 
 
 def conflict(
-    ws: Workspace, session: Session, branch: str, head: str | None, merged: Merge
+    ws: Workspace,
+    session: Session,
+    branch: str,
+    head: str | None,
+    head_tree: str,
+    merged: Merge,
 ) -> SlipError:
     """The session collides with the branch, whose head is given."""
     from slipstream_git.changes import conflicts
@@ -23,10 +28,13 @@ def conflict(
         ws,
         merged.conflicts,
         f"{session.name} conflicts with {name}",
-        conflicts.Meeting(branch, head, session.base, name, session.name),
+        conflicts.Meeting(
+            branch, head, session.base, name, session.name,
+            trees=(session.base_tree, head_tree, session.tree), session=session,
+        ),
         advice=f"; `slip rebase` moves {session.name} there, and what collides is decided in it",
         hint=f"slip rebase -s {session.name}" + ("" if own else f" --onto {shlex.quote(name)}"),
-    )
+    )  # fmt: skip
 
 
 def unresolved(ws: Workspace, session: Session) -> SlipError:

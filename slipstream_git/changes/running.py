@@ -172,10 +172,13 @@ def _merged(ws: Workspace, before: Session, now: Session, made: str, wish: Wish)
         ws,
         merged.conflicts,
         f"{now.name} was changed while the command ran, and what it made does not fit any more",
-        conflicts.Meeting(now.onto, None, now.base, now.name, wish.command[0]),
+        conflicts.Meeting(
+            now.onto, None, now.base, now.name, wish.command[0],
+            trees=(before.tree, now.tree, made), other=now,
+        ),
         advice=f"; run it again (what it made is the tree {made[:10]})",
         hint=shlex.join(words),
-    )
+    )  # fmt: skip
     fault.data["tree"] = made
     raise fault
 

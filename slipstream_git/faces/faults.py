@@ -9,6 +9,10 @@ from slipstream_git.errors import SlipError
 from slipstream_git.faces.phrases import SHORT, branch, short
 from slipstream_git.text.paths import escape_for_terminal
 
+# What is shown of a conflicting file; `--json` has the rest.
+MOST_HUNKS = 3
+MOST_LINES = 8
+
 
 def render_error(error: SlipError) -> str:
     """An error: one line, details of failing ops where they teach, and a hint."""
@@ -61,21 +65,60 @@ def _teaching(row: Mapping[str, Any]) -> Iterable[str]:
 
 def _conflict_details(files: object, sides: object) -> Iterable[str]:
     names = {"base": "both came from", **(sides if isinstance(sides, dict) else {})}
-    for file in files if isinstance(files, list) else []:
-        yield f"  {file['path']}: {file['kind']}"
-        for author in file.get("by", [])[:3]:
-            who = f"{author.get('session') or author['commit'][:SHORT]} {author['author']}".strip()
-            yield f"    by {who}: {author['subject']}"
-        for hunk in file.get("hunks", [])[:3]:
+    rows = files if isinstance(files, list) else []
+    for file in rows:
+        yield f"  {_conflict_title(file)}"
+        if file.get("unexplained"):
+            continue
+        yield from _deeds(file, names)
+        yield from map(_author_line, file.get("by", [])[:3])
+        hunks = file.get("hunks", [])
+        for hunk in hunks[:MOST_HUNKS]:
             yield from _hunk_lines(hunk, names)
+        more = max(0, len(hunks) - MOST_HUNKS) + file.get("hunks_left_out", 0)
+        if more:
+            yield f"    … and {more} more place{'s' if more > 1 else ''} in this file (--json)"
+        yield from _candidate_lines(file.get("candidate"))
+
+
+def _conflict_title(file: Mapping[str, Any]) -> str:
+    if "original" in file:
+        return f"{file['original']}: {file['kind']} (git puts this side at {file['path']})"
+    return f"{file['path']}: {file['kind']}"
+
+
+def _deeds(file: Mapping[str, Any], names: Mapping[str, str]) -> Iterable[str]:
+    """What each side did, where the hunks do not show it."""
+    did = file.get("did", {})
+    textual = file["kind"] in ("content", "add-add") and file.get("hunks")
+    if not textual or any(text.startswith("renamed ") for text in did.values()):
+        yield from (f"    {names.get(side, side)}: {text}" for side, text in did.items())
+
+
+def _author_line(author: Mapping[str, Any]) -> str:
+    who = f"{author.get('session') or author['commit'][:SHORT]} {author['author']}".strip()
+    return f"    by {who}: {author['subject']}"
+
+
+def _candidate_lines(candidate: Mapping[str, Any] | None) -> Iterable[str]:
+    if candidate is None:
+        return
+    both = "both orders agree" if candidate["both_orders_agree"] else "the orders do not agree"
+    count = len(str(candidate["text"]).splitlines())
+    count += candidate.get("left_out", {}).get("lines", 0)
+    yield f"    there is a candidate of {count} lines, to be looked at first ({both})"
 
 
 def _hunk_lines(hunk: Mapping[str, Any], names: Mapping[str, str]) -> Iterable[str]:
     for side in ("base", "ours", "theirs"):
         first, last = hunk[side]
-        where = f"lines {first}-{last}" if last >= first else f"before line {first}"
+        where = f"lines {first}-{last}" if last >= first else f"nothing, before line {first}"
         yield f"    {names.get(side, side)}, {where}:"
-        yield from (f"      {line}" for line in str(hunk[f"{side}_text"]).splitlines()[:8])
+        lines = str(hunk[f"{side}_text"]).splitlines()
+        yield from (f"      {line}" for line in lines[:MOST_LINES])
+        more = last - first + 1 - min(len(lines), MOST_LINES)
+        if more > 0:
+            yield f"      … {more} more line{'s' if more > 1 else ''}"
 
 
 def _queue_details(data: Mapping[str, Any], hint: str | None) -> Iterable[str]:

@@ -26,6 +26,7 @@ from slipstream_git.gitdb.quarantine import Quarantine
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.gitdb.trees import Difference
 from slipstream_git.model import GITLINK, Entry
+from slipstream_git.records import NamedTuple
 from slipstream_git.text.objectid import object_id
 
 COLLISION = "CONFLICT (rename involved in collision)"
@@ -216,11 +217,14 @@ def _conflicts(output: bytes) -> tuple[Conflict, ...]:
         mode, oid, stage = facts.split(b" ")
         stages.setdefault(path, {})[int(stage)] = Entry(int(mode, 8), oid.decode())
         position += 1
-    kinds = _kinds(records[position + 1 :])
-    return tuple(
-        Conflict(path, _kind(kinds.get(path), sides), *(sides.get(n) for n in (1, 2, 3)))
-        for path, sides in sorted(stages.items())
-    )
+    messages = _messages(records[position + 1 :])
+    found = []
+    for path, sides in sorted(stages.items()):
+        said = messages.get(path, ())
+        kind = _kind([message.kind for message in said], sides)
+        base, ours, theirs = (sides.get(n) for n in (1, 2, 3))
+        found.append(Conflict(path, kind, base, ours, theirs, _beside(said)))
+    return tuple(found)
 
 
 def _unreported(output: bytes) -> tuple[Conflict, ...]:
@@ -229,35 +233,54 @@ def _unreported(output: bytes) -> tuple[Conflict, ...]:
     It does so where one side renamed a file to a path at which both sides have added the same, and
     the other side changed that file (seen in git 2.39; it says so, and exits with 0).
     """
-    kinds = _kinds(output.split(b"\0")[1:])
+    messages = _messages(output.split(b"\0")[1:])
     return tuple(
-        Conflict(path, "rename-add", None, None, None)
-        for path, messages in sorted(kinds.items())
-        if any(message.startswith(COLLISION) for message in messages)
+        Conflict(path, "rename-add", None, None, None, _beside(said))
+        for path, said in sorted(messages.items())
+        if any(message.kind.startswith(COLLISION) for message in said)
     )
 
 
-def _kinds(records: list[bytes]) -> Mapping[bytes, list[str]]:
-    """Message types by path: each message is a count, that many paths, a type and a text."""
-    found: dict[bytes, list[str]] = {}
+class _Message(NamedTuple):
+    """What git says of a conflict: the paths that it concerns, and its kind."""
+
+    paths: tuple[bytes, ...]
+    kind: str
+
+
+def _messages(records: list[bytes]) -> Mapping[bytes, list[_Message]]:
+    """Messages by path: each is a count, that many paths, a type and a text."""
+    found: dict[bytes, list[_Message]] = {}
     position = 0
     while position < len(records) and records[position].isdigit():
         count = int(records[position])
-        paths = records[position + 1 : position + 1 + count]
+        paths = tuple(records[position + 1 : position + 1 + count])
         kind = records[position + 1 + count].decode("utf-8", "replace")
         for path in paths:
-            found.setdefault(path, []).append(kind)
+            found.setdefault(path, []).append(_Message(paths, kind))
         position += count + WANTED_FIELDS
     return found
 
 
-def _kind(messages: list[str] | None, sides: Mapping[int, Entry]) -> str:
+def _beside(messages: Sequence[_Message]) -> tuple[bytes, ...]:
+    for message in messages:
+        if message.kind.startswith("CONFLICT") and len(message.paths) > 1:
+            return message.paths
+    return ()
+
+
+def _kind(messages: Sequence[str], sides: Mapping[int, Entry]) -> str:
     for start, kind in KINDS:
-        if any(message.startswith(start) for message in messages or ()):
-            both_added = kind == "content" and 1 not in sides
-            return "add-add" if both_added else kind
-    if messages is None and len(sides) == WANTED_FIELDS:
+        if any(message.startswith(start) for message in messages):
+            return _added(sides) if kind == "content" and 1 not in sides else kind
+    if not messages and len(sides) == WANTED_FIELDS:
         return "content"
     if not messages:
         raise SlipError("git-failed", f"git merge-tree names no reason for {sorted(sides)}")
     return "content"
+
+
+def _added(sides: Mapping[int, Entry]) -> str:
+    """Both sides added the file: with other contents, or with another mode alone."""
+    both = [sides[n] for n in (2, 3) if n in sides]
+    return "mode" if len(both) == 2 and both[0].oid == both[1].oid else "add-add"

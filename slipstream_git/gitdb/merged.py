@@ -7,13 +7,18 @@ from slipstream_git.records import NamedTuple
 
 
 class Conflict(NamedTuple):
-    """One path that git leaves unmerged: the entries of base, ours and theirs, and why."""
+    """One path that git leaves unmerged: the entries of base, ours and theirs, and why.
+
+    beside: the paths that git names together with it in what it says of the conflict, itself among
+    them, in git's order; empty where it names none.
+    """
 
     path: bytes
     kind: str
     base: Entry | None
     ours: Entry | None
     theirs: Entry | None
+    beside: tuple[bytes, ...] = ()
 
 
 class Merge(NamedTuple):

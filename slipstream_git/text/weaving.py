@@ -102,8 +102,8 @@ def _between(
 def _whole(base: bytes, ours: bytes, theirs: bytes) -> Weave:
     versions = base, ours, theirs
     first, second, third = ([1, len(matching.lines(text))] for text in versions)
-    texts = (text.decode("utf-8", "replace") for text in versions)
-    hunk = Hunk(first, second, third, *texts)
+    b, o, t = (text.decode("utf-8", "replace") for text in versions)
+    hunk = Hunk(first, second, third, b, o, t)
     return Weave((b"", b""), (Collision(*versions, _end(ours, theirs)),), (hunk,))
 
 

@@ -189,7 +189,10 @@ def test_a_conflict_tells_the_hunks_and_who_made_the_other_side(desk: Desk) -> N
                     "base_text": "b\n", "ours_text": "ours\n", "theirs_text": "theirs\n",
                 }
             ],
-            "by": [{"commit": other, "author": "Ada Test", "subject": "change b"}],
+            "did": {"ours": "changed its content", "theirs": "changed its content"},
+            "by": [
+                {"commit": other, "author": "Ada Test", "subject": "change b", "lines": True}
+            ],
         }
     ]  # fmt: skip
     assert not [key for key in files[0] if key.startswith("candidate")]

@@ -71,3 +71,56 @@ def test_there_are_hunks_where_git_finds_a_conflict(ours: bytes, theirs: bytes) 
         ):
             lines = side.splitlines(keepends=True)
             assert text.encode() == b"".join(lines[span[0] - 1 : span[1]])
+
+
+def test_line_endings_are_part_of_the_texts() -> None:
+    base = BASE.replace(b"\n", b"\r\n")
+    (hunk,) = hunks.colliding(base, base.replace(b"c", b"C"), base.replace(b"c", b"x"))
+    assert (hunk.base_text, hunk.ours_text, hunk.theirs_text) == ("c\r\n", "C\r\n", "x\r\n")
+    # An ending is a change like any other.
+    (hunk,) = hunks.colliding(BASE, BASE.replace(b"c\n", b"c\r\n"), BASE.replace(b"c", b"x"))
+    assert hunk.ours_text == "c\r\n"
+
+
+def test_a_last_line_without_its_end() -> None:
+    (hunk,) = hunks.colliding(BASE, BASE[:-1], BASE.replace(b"e", b"E"))
+    assert (hunk.base, hunk.base_text) == ([5, 5], "e\n")
+    assert (hunk.ours_text, hunk.theirs_text) == ("e", "E\n")
+
+
+def test_a_deletion_has_an_empty_range_of_its_side() -> None:
+    (hunk,) = hunks.colliding(BASE, BASE.replace(b"c\n", b""), BASE.replace(b"c", b"x"))
+    assert (hunk.base, hunk.ours, hunk.theirs) == ([3, 3], [3, 2], [3, 3])
+    assert hunk.ours_text == ""
+
+
+def test_text_that_is_not_utf8_is_lossy_and_says_so() -> None:
+    (hunk,) = hunks.colliding(BASE, BASE.replace(b"c", b"\xe9"), BASE.replace(b"c", b"x"))
+    assert (hunk.ours_text, hunk.lossy) == ("\ufffd\n", True)
+    (hunk,) = hunks.colliding(BASE, BASE.replace(b"c", "\ufffd".encode()), BASE.replace(b"c", b"x"))
+    assert (hunk.ours_text, hunk.lossy) == ("\ufffd\n", None)
+
+
+def test_a_hunk_is_clipped_by_whole_lines_and_says_what_is_left_out() -> None:
+    ours = b"".join(b"line %d\n" % number for number in range(100))
+    (hunk,) = hunks.colliding(BASE, ours, b"theirs\n")
+    clipped = hunks.clipped(hunk, 10, 1000)
+    assert clipped.ours_text == "".join(f"line {number}\n" for number in range(10))
+    assert clipped.left_out == {"ours": 90}
+    assert (clipped.ours, clipped.theirs_text) == (hunk.ours, "theirs\n")
+    assert hunks.clipped(hunk, 100, 20).ours_text == "line 0\nline 1\n"
+    assert hunks.clipped(hunk, 100, 3).ours_text == "lin"
+    assert hunks.clipped(hunk, 100, 10_000) == hunk
+
+
+def test_texts_too_long_to_align_are_one_hunk_without_what_they_share() -> None:
+    lines = [b"%d\n" % number for number in range(hunks.MOST_LINES + 50)]
+    base = b"".join(lines)
+    (hunk,) = hunks.colliding(
+        base, base.replace(b"\n77\n", b"\nA\n"), base.replace(b"\n77\n", b"\nB\n")
+    )
+    assert (hunk.base, hunk.ours_text) == ([78, 78], "A\n")
+    far = b"".join([b"first\n", *lines, b"last\n"])
+    ends = [b"one" + far[5:-5] + b"ONE\n", b"two" + far[5:-5] + b"TWO\n"]
+    (hunk,) = hunks.colliding(far, *ends)
+    assert hunk.base == [1, len(lines) + 2]

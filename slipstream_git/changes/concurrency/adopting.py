@@ -331,10 +331,11 @@ def _merged(ws: Workspace, session: Session, before: str, commit: Commit) -> str
             merged.conflicts,
             f"{commit.oid[:10]} ({commit.subject}) conflicts with what {session.name} has",
             conflicts.Meeting(
-                session.onto, session.tip, session.base, session.name, commit.oid[:10]
+                session.onto, session.tip, session.base, session.name, commit.oid[:10],
+                trees=(before, session.tree, commit.tree), other=session,
             ),
             hint=f"slip log -s {session.name}",
-        )
+        )  # fmt: skip
     return merged.tree
 
 

@@ -20,7 +20,6 @@ from slipstream_git.gitdb.merged import Conflict
 from slipstream_git.gitdb.worktrees.troubles import command
 from slipstream_git.model import EXECUTABLE, FILE, Entry
 from slipstream_git.records import NamedTuple
-from slipstream_git.results import path_b64
 from slipstream_git.text import matching, paths, weaving
 from slipstream_git.text.weaving import Weave
 from slipstream_git.workspace import Workspace
@@ -179,22 +178,20 @@ def chosen(found: Weave, number: int, decision: Decision) -> bytes:
 
 def listed(ws: Workspace, session: Session, found: Iterable[Unresolved]) -> list[dict[str, Any]]:
     """Each path as the `conflict` error has it, with the hunks that are left and their numbers."""
-    onto = session.base
-    base = _base_before(ws, session)
-    return [_told(ws, item, base, onto) for item in found]
+    items = list(found)
+    meeting = conflicts.Meeting(
+        session.onto, session.base, _base_before(ws, session), "", session.name, session=session
+    )
+    met = [Conflict(item.path, item.kind, *item.sides) for item in items]
+    rows = conflicts.files(ws, met, meeting)
+    return [_numbered(ws, item, row) for item, row in zip(items, rows, strict=True)]
 
 
-def _told(
-    ws: Workspace, item: Unresolved, base: str | None, onto_commit: str | None
-) -> dict[str, Any]:
-    conflict = Conflict(item.path, item.kind, *item.sides)
-    row = conflicts.file(ws, conflict, base, onto_commit)
-    encoded_path = path_b64(item.path, row["path"])
-    if encoded_path:
-        row["path_b64"] = encoded_path
+def _numbered(ws: Workspace, item: Unresolved, row: dict[str, Any]) -> dict[str, Any]:
     found = weave(ws, item.sides, item.kind)
     rows = enumerate(found.hunks if found else (), 1)
     row["hunks"] = [{"hunk": n, **to_json(hunk)} for n, hunk in rows if n not in item.decided]
+    row.pop("hunks_left_out", None)
     if item.decided:
         row["decided"] = sorted(item.decided)
     return row
