@@ -10,7 +10,7 @@ look first, and a landing or an abort leaves the directory where it is.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from slipstream_git.changes import bringing, flushing, sessions
@@ -202,12 +202,11 @@ def _check_commits(ws: Workspace, session: Session, view: Repository, head: str)
     base = _tree(ws, below or session.base)
     committed = {d.path for d in ws.repository.trees.differences(base, _tree(ws, head))}
     lost = [t.path for t in _uncaptured(ws, session, view) if t.path in committed]
-    ws.repository.objects.discard()
     if lost or below is None:
         root = view.layout.root or ""
-        fault = InTheWay(root, [Trouble(path, "committed there, not captured") for path in lost])
-        fault.hint = command(["slip", "-C", root, "capture", "-s", session.name], ())
-        raise fault
+        troubles = [Trouble(path, "committed there, not captured") for path in lost]
+        hint = command(["slip", "-C", root, "capture", "-s", session.name], ())
+        raise _dirty(root, troubles, hint)
 
 
 # Is anything there that is nowhere else? ---------------------------------------------------------
@@ -216,25 +215,28 @@ def _check_commits(ws: Workspace, session: Session, view: Repository, head: str)
 def _check(ws: Workspace, session: Session, there: Owned, root: str, *, ignored: bool) -> None:
     """Raises `dirty`. root: what it is called in the message."""
     view = ws.repository.seen_from(there.root, there.git_dir)
-    try:
-        troubles = list(_uncaptured(ws, session, view))
-    finally:
-        ws.repository.objects.discard()
+    troubles = list(_uncaptured(ws, session, view))
     if ignored:
         known = {trouble.path for trouble in troubles}
         troubles += [t for t in _beside_tracked(view) if t.path not in known]
     if not troubles:
         return
-    fault = InTheWay(root, troubles)
     why = {trouble.why for trouble in troubles}
+    hint = None
     if why <= {_EDITED, _UNTRACKED}:
         new = ["--untracked"] if _UNTRACKED in why else []
-        fault.hint = command(["slip", "-C", root, "capture", "-s", session.name, *new], ())
+        hint = command(["slip", "-C", root, "capture", "-s", session.name, *new], ())
     elif _SUBMODULE in why:
-        fault.hint = command(["git", "-C", root, "submodule", "deinit", "--all"], ())
+        hint = command(["git", "-C", root, "submodule", "deinit", "--all"], ())
     elif _IGNORED in why:
-        fault.hint = command(["git", "-C", root, "clean", "-ffdX"], ())
-    raise fault
+        hint = command(["git", "-C", root, "clean", "-ffdX"], ())
+    raise _dirty(root, troubles, hint)
+
+
+def _dirty(root: str, troubles: Iterable[Trouble], hint: str | None) -> SlipError:
+    fault = InTheWay(root, troubles)
+    # Not that class: what brings worktrees along gives it a hint of its own.
+    return SlipError("dirty", fault.message, hint=hint, data=fault.data)
 
 
 def _uncaptured(ws: Workspace, session: Session, view: Repository) -> Iterator[Trouble]:

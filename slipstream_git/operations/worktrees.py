@@ -45,7 +45,7 @@ def run(
 
 @operation
 def worktree(
-    ws: Workspace, directory: str | None = None, *, session: str | None = None, remove: bool = False
+    ws: Workspace, place: str | None = None, *, session: str | None = None, remove: bool = False
 ) -> outcomes.SessionWorktree:
     """Give the session a linked worktree of its own, and print its directory.
 
@@ -54,14 +54,14 @@ def worktree(
     meanwhile, the same command brings its worktree along, without touching an edit. A landing or
     an abort is refused while it holds edits that are not captured, and leaves the directory.
 
-    directory (DIR): where to make it (default: beside the repository, REPOSITORY.SESSION)
+    place (DIR): where to make it (default: beside the repository, REPOSITORY.SESSION)
     remove: remove it; refused where it holds anything that is nowhere else, ignored files too
     """
     from slipstream_git.changes import ownworktree, sessions
 
     if remove:
         return ownworktree.remove(ws, session)
-    return ownworktree.give(ws, sessions.choose(ws, session), directory)
+    return ownworktree.give(ws, sessions.choose(ws, session), place)
 
 
 _NAMED_TYPES = (Several,)

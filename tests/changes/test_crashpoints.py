@@ -64,13 +64,6 @@ def stacked(desk: Desk) -> None:
     desk.apply(write("more", "more\n"))
 
 
-def housed(desk: Desk) -> None:
-    """The session has a worktree of its own, which is behind."""
-    staged(desk)
-    desk.call("worktree", directory="own", cwd=desk.lab.path)
-    desk.apply(write("more", "more\n"))
-
-
 def moved(desk: Desk) -> None:
     staged(desk)
     desk.lab.commit({"README.md": "# Demo\n\nMoved on.\n"})
@@ -185,10 +178,6 @@ CASES = {
         modes="kill,kill1,ENOSPC,EIO",
     ),
     "worktree": Case(staged, "worktree", "-s", "work", "own", sample=60, modes="kill,ENOSPC,EIO"),
-    "worktree-brought": Case(housed, "worktree", "-s", "work", sample=60, modes="kill,ENOSPC,EIO"),
-    "worktree-removed": Case(
-        housed, "worktree", "-s", "work", "--remove", sample=30, modes="kill,ENOSPC,EIO"
-    ),
     "gc": Case(collectable, "gc", "--expire", "now", sample=120),
     # What stands there amid a recovery is neither; judged is what the next slip makes of it.
     "recover-back": Case(died_before, "recover", sample=90),

@@ -71,11 +71,11 @@ def test_a_place_that_is_taken(ready: Desk, tmp_path: Path) -> None:
     (tmp_path / "full/mine").write_text("mine\n")
     before = ready.lab.snapshot()
     for directory in ("full", "full/mine"):
-        ready.refused("exists", "worktree", directory=str(tmp_path / directory))
+        ready.refused("exists", "worktree", place=str(tmp_path / directory))
     assert ready.lab.snapshot() == before
     assert ready.lab.git("worktree", "list").count("\n") == 0
     (tmp_path / "empty").mkdir()
-    assert ready.call("worktree", directory=str(tmp_path / "empty"))["made"] is True
+    assert ready.call("worktree", place=str(tmp_path / "empty"))["made"] is True
 
 
 def test_inside_it_slip_means_its_session(own: Desk, ready: Desk) -> None:
