@@ -25,7 +25,7 @@ from slipstream_git.gitdb.packs import RawObject
 from slipstream_git.gitdb.quarantine import Quarantine
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.gitdb.trees import Difference
-from slipstream_git.model import GITLINK, Entry
+from slipstream_git.model import EMPTY_TREE, GITLINK, Entry
 from slipstream_git.records import NamedTuple
 from slipstream_git.text.objectid import object_id
 
@@ -45,6 +45,8 @@ KINDS = (
     ("CONFLICT (modify/delete)", "modify-delete"),
     ("CONFLICT (directory rename", "directory-rename"),
     ("CONFLICT (implicit dir rename)", "directory-rename"),
+    ("CONFLICT (file in way of directory rename)", "directory-rename"),
+    ("CONFLICT(directory rename", "directory-rename"),
     ("CONFLICT (contents)", "content"),
 )
 WANTED_FIELDS = 3
@@ -75,7 +77,7 @@ def of_trees(
             merged = _merged(repository, room, place, *sides, keeping=keeping)
     if not merged.conflicts:
         repository.objects.check(repository.trees.additions(ours, merged.tree))
-    return merged
+    return _with_sides(repository, merged, (base, ours, theirs))
 
 
 def of_commits(repository: Repository, ours: str, theirs: str) -> Merge:
@@ -88,7 +90,25 @@ def of_commits(repository: Repository, ours: str, theirs: str) -> Merge:
         quarantine.opened(repository) as room,
         _clean_worktree(repository, ours_tree, differences) as place,
     ):
-        return _merged(repository, room, place, ours, theirs)
+        merged = _merged(repository, room, place, ours, theirs)
+    return _with_sides(repository, merged, (EMPTY_TREE, ours_tree, theirs_tree))
+
+
+def _with_sides(repository: Repository, merged: Merge, sides: tuple[str, str, str]) -> Merge:
+    """Where git lists no versions of a conflict, those that the sides' trees have at its path.
+
+    A path that all have alike only stands in the way of another's, which is told.
+    """
+    found = []
+    for conflict in merged.conflicts:
+        if not any((conflict.base, conflict.ours, conflict.theirs)):
+            base, ours, theirs = (repository.trees.leaf(tree, conflict.path) for tree in sides)
+            if conflict.kind == "directory-rename" and ours == theirs:
+                continue
+            conflict = conflict._replace(base=base, ours=ours, theirs=theirs)  # noqa: PLW2901
+        found.append(conflict)
+    # Not clean is not clean, even where nothing can be shown of it.
+    return merged._replace(conflicts=tuple(found) or merged.conflicts)
 
 
 @contextmanager
@@ -198,7 +218,7 @@ def _merged(
         ours, theirs, env={**room.env, **values}, accept=(0, 1),
     )  # fmt: skip
     tree, _, rest = done.out.partition(b"\0")
-    conflicts = _conflicts(rest) if done.status else _unreported(rest)
+    conflicts = (done.status and _conflicts(rest)) or _unlisted(rest, all_count=done.status != 0)
     for item in room.loose():
         if conflicts or not keeping:
             repository.objects.hold(item.kind, item.data)
@@ -227,17 +247,20 @@ def _conflicts(output: bytes) -> tuple[Conflict, ...]:
     return tuple(found)
 
 
-def _unreported(output: bytes) -> tuple[Conflict, ...]:
-    """What git calls clean though there are conflict markers in the tree.
+def _unlisted(output: bytes, *, all_count: bool) -> tuple[Conflict, ...]:
+    """Conflicts that git only speaks of, with no path unmerged.
 
-    It does so where one side renamed a file to a path at which both sides have added the same, and
-    the other side changed that file (seen in git 2.39; it says so, and exits with 0).
+    Two sorts: `git merge` stops where it cannot tell to which directory a rename leads, and leaves
+    each file where its side has it (all_count: git says that the merge is not clean). And git 2.39
+    calls clean what has conflict markers in the tree, where one side renamed a file to a path at
+    which both sides have added the same, and the other side changed that file.
     """
     messages = _messages(output.split(b"\0")[1:])
+    counted = "CONFLICT" if all_count else COLLISION
     return tuple(
-        Conflict(path, "rename-add", None, None, None, _beside(said))
+        Conflict(path, _kind([m.kind for m in said], {}), None, None, None, _beside(said))
         for path, said in sorted(messages.items())
-        if any(message.kind.startswith(COLLISION) for message in said)
+        if any(m.kind.startswith(counted) for m in said)
     )
 
 

@@ -143,8 +143,10 @@ class Sides:
             return f"has a directory at {paths.display(path)}"
         if conflict.kind == "directory-rename":
             source = next((name for name in conflict.beside if name != path), path)
-            above, now = (name.rpartition(b"/")[0] or b"." for name in (source, path))
-            return f"renamed the directory {paths.display(above)} to {paths.display(now)}"
+            was, now = (name.rpartition(b"/")[0] for name in (source, path))
+            if self._repository.trees.lookup(self._trees[side], was) is not None:
+                was, now = now, was  # it is told by where it was added
+            return f"renamed the directory {paths.display(was)} to {paths.display(now or b'.')}"
         if there is not None:
             return f"has{self._kind(there) or ' a file'} at {paths.display(path)}"
         gone = names.base or path
