@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import pairwise
 
-from slipstream_git.changes import bringing, hooks, recovery, uncaptured
+from slipstream_git.changes import bringing, hooks, recovery
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import transaction
@@ -92,7 +92,6 @@ def look(ws: Workspace, target: Target) -> None:
 
 def _found(ws: Workspace, target: Target, *, checkout: bool, sync: bool) -> Ready:
     """The worktrees of a branch and their writers, which have not looked yet. Raises `dirty`."""
-    uncaptured.check(ws, target.session)
     heads = checkouts.heads(ws.repository.layout.common_dir)
     everywhere = bringing.every_worktree(ws)
     for worktree in everywhere:
