@@ -17,10 +17,11 @@ from tests.changes.concurrency.collisions import (
     LINES,
     OURS,
     THEIRS,
+    Collision,
     meet,
     staged,
 )
-from tests.desk import NOW, Desk, Json
+from tests.desk import NOW, Desk, Json, write
 from tests.lab import Lab
 
 Stages = dict[str, dict[int, str]]
@@ -79,6 +80,33 @@ def test_merge_tree_tells_gits_paths_and_the_kinds(desk: Desk, name: str) -> Non
     )  # fmt: skip
     assert {row["path"] for row in found} == {p.decode() for p in out.split(b"\0")[1:] if p}
     assert {row["path"].partition("~")[0]: row["kind"] for row in found} == COLLISIONS[name].kinds
+
+
+def test_a_conflict_that_git_only_speaks_of(desk: Desk) -> None:
+    """git exits with 1 and lists no path: it cannot tell where the directory went."""
+    repo = desk.lab
+    meet(
+        repo,
+        Collision(
+            {"a/c/g": "g\n", "b/x/h": LINES},
+            {"b/x/h": None, "a/c/h": LINES},
+            {"b/x/g": "new\n"},
+            {},
+        ),
+    )
+    ids = {side: repo.oid(side) for side in ("base", "ours", "theirs")}
+    out = repo.git_bytes(
+        "merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ids["ours"],
+        ids["theirs"], expect=1,
+    )  # fmt: skip
+    assert out.count(b"\0") == 1
+    fault = desk.refused("conflict", "merge-tree", **ids)
+    assert fault.data["conflicts"] == [{"path": "b/x/g", "kind": "directory-rename"}]
+    desk.begin("work", base="base", onto="ours")
+    desk.apply(write("b/x/g", "new\n"))
+    (row,) = rows(desk.commit_refused("conflict"))
+    assert row["did"]["ours"].startswith("renamed the directory b/x to a/c")
+    assert row["did"]["theirs"] == "added b/x/g"
 
 
 @pytest.mark.parametrize("name", COLLISIONS)

@@ -106,6 +106,10 @@ CASES = {
         {"d/a": LINES, "d/b": "b\n"}, {"d/a": None, "d/b": None, "e/a": LINES, "e/b": "b\n"},
         {"d/new": "new\n"}, {"e/new": "directory-rename"}, {"e/new": None, "d/new": None},
     ),
+    "directory-rename that git only speaks of": Case(
+        {"a/c/g": "g\n", "b/x/h": LINES}, {"b/x/h": None, "a/c/h": LINES}, {"b/x/g": "new\n"},
+        {"b/x/g": "directory-rename"}, {"a/c/g": "g\n", "a/c/h": LINES, "b/x/g": None},
+    ),
     "not UTF-8": Case(
         {"f": LINES.encode() + b"\xe9\n"}, {"f": OURS.encode() + b"\xe9\n"},
         {"f": THEIRS.encode() + b"\xe9\n"}, {"f": "content"}, {"f": OURS.encode() + b"\xe9\n"},
