@@ -95,6 +95,11 @@ def hunks_of(ws: Workspace, conflict: Conflict) -> list[Hunk]:
     return hunks.colliding(*(_content(ws, side) for side in sides))
 
 
+def clipped(hunk: Hunk) -> Hunk:
+    """The hunk with as much of its texts as an answer holds."""
+    return hunks.clipped(hunk, MOST_HUNK_LINES, MOST_HUNK_CHARACTERS)
+
+
 def _content(ws: Workspace, entry: Entry | None) -> bytes:
     return b"" if entry is None else ws.repository.objects.blob(entry.oid)
 
@@ -178,11 +183,11 @@ class _Told:
         """As many hunks as an answer holds, and how many it leaves out."""
         told = []
         for hunk in found[:MOST_HUNKS]:
-            clipped = hunks.clipped(hunk, MOST_HUNK_LINES, MOST_HUNK_CHARACTERS)
-            self._room -= sum(map(len, (clipped.base_text, clipped.ours_text, clipped.theirs_text)))
+            short = clipped(hunk)
+            self._room -= sum(map(len, (short.base_text, short.ours_text, short.theirs_text)))
             if self._room < 0:
                 break
-            told.append(to_json(clipped))
+            told.append(to_json(short))
         left_out = len(found) - len(told)
         return {"hunks": told} | ({"hunks_left_out": left_out} if left_out else {})
 

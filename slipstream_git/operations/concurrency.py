@@ -67,6 +67,7 @@ def resolve(
     theirs: bool = False,
     base: bool = False,
     both: bool = False,
+    candidate: bool = False,
     content: FileOrStdin | None = None,
     as_is: bool = False,
     group: str | None = None,
@@ -83,6 +84,7 @@ def resolve(
     theirs: take what the session had
     base: take what both came from
     both: take the branch's lines, then the session's
+    candidate: take the candidate that is listed, where there is one; look at it first
     content (FILE): take this text, for the hunk or for the whole file; - is standard input
     as_is: take the file as the session has it now
     """
@@ -90,7 +92,8 @@ def resolve(
     from slipstream_git.changes.concurrency import resolving
     from slipstream_git.changes.staging import Label
 
-    flags = {"ours": ours, "theirs": theirs, "base": base, "both": both, "as-is": as_is}
+    flags = {"ours": ours, "theirs": theirs, "base": base, "both": both, "as-is": as_is,
+             "candidate": candidate}  # fmt: skip
     what = resolving.choice(flags, content, hunk)
     chosen = sessions.choose(ws, session)
     if path is None and what is not None:

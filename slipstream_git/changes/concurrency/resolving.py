@@ -16,6 +16,7 @@ from slipstream_git.changes.sessions import Session
 from slipstream_git.changes.staging import Label
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import filemerge
+from slipstream_git.gitdb.merged import Conflict
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.worktrees.troubles import command
 from slipstream_git.meetings import Resolved
@@ -31,7 +32,7 @@ SIDES = ("ours", "theirs", "base", "both")
 
 
 class Choice(NamedTuple):
-    """What is to be taken: a side's name, ``content`` (with it), or ``as-is``.
+    """What is to be taken: a side's name, ``content`` (with it), ``as-is`` or ``candidate``.
 
     hunk: only this one, 1-based; None for all that is left of the path.
     """
@@ -58,8 +59,8 @@ def choice(flags: Mapping[str, bool], content: bytes | None, hunk: int | None) -
         if hunk is not None:
             raise SlipError("usage", "--hunk: say what to take, for instance --theirs")
         return None
-    if hunk is not None and given[0] == "as-is":
-        raise SlipError("usage", "--as-is takes the whole file; leave --hunk out")
+    if hunk is not None and given[0] in ("as-is", "candidate"):
+        raise SlipError("usage", f"--{given[0]} takes the whole file; leave --hunk out")
     return Choice(given[0], content, hunk)
 
 
@@ -152,6 +153,8 @@ def _decided(ws: Workspace, session: Session, item: Unresolved, what: Choice) ->
     now = ws.repository.trees.lookup(session.tree, item.path)
     if what.take == "as-is":
         return _whole(item, "as-is", now)
+    if what.take == "candidate":
+        return _whole(item, "candidate", _candidate(ws, session, item))
     if what.content is not None and len(what.content) > bounds.file_bytes(ws):
         raise SlipError(
             "too-large", f"the text for {paths.display(item.path)} has {len(what.content)} bytes"
@@ -203,6 +206,24 @@ def _woven(
     return rows, entry, len(decided) == count
 
 
+def _candidate(ws: Workspace, session: Session, item: Unresolved) -> Entry:
+    """The candidate that the listing shows, with the session's own edits of the file."""
+    from slipstream_git.changes.concurrency import candidates
+
+    conflict = Conflict(item.path, item.kind, *item.sides)
+    found = candidates.of(ws, unresolved.before(ws, session), conflict)
+    weave = unresolved.weave(ws, item.sides, item.kind)
+    if found is None or weave is None:
+        raise SlipError(
+            "missing",
+            f"there is no candidate for {paths.display(item.path)}",
+            hint=command(["slip", "resolve", "-s", session.name], [item.path]),
+        )
+    before = weave.text(unresolved.texts(weave, item.decided))
+    merged = _on_edits(ws, session, item, before, found.data)
+    return merged._replace(mode=found.mode)
+
+
 def _decision(weave: Weave, number: int, what: Choice) -> Decision:
     if what.content is None:
         return Decision(what.take)
@@ -219,6 +240,13 @@ def _merged(
     """The file with these decisions and the session's own edits of it."""
     before = weave.text(unresolved.texts(weave, item.decided))
     after = weave.text(unresolved.texts(weave, decided))
+    return _on_edits(ws, session, item, before, after)
+
+
+def _on_edits(
+    ws: Workspace, session: Session, item: Unresolved, before: bytes, after: bytes
+) -> Entry:
+    """What a decision makes of the file, which the session may have edited since."""
     now = ws.repository.trees.lookup(session.tree, item.path)
     if now is None or not _is_file(now):
         raise _edited(session, item)

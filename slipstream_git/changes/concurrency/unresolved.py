@@ -179,9 +179,13 @@ def chosen(found: Weave, number: int, decision: Decision) -> bytes:
 def listed(ws: Workspace, session: Session, found: Iterable[Unresolved]) -> list[dict[str, Any]]:
     """Each path as the `conflict` error has it, with the hunks that are left and their numbers."""
     items = list(found)
+    if not items:
+        return []
+    was = before(ws, session)
     meeting = conflicts.Meeting(
-        session.onto, session.base, _base_before(ws, session), "", session.name, session=session
-    )
+        session.onto, session.base, was.base, "", session.name,
+        trees=(was.base_tree, session.base_tree, was.tree), session=was,
+    )  # fmt: skip
     met = [Conflict(item.path, item.kind, *item.sides) for item in items]
     rows = conflicts.files(ws, met, meeting)
     return [_numbered(ws, item, row) for item, row in zip(items, rows, strict=True)]
@@ -190,19 +194,22 @@ def listed(ws: Workspace, session: Session, found: Iterable[Unresolved]) -> list
 def _numbered(ws: Workspace, item: Unresolved, row: dict[str, Any]) -> dict[str, Any]:
     found = weave(ws, item.sides, item.kind)
     rows = enumerate(found.hunks if found else (), 1)
-    row["hunks"] = [{"hunk": n, **to_json(hunk)} for n, hunk in rows if n not in item.decided]
+    left = [{"hunk": n, **to_json(conflicts.clipped(h))} for n, h in rows if n not in item.decided]
     row.pop("hunks_left_out", None)
+    row["hunks"] = left[: conflicts.MOST_HUNKS]
+    if len(left) > conflicts.MOST_HUNKS:
+        row["hunks_left_out"] = len(left) - conflicts.MOST_HUNKS
     if item.decided:
         row["decided"] = sorted(item.decided)
     return row
 
 
-def _base_before(ws: Workspace, session: Session) -> str | None:
-    """The base that the session had before its newest rebase, for who changed what since."""
+def before(ws: Workspace, session: Session) -> Session:
+    """The session as it was before its newest rebase: whose ops met whose commits."""
     for step in reversed(sessions.steps(ws, session)):
         if step.facts.kind == "rebase":
-            return sessions.at(ws, session.name, step.parents[1]).base
-    return session.base
+            return sessions.at(ws, session.name, step.parents[1])
+    return session
 
 
 def refusal(ws: Workspace, session: Session, what: str) -> SlipError:
@@ -214,7 +221,7 @@ def refusal(ws: Workspace, session: Session, what: str) -> SlipError:
     data = {
         "onto": session.onto,
         "onto_commit": session.base,
-        "base": _base_before(ws, session),
+        "base": before(ws, session).base,
         "sides": {"ours": branch, "theirs": session.name},
         "files": listed(ws, session, found.values()),
     }

@@ -38,7 +38,7 @@ def meet(desk: Desk, base: Files, ours: Files, theirs: Files, name: str = "w") -
 
 def resolve(desk: Desk, path: str | None, take: str = "", name: str = "w", **more: Free) -> Json:
     """`slip resolve` with one choice, which is the name of its flag."""
-    values: Json = dict.fromkeys(("ours", "theirs", "base", "both", "as_is"), False)
+    values: Json = dict.fromkeys(("ours", "theirs", "base", "both", "as_is", "candidate"), False)
     if take:
         values[take] = True
     return desk.call("resolve", path=path, session=name, **(values | more))

@@ -79,6 +79,40 @@ def test_a_whole_file_of_one_s_own(met: Desk) -> None:
     assert text(met) == "all mine\n"
 
 
+CANDIDATE = changed(9, "theirs 9", changed(3, "ours 3", changed(4, "theirs 4")))
+
+
+@pytest.fixture
+def beside(desk: Desk) -> Desk:
+    """Two lines side by side: they collide for git, and the session's op still finds its own."""
+    desk.lab.commit({"f": LINES})
+    desk.begin("w")
+    desk.apply(
+        replace("f", "line 4\n", "theirs 4\n"), replace("f", "line 9", "theirs 9"), session="w"
+    )
+    desk.lab.commit({"f": changed(3, "ours 3")})
+    rebase(desk)
+    return desk
+
+
+def test_the_candidate(beside: Desk) -> None:
+    row = resolve(beside, "f")["conflicts"][0]
+    assert row["candidate"]["text"] == CANDIDATE
+    beside.apply(replace("f", "line 20", "edited"), session="w")
+    assert resolve(beside, "f", "candidate")["resolved"]
+    assert text(beside) == CANDIDATE.replace("line 20", "edited")
+    assert journal(beside)[0]["take"] == "candidate"
+    beside.call("undo", session="w")
+    assert beside.call("status", session="w")["unresolved"] == 1
+
+
+def test_there_is_not_always_a_candidate(desk: Desk) -> None:
+    meet(desk, {"f": b"\0a"}, {"f": b"\0b"}, {"f": b"\0c"})
+    rebase(desk)
+    fault = desk.refused("missing", "resolve", path="f", session="w", candidate=True)
+    assert fault.hint == "slip resolve -s w f"
+
+
 def test_the_file_as_it_is(met: Desk) -> None:
     met.apply(replace("f", "ours 3", "by hand"), session="w")
     assert resolve(met, "f", "as_is")["resolved"]
@@ -180,6 +214,7 @@ def test_it_is_told_wherever_the_file_is_shown(met: Desk) -> None:
         ("usage", {"path": "f", "theirs": True, "content": b""}),
         ("usage", {"path": "f", "hunk": 1}),
         ("usage", {"path": "f", "as_is": True, "hunk": 1}),
+        ("usage", {"path": "f", "candidate": True, "hunk": 1}),
         ("usage", {"path": None, "theirs": True}),
     ],
 )

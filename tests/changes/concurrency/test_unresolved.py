@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from base64 import b64encode
 from typing import NamedTuple
 
@@ -211,6 +212,34 @@ def test_what_stands_in_the_way_is_decided_first(desk: Desk) -> None:
     desk.refused("missing", "resolve", path="d/x", session="w", theirs=True)
     resolve(desk, "d", "theirs")
     assert desk.lab.tree(tip(desk))["d/x"] == b"x\n"
+
+
+def random_lines(chance: random.Random) -> tuple[str, str, str]:
+    words = chance.choice([6, 40, 400])
+    lines = [f"{chance.randrange(words)}\n" for _ in range(chance.randrange(5, 60))]
+
+    def edited() -> str:
+        made = list(lines)
+        for _ in range(chance.randrange(1, 5)):
+            at = chance.randrange(len(made) + 1)
+            new = [f"new {chance.randrange(4)}\n"] * chance.randrange(3)
+            made[at : at + chance.randrange(3)] = new
+        return "".join(made)
+
+    return "".join(lines), edited(), edited()
+
+
+def test_until_it_is_decided_it_is_git_s_own_merge_that_favours_ours(desk: Desk) -> None:
+    chance = random.Random(3)  # noqa: S311
+    made = {f"f{n}": random_lines(chance) for n in range(150)}
+    base, ours, theirs = ({path: texts[n] for path, texts in made.items()} for n in range(3))
+    meet(desk, dict(base), dict(ours), dict(theirs))
+    desk.lab.git("checkout", "-q", "-b", "theirs", "main~")
+    desk.lab.commit(dict(theirs))
+    desk.lab.git("checkout", "-q", "main")
+    assert len(rebase(desk)["conflicts"]) > 40
+    desk.lab.git("merge", "-q", "-X", "ours", "-m", "merge", "theirs")
+    assert desk.lab.entries(tip(desk)) == desk.lab.entries("main")
 
 
 def test_what_was_left_out_is_found_by_its_hint(desk: Desk) -> None:
