@@ -29,13 +29,11 @@ from slipstream_git.model import EMPTY_TREE, GITLINK, Entry
 from slipstream_git.records import NamedTuple
 from slipstream_git.text.objectid import object_id
 
-COLLISION = "CONFLICT (rename involved in collision)"
-
 # From git's own message types (merge-ort.c) to the contract's kinds of conflict. The order
 # counts: a path takes the first kind that one of its messages has.
 KINDS = (
     ("CONFLICT (submodule", "submodule"),
-    (COLLISION, "rename-add"),
+    ("CONFLICT (rename involved in collision)", "rename-add"),
     ("CONFLICT (binary)", "binary"),
     ("CONFLICT (distinct modes)", "type"),
     ("CONFLICT (distinct types)", "type"),
@@ -218,7 +216,8 @@ def _merged(
         ours, theirs, env={**room.env, **values}, accept=(0, 1),
     )  # fmt: skip
     tree, _, rest = done.out.partition(b"\0")
-    conflicts = (done.status and _conflicts(rest)) or _unlisted(rest, all_count=done.status != 0)
+    conflicts = _conflicts(rest) if done.status else ()
+    conflicts = conflicts or _unlisted(rest)
     for item in room.loose():
         if conflicts or not keeping:
             repository.objects.hold(item.kind, item.data)
@@ -247,20 +246,20 @@ def _conflicts(output: bytes) -> tuple[Conflict, ...]:
     return tuple(found)
 
 
-def _unlisted(output: bytes, *, all_count: bool) -> tuple[Conflict, ...]:
+def _unlisted(output: bytes) -> tuple[Conflict, ...]:
     """Conflicts that git only speaks of, with no path unmerged.
 
-    Two sorts: `git merge` stops where it cannot tell to which directory a rename leads, and leaves
-    each file where its side has it (all_count: git says that the merge is not clean). And git 2.39
-    calls clean what has conflict markers in the tree, where one side renamed a file to a path at
-    which both sides have added the same, and the other side changed that file.
+    `git merge` stops where it cannot tell to which directory a rename leads, and leaves each file
+    where its side has it. And git 2.39 exits as if all were clean in two cases: where one side
+    renamed a file to a path at which both sides have added the same, and the other side changed
+    that file, there are conflict markers in the tree; and a file that it once took to be in the
+    way of a directory may stay where it was pushed aside to.
     """
     messages = _messages(output.split(b"\0")[1:])
-    counted = "CONFLICT" if all_count else COLLISION
     return tuple(
         Conflict(path, _kind([m.kind for m in said], {}), None, None, None, _beside(said))
         for path, said in sorted(messages.items())
-        if any(m.kind.startswith(counted) for m in said)
+        if any(m.kind.startswith("CONFLICT") for m in said)
     )
 
 

@@ -80,7 +80,7 @@ def conflicts(
     for file, text in zip(walk.both, texts, strict=True):
         added = file.base is None
         if text is None or (added and file.ours.mode != file.theirs.mode):
-            kind = "add-add" if added else "content"
+            kind = _kind(file)
             walk.conflicts.append(Conflict(file.path, kind, *file[1:]))
     return tuple(sorted(walk.conflicts))
 
@@ -160,6 +160,12 @@ class _Walk:
 def _differing(was: Rows, now: Rows) -> set[bytes]:
     """Names at which two trees differ; most entries are equal, and the others found in no loop."""
     return {name for name, _ in was.items() ^ now.items()}
+
+
+def _kind(file: Both) -> str:
+    if file.base is not None:
+        return "content"
+    return "mode" if file.ours.oid == file.theirs.oid else "add-add"
 
 
 def _mode(file: Both) -> int:

@@ -12,6 +12,8 @@ from slipstream_git.gitdb.repository import Config
 from tests.desk import Desk, batch, replace, write
 from tests.lab import Lab
 
+REMEMBERED = ("usage", "told", "lock", "footprints")
+
 
 def noise(size: int) -> bytes:
     """Bytes that no compression makes fewer."""
@@ -22,7 +24,7 @@ def everything(repo: Lab) -> set[Path]:
     """Every file below the object directory and slip's own, but for what it remembers."""
     common = repo.common_dir
     found = [*(common / "objects").rglob("*"), *(common / "slip").rglob("*")]
-    return {path for path in found if path.is_file() and path.name not in ("usage", "told", "lock")}
+    return {path for path in found if path.is_file() and path.name not in REMEMBERED}
 
 
 def untouched(desk: Desk, code: str, operation: str, /, **values: object) -> None:

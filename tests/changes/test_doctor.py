@@ -122,7 +122,8 @@ def test_a_git_that_cannot_merge(desk: Desk, tools: Path, monkeypatch: pytest.Mo
 
 
 def test_a_git_that_is_too_old_is_refused_as_everywhere(repo: Lab, tools: Path) -> None:
-    env = other_git(tools, "--version) echo git version 2.37.1; exit 0;;")
+    tells = """'{"event":"version","exe":"2.37.1"}'"""
+    env = other_git(tools, f"rev-parse) echo {tells} >&2; unset GIT_TRACE2_EVENT;;")
     assert repo.slip_json("doctor", expect=1, env=env).error["code"] == "unsupported"
 
 

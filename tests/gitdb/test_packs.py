@@ -341,6 +341,8 @@ def test_all_that_slip_makes_is_shared(desk: Desk, value: str, open_to: int) -> 
         make_shared(repo, MANY)
         desk.begin("again")
         desk.apply(write("b", "2\n"))
+        repo.commit({"b": "3\n"})
+        desk.commit_refused("conflict", session="again")  # git merges in quarantine
     finally:
         os.umask(before)
     made = [repo.common_dir / "slip", *(repo.common_dir / "slip").rglob("*")]
