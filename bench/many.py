@@ -47,7 +47,8 @@ done; done"""
 COMMITS = GATE + '"$3" commit -s "s$2-$n" -m "$2 $n" --no-sync >/dev/null || exit 1; done'
 EXECS = (
     GATE
-    + """printf '[{"op":"write","path":"landed/%s-%s","content":"x"}]' "$2" "$n" |
+    # With the shell's own number, so that every turn adds files.
+    + """printf '[{"op":"write","path":"landed/%s-%s-%s","content":"x"}]' "$$" "$2" "$n" |
     "$3" exec --ops - --onto main -m "$2 $n" --no-sync >/dev/null || exit 1; done"""
 )
 IN_PROCESS = """
