@@ -160,11 +160,11 @@ class Trees:
         """What stands at ``path`` (a directory is an Entry of mode TREE), or None."""
         *parents, name = path.split(b"/")
         for parent in parents:
-            entry = self.entries(tree).get(parent)
-            if entry is None or entry.mode != TREE:
+            row = self.rows(tree).get(parent)
+            if row is None or row[0] != TREE:
                 return None
-            tree = entry.oid
-        return self.entries(tree).get(name)
+            tree = row[1]
+        return _entry(self.rows(tree).get(name))
 
     def leaf(self, tree: str, path: bytes) -> Entry | None:
         """What stands at ``path`` unless it is a directory."""
@@ -175,7 +175,7 @@ class Trees:
         """The first parent of ``path`` that is no directory, with what it is."""
         parts = path.split(b"/")
         for depth, part in enumerate(parts[:-1], 1):
-            entry = self.entries(tree).get(part)
+            entry = _entry(self.rows(tree).get(part))
             if entry is None:
                 return None
             if entry.mode != TREE:
@@ -264,22 +264,18 @@ class Trees:
         if old == new:
             return
         yield new
-        before = self.entries(old)
-        for name, entry in self.entries(new).items():
-            was = before.get(name)
-            if was == entry or entry.mode == GITLINK:
-                continue
-            if entry.mode == TREE:
-                below = was.oid if was and was.mode == TREE else EMPTY_TREE
-                yield from self.additions(below, entry.oid)
-            else:
-                yield entry.oid
+        before, after = self.rows(old), self.rows(new)
+        for name, (mode, oid) in sorted(after.items() - before.items()):
+            if mode == TREE:
+                yield from self.additions(_subtree(_entry(before.get(name))), oid)
+            elif mode != GITLINK:
+                yield oid
 
     def differing(self, old: str, new: str, paths: Iterable[bytes]) -> set[bytes]:
         """Those of ``paths`` at which two trees differ; equal subtrees are never read."""
         if old == new:
             return set()
-        before, after = self.entries(old), self.entries(new)
+        before, after = self.rows(old), self.rows(new)
         found: set[bytes] = set()
         below: dict[bytes, list[bytes]] = {}
         for path in paths:
@@ -289,7 +285,7 @@ class Trees:
             elif before.get(name) != after.get(name):
                 found.add(path)
         for name, rests in below.items():
-            a, b = _subtree(before.get(name)), _subtree(after.get(name))
+            a, b = (_subtree(_entry(rows.get(name))) for rows in (before, after))
             found |= {name + b"/" + rest for rest in self.differing(a, b, rests)}
         return found
 
@@ -305,11 +301,11 @@ class Trees:
     def _differences(self, old: str, new: str, prefix: bytes) -> Iterator[Difference]:
         if old == new:
             return
-        before, after = self.entries(old), self.entries(new)
-        for name in before.keys() | after.keys():
-            a, b = before.get(name), after.get(name)
-            if a != b:
-                yield from self._difference(prefix + name, a, b)
+        before, after = self.rows(old), self.rows(new)
+        # Most are equal, and this finds the others without a loop.
+        for name in {name for name, _ in before.items() ^ after.items()}:
+            a, b = _entry(before.get(name)), _entry(after.get(name))
+            yield from self._difference(prefix + name, a, b)
 
     def _difference(self, path: bytes, a: Entry | None, b: Entry | None) -> Iterator[Difference]:
         yield from self._differences(_subtree(a), _subtree(b), path + b"/")
