@@ -59,8 +59,22 @@ def merge_tree(ws: Workspace, base: str, ours: str, theirs: str) -> tuple[str, l
     A file that stands where the other side has a directory is told by its own name, without the
     commit that git adds to it.
     """
-    tree, *names = _asked(ws, base, ours, theirs).out.split(b"\0")[:-1]
+    listed, _, said = _asked(ws, base, ours, theirs).out.partition(b"\0\0")
+    tree, *names = listed.split(b"\0")
+    names = names or _only_said(ws, said, ours, theirs)
     return tree.decode(), sorted({re.sub(rb"~[0-9a-f]{40}(_\d+)?$", b"", name) for name in names})
+
+
+def _only_said(ws: Workspace, messages: bytes, ours: str, theirs: str) -> list[bytes]:
+    """Paths of conflicts that git speaks of and does not list; what both have alike is beside."""
+    records, found = messages.split(b"\0"), []
+    while records and records[0].isdigit():
+        count = int(records[0])
+        if records[count + 1].startswith(b"CONFLICT"):
+            found += records[1 : count + 1]
+        records = records[count + 3 :]
+    trees = ws.repository.trees
+    return [path for path in found if trees.leaf(ours, path) != trees.leaf(theirs, path)] or found
 
 
 def by_git(ws: Workspace, base: str, ours: str, theirs: str) -> str | None:
@@ -78,5 +92,5 @@ def _asked(ws: Workspace, base: str, ours: str, theirs: str) -> Output:
     sides = committed(ws, ours, root), committed(ws, theirs, root)
     ws.repository.objects.publish().release()
     return ws.repository.git.run(
-        "merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", *sides, accept=(0, 1)
+        "merge-tree", "--write-tree", "-z", "--name-only", "--messages", *sides, accept=(0, 1)
     )
