@@ -42,7 +42,7 @@ def capture(
 
         head = ownworktree.given(ws, session, head)
     head_tree = commits.parse(head, ws.repository.objects.commit(head)).tree if head else EMPTY_TREE
-    named = [paths.from_text(path) for path in wanted]
+    named = [_rooted(paths.from_text(path)) for path in wanted]
     with locks.held(ws.repository.layout):  # no landing half way through these files
         found = edited.edits(ws.repository, head, named, untracked=untracked or bool(named))
     _check_named(ws, head_tree, named, found)
@@ -93,6 +93,15 @@ def _sides(
     }
     theirs = trees.splice(head_tree, dict(found))
     return trees.splice(head_tree, usable), theirs
+
+
+def _rooted(path: bytes) -> bytes:
+    """A path as it was named, which must not leave the worktree's root."""
+    if path.startswith(b"/") or b".." in path.split(b"/"):
+        raise SlipError(
+            "bad-path", f"{paths.display(path)}: paths are told from the root of the repository"
+        )
+    return path
 
 
 def _check_named(

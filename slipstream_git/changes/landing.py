@@ -129,6 +129,15 @@ def order(ws: Workspace, options: Options) -> Order:
     return Order(options, identity, text, before, sign, stored={})
 
 
+def ordered(ws: Workspace, session: Session, options: Options) -> Order:
+    """The same for one session, which the hint of a refusal names."""
+    try:
+        return order(ws, options)
+    except SlipError as fault:
+        hint_at(fault, session)
+        raise
+
+
 def commit(ws: Workspace, session: Session, order: Order) -> Landed:
     """Land a session. Raises `conflict`, `dirty`, `hook-failed`, `ref-moved`, …: nothing moved."""
     layout = ws.repository.layout

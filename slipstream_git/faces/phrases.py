@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from slipstream_git.results import Change
 
 SHORT = 10
+# Of one file, as they are listed for a decision.
+MOST_HUNKS = 12
 
 
 def changes(changes: Sequence[Change]) -> Iterable[str]:
@@ -52,10 +54,16 @@ def left_open(files: Sequence[Mapping[str, Any]]) -> Iterable[str]:
         decided = file.get("decided") or []
         done = f", decided: {', '.join(map(str, decided))}" if decided else ""
         yield f"{file['path']}: {file['kind']}{done}"
-        for hunk in file["hunks"]:
+        if file.get("candidate"):
+            agreed = " on which both orders agree" if file["candidate"]["both_orders_agree"] else ""
+            yield f"  there is a candidate{agreed}: --candidate takes it, --json shows it"
+        for hunk in file["hunks"][:MOST_HUNKS]:
             yield f"  hunk {hunk['hunk']}"
             for side, name in (("base", "base"), ("ours", "the branch"), ("theirs", "the session")):
                 first, last = hunk[side]
                 where = f"lines {first}-{last}" if last >= first else f"before line {first}"
                 yield f"    {name}, {where}:"
                 yield from (f"      {line}" for line in hunk[f"{side}_text"].splitlines()[:8])
+        more = len(file["hunks"]) - MOST_HUNKS
+        if more > 0:
+            yield f"  and {counted(more, 'hunk')} more, which --json shows"

@@ -354,7 +354,8 @@ def commit(
     chosen = closing.landed_already(ws, session)
     if chosen is not None:
         return chosen
-    return landing.commit(ws, sessions.choose(ws, session), landing.order(ws, options))
+    found = sessions.choose(ws, session)
+    return landing.commit(ws, found, landing.ordered(ws, found, options))
 
 
 @operation

@@ -121,3 +121,10 @@ def test_a_capture_that_conflicts_names_the_way_on(desk: Desk) -> None:
     desk.call("capture", session="work-mine", paths=("README.md",))
     assert desk.commit("mine", session="work-mine")["committed"]
     assert repo.read("src/app.py") == b"unfinished\n"
+
+
+@pytest.mark.parametrize("path", ["../README.md", "/README.md", "src/../README.md"])
+def test_a_path_that_leaves_the_root(desk: Desk, path: str) -> None:
+    desk.begin("work")
+    fault = desk.refused("bad-path", "capture", paths=(path,))
+    assert "from the root of the repository" in fault.message

@@ -124,12 +124,15 @@ def _by_age(ws: Workspace) -> list[Session]:
 
 
 def _changing(found: Sequence[Session]) -> tuple[list[Session], list[Landed]]:
-    """Those that change anything, and answers for the others, which need no message either."""
-    wanted = [session for session in found if session.tree != session.base_tree]
+    """Those that change anything, and answers for the others, which need no message either.
+
+    One with paths left to be decided may hold its base's tree as yet, and is refused later.
+    """
+    wanted = [s for s in found if s.tree != s.base_tree or s.unresolved]
     idle = [
         landing.nothing(session)._replace(reason="the session changes nothing")
         for session in found
-        if session.tree == session.base_tree
+        if session not in wanted
     ]
     return wanted, idle
 

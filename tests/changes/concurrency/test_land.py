@@ -269,6 +269,17 @@ def test_one_that_conflicts_stays_open_and_the_others_land(desk: Desk) -> None:
     assert fault.hint == row["hint"]
 
 
+def test_what_is_left_to_be_decided_does_not_pass_for_nothing(desk: Desk, *, atomic: bool) -> None:
+    """Until then the session may hold what the branch has, and nothing else."""
+    desk.lab.commit({"a": "base\n"})
+    staged(desk, "mine", write("a", "mine\n"))
+    desk.lab.commit({"a": "theirs\n"})
+    assert desk.call("rebase", session="mine")["changes"] == []
+    fault = refused(desk, "conflict", "mine", atomic=atomic)
+    assert who(fault, "refused") == ["mine"]
+    assert open_sessions(desk.lab) == ["mine"]
+
+
 def test_the_text_tells_of_each(desk: Desk) -> None:
     meeting(desk)
     reply = desk.lab.slip("land", "a", "b", "c", expect=3)
