@@ -10,6 +10,7 @@ from slipstream_git.gitdb import commits
 from slipstream_git.model import ZERO
 from slipstream_git.records import NamedTuple
 from slipstream_git.text import alignment, matching
+from slipstream_git.text.histogram import Edit
 from slipstream_git.text.hunks import Hunk
 from slipstream_git.workspace import Workspace
 
@@ -154,7 +155,7 @@ class Lines:
         return names
 
 
-def _meet(edit: alignment.Edit, span: tuple[int, int]) -> bool:
+def _meet(edit: Edit, span: tuple[int, int]) -> bool:
     """Whether an edit made or took away any of the new lines [start, end)."""
     start, end = span
     if edit.low == edit.high or start == end:
@@ -162,7 +163,7 @@ def _meet(edit: alignment.Edit, span: tuple[int, int]) -> bool:
     return edit.low < end and start < edit.high
 
 
-def _before(edits: Sequence[alignment.Edit], span: tuple[int, int]) -> tuple[int, int]:
+def _before(edits: Sequence[Edit], span: tuple[int, int]) -> tuple[int, int]:
     """The old lines that new lines [start, end) came from, with all of an edit that they meet."""
     start, end = span
     grown = sum(_growth(e) for e in edits if e.high <= start and not _meet(e, span))
@@ -175,7 +176,7 @@ def _before(edits: Sequence[alignment.Edit], span: tuple[int, int]) -> tuple[int
     return first, max(first, last)
 
 
-def _growth(edit: alignment.Edit) -> int:
+def _growth(edit: Edit) -> int:
     return (edit.high - edit.low) - (edit.end - edit.start)
 
 
