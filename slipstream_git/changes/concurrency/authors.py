@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from slipstream_git.changes import chain, sessions
+from slipstream_git.changes.concurrency.footprints import parents
 from slipstream_git.changes.sessions import Session
 from slipstream_git.gitdb import commits
 from slipstream_git.model import ZERO
@@ -65,14 +66,9 @@ def of_branch(
     ).out  # fmt: skip
     found: dict[bytes, list[Touch]] = {}
     for path, touch in _parsed(out):
-        for place in {path, *_above(path)} & set(paths):
+        for place in {path, *parents(path)} & set(paths):
             found.setdefault(place, []).append(touch)
     return found
-
-
-def _above(path: bytes) -> Iterator[bytes]:
-    parts = path.split(b"/")
-    return (b"/".join(parts[:depth]) for depth in range(1, len(parts)))
 
 
 def _parsed(out: bytes) -> Iterator[tuple[bytes, Touch]]:
