@@ -41,12 +41,23 @@ def colliding(base: bytes, ours: bytes, theirs: bytes) -> list[Hunk]:
     if any(map(matching.is_binary, (base, ours, theirs))):
         return []
     sides = matching.lines(base), matching.lines(ours), matching.lines(theirs)
+    return [hunk(sides, place) for place in places(sides) if collides(sides, place)]
+
+
+def places(sides: Sides) -> list[Place]:
+    """Where either side changed the base; of texts that are too long all that differs is one."""
     if max(map(len, sides)) > MOST_LINES:
         head, tail = _shared(*sides)
         spans = [(head, len(lines) - tail) for lines in sides]
         if max(end - start for start, end in spans) > MOST_LINES:
-            return [_hunk(sides, Place(spans[0], spans[1], spans[2], "both"))]
-    return [_hunk(sides, place) for place in _places(sides) if _collides(sides, place)]
+            return [Place(spans[0], spans[1], spans[2], "both")]
+    base, ours, theirs = sides
+    return threeway.places(alignment.edits(base, ours), alignment.edits(base, theirs), ours, theirs)
+
+
+def collides(sides: Sides, place: Place) -> bool:
+    """Whether both sides changed these lines, in different ways."""
+    return place.by == "both" and not threeway.is_alike(place, sides[1], sides[2])
 
 
 def clipped(hunk: Hunk, most_lines: int, most_characters: int) -> Hunk:
@@ -85,17 +96,8 @@ def _shared(base: Lines, ours: Lines, theirs: Lines) -> tuple[int, int]:
     return head, tail
 
 
-def _collides(sides: Sides, place: Place) -> bool:
-    _, ours, theirs = sides
-    return place.by == "both" and not threeway.is_alike(place, ours, theirs)
-
-
-def _places(sides: Sides) -> list[Place]:
-    base, ours, theirs = sides
-    return threeway.places(alignment.edits(base, ours), alignment.edits(base, theirs), ours, theirs)
-
-
-def _hunk(sides: Sides, place: Place) -> Hunk:
+def hunk(sides: Sides, place: Place) -> Hunk:
+    """What collides at a place."""
     spans = (place.base, place.ours, place.theirs)
     first, second, third = ([start + 1, end] for start, end in spans)
     raw = [b"".join(lines[slice(*span)]) for lines, span in zip(sides, spans, strict=True)]

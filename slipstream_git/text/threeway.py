@@ -47,7 +47,7 @@ def merged(base: bytes, ours: bytes, theirs: bytes) -> Text | None:
         return None
     both = [place for place in found if place.by == "both"]
     if not both:
-        return Text(_joined(found, sides[1], sides[2]))
+        return Text(joined(found, sides[1], sides[2], (0, len(sides[1]))))
     if all(is_alike(place, o, t) for place in both):
         return None  # what is done with equal lines depends on merge.conflictStyle
     return Text(None)
@@ -58,16 +58,18 @@ def is_alike(place: Place, ours: Sequence[object], theirs: Sequence[object]) -> 
     return ours[slice(*place.ours)] == theirs[slice(*place.theirs)]
 
 
-def _joined(found: Sequence[Place], ours: Sequence[bytes], theirs: Sequence[bytes]) -> bytes:
-    """Ours, with what only theirs changed put in."""
+def joined(
+    found: Sequence[Place], ours: Sequence[bytes], theirs: Sequence[bytes], span: Span
+) -> bytes:
+    """These lines of ours, with what only theirs changed there put in."""
     lines: list[bytes] = []
-    done = 0
+    done, last = span
     for place in found:
         if place.by == "theirs":
             start, end = place.ours
             lines += [*ours[done:start], *theirs[slice(*place.theirs)]]
             done = end
-    return b"".join([*lines, *ours[done:]])
+    return b"".join([*lines, *ours[done:last]])
 
 
 def places(

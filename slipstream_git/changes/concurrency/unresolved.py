@@ -15,7 +15,6 @@ from slipstream_git.changes.chain import Step
 from slipstream_git.changes.sessions import Session
 from slipstream_git.codec import bytes_field, json_bytes, to_json
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import filemerge
 from slipstream_git.gitdb.merged import Conflict
 from slipstream_git.gitdb.worktrees.troubles import command
 from slipstream_git.model import REGULAR, Entry
@@ -147,10 +146,7 @@ def weave(ws: Workspace, sides: Sides, kind: str) -> Weave | None:
     texts = [ws.repository.objects.blob(side.oid) if side else b"" for side in sides]
     if any(map(matching.is_binary, texts)):
         return None
-    git = ws.repository.git
-    found = weaving.taken_apart(
-        texts[0], texts[1], texts[2], lambda b, o, t: filemerge.merge(git, b, o, t)
-    )
+    found = weaving.taken_apart(texts[0], texts[1], texts[2])
     return found if found.collisions else None
 
 
