@@ -18,6 +18,7 @@ from slipstream_git.records import NamedTuple
 
 FILE: Final = 0o100644
 EXECUTABLE: Final = 0o100755
+REGULAR: Final = (FILE, EXECUTABLE)
 SYMLINK: Final = 0o120000
 GITLINK: Final = 0o160000
 TREE: Final = 0o040000

@@ -12,12 +12,11 @@ from slipstream_git.changes.sessions import Session
 from slipstream_git.codec import to_json
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.merged import Conflict
-from slipstream_git.model import FILE, ZERO, Entry
+from slipstream_git.model import FILE, REGULAR, ZERO, Entry
 from slipstream_git.records import NamedTuple
 from slipstream_git.results import path_b64
 from slipstream_git.text import hunks, paths
 from slipstream_git.text.hunks import Hunk
-from slipstream_git.text.overlay import REGULAR
 from slipstream_git.workspace import Workspace
 
 # What an answer holds at most; it says what it leaves out.

@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 from slipstream_git.gitdb import attributes, conversion
 from slipstream_git.gitdb.conversion import Workshop
 from slipstream_git.gitdb.repository import Repository
-from slipstream_git.model import EXECUTABLE, FILE, Entry
+from slipstream_git.model import REGULAR, Entry
 from slipstream_git.records import NamedTuple
 from slipstream_git.text import paths
 from slipstream_git.workspace import Workspace
@@ -86,11 +86,11 @@ def _changed(repository: Repository, head_tree: str, tree: str) -> _Changed:
     entries, before, why = {}, {}, {}
     for path, what in attributes.converted_in(repository, values).items():
         _, old, new = files[path]
-        if new is None or new.mode not in (FILE, EXECUTABLE):
+        if new is None or new.mode not in REGULAR:
             continue
         if _may_change(repository, new, what):
             entries[path], why[path] = new, what
-            if old is not None and old.mode in (FILE, EXECUTABLE):
+            if old is not None and old.mode in REGULAR:
                 before[path] = old
     return _Changed(entries, before, why)
 

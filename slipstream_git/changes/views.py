@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from slipstream_git.changes import sessions, timelimit
 from slipstream_git.changes.sessions import Session
 from slipstream_git.gitdb import filemerge, grep
-from slipstream_git.model import EXECUTABLE, FILE, TREE, Entry
+from slipstream_git.model import REGULAR, TREE, Entry
 from slipstream_git.text import scopes
 from slipstream_git.text.overlay import Overlay
 from slipstream_git.workspace import Workspace
@@ -60,7 +60,7 @@ class TreeView:
         return (
             path
             for path, entry in self._trees.walk(self._tree, under)
-            if entry.mode in (FILE, EXECUTABLE) and wanted(path)
+            if entry.mode in REGULAR and wanted(path)
         )
 
     def earlier(self, path: bytes) -> Iterator[bytes]:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from slipstream_git.gitdb import quarantine, settingfiles
 from slipstream_git.gitdb.process import Git
 from slipstream_git.gitdb.repository import Attributes, Repository
-from slipstream_git.model import EXECUTABLE, FILE, Entry
+from slipstream_git.model import REGULAR, Entry
 from slipstream_git.text.objectid import digest
 
 ASKED = ("filter", "ident", "working-tree-encoding", "text", "eol", "crlf")
@@ -118,7 +118,7 @@ def files_above(
     """The `.gitattributes` files that ``tree`` has for ``paths``; git reads no symlinks here."""
     for path in sorted(_attribute_files(paths)):
         entry = repository.trees.lookup(tree, path)
-        if entry is not None and entry.mode in (FILE, EXECUTABLE):
+        if entry is not None and entry.mode in REGULAR:
             yield path, entry
 
 

@@ -23,7 +23,7 @@ from slipstream_git.gitdb.process import Git
 from slipstream_git.gitdb.quarantine import Quarantine
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.gitdb.worktrees.jobs import Placement
-from slipstream_git.model import EXECUTABLE, FILE, GITLINK, Entry
+from slipstream_git.model import GITLINK, REGULAR, Entry
 from slipstream_git.text.objectid import object_id
 
 _NOT_LINKED = (b".git", b".gitattributes")
@@ -203,7 +203,7 @@ class Smudged:
         """The bytes that belong at a path. Raises `git-failed` in one line."""
         if entry.mode == GITLINK:
             return b""
-        if path not in self._placements or entry.mode not in (FILE, EXECUTABLE):
+        if path not in self._placements or entry.mode not in REGULAR:
             return self._repository.objects.blob(entry.oid)
         if (path, entry.oid) not in self._made:
             self._fetch(self._going_with(path, entry))
@@ -226,7 +226,7 @@ class Smudged:
         new = {
             path: entry
             for path, entry in entries.items()
-            if entry.mode in (FILE, EXECUTABLE) and (path, entry.oid) not in self._made
+            if entry.mode in REGULAR and (path, entry.oid) not in self._made
         }
         if not new:
             return

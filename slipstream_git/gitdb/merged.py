@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from slipstream_git.model import Entry
 from slipstream_git.records import NamedTuple
+
+# What git adds to the name of a file that stands where the other side has a directory: the commit
+# of its side, which here is one made up for the merge.
+_ASIDE: Final = re.compile(rb"~[0-9a-f]{40}(_[0-9]+)?\Z")
+
+
+def own_name(path: bytes) -> bytes:
+    """The name that a file had before git's merge pushed it aside."""
+    return _ASIDE.sub(b"", path)
 
 
 class Conflict(NamedTuple):

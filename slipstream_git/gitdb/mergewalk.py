@@ -26,11 +26,9 @@ from slipstream_git.gitdb import mergedrivers
 from slipstream_git.gitdb.merged import Conflict
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.gitdb.trees import Rows, Trees
-from slipstream_git.model import EMPTY_TREE, EXECUTABLE, FILE, TREE, Entry
+from slipstream_git.model import EMPTY_TREE, REGULAR, TREE, Entry
 from slipstream_git.records import NamedTuple
 from slipstream_git.text import threeway
-
-REGULAR = (FILE, EXECUTABLE)
 
 
 class Both(NamedTuple):

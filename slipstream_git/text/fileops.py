@@ -8,6 +8,7 @@ from typing import Any
 
 from slipstream_git.errors import SlipError
 from slipstream_git.model import (
+    REGULAR,
     SYMLINK,
     Chmod,
     Copy,
@@ -22,7 +23,7 @@ from slipstream_git.model import (
 from slipstream_git.text import matching, paths
 from slipstream_git.text.effects import Effect, named
 from slipstream_git.text.objectid import blob_id
-from slipstream_git.text.overlay import REGULAR, Changes, Overlay
+from slipstream_git.text.overlay import Changes, Overlay
 from slipstream_git.text.textops import Edited, edit_version_read, now
 
 READ_LINES = 2000

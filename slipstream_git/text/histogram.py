@@ -2,17 +2,19 @@
 
 A merge is clean or not, and right or not, by how lines are aligned; so this follows git's xdiff
 (xhistogram.c and xdl_change_compact in xdiffi.c) step for step. Where git would fall back to
-another algorithm, or where this would take long, it gives up.
+another algorithm, or where this would take long, it gives up, unless it is told what to do there.
 
-A text is a list of line numbers (equal lines, equal numbers). What has changed stands between the
-lines that are common to both texts: a group of ``size`` lines before the common line number
-``place``, counted from 0.
+A text is a list of line numbers (see `numbered`). What has changed stands between the lines that
+are common to both texts: a group of ``size`` lines before the common line number ``place``,
+counted from 0.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NoReturn
 
 from slipstream_git.records import NamedTuple
 
@@ -25,20 +27,20 @@ Text = Sequence[int]
 Groups = dict[int, int]
 
 
-class Change(NamedTuple):
-    """``old_size`` lines at ``old`` have become ``new_size`` lines at ``new``."""
+class Edit(NamedTuple):
+    """Old lines [start, end) became new lines [low, high); 0-based, half-open."""
 
-    old: int
-    old_size: int
-    new: int
-    new_size: int
+    start: int
+    end: int
+    low: int
+    high: int
 
 
 class GivenUpError(Exception):
     """The diff is not known here."""
 
 
-class _Block(NamedTuple):
+class Block(NamedTuple):
     """A run of equal lines: where it is in both texts."""
 
     old: int
@@ -46,25 +48,59 @@ class _Block(NamedTuple):
     size: int
 
 
-def changes(old: Text, new: Text) -> list[Change]:
-    """What git's merges see as changed, in order. Raises GivenUpError."""
-    blocks = _common(old, new)
+class Region(NamedTuple):
+    """Old lines [old_start, old_end) against new lines [new_start, new_end)."""
+
+    old_start: int
+    old_end: int
+    new_start: int
+    new_end: int
+
+
+# The runs of common lines in a region, in any order.
+Otherwise = Callable[[Text, Text, Region], Iterable[Block]]
+
+
+def given_up(_old: Text, _new: Text, _region: Region) -> NoReturn:
+    """Look no further. Raises GivenUpError."""
+    raise GivenUpError
+
+
+def numbered(*texts: Sequence[bytes]) -> list[list[int]]:
+    """The lines of each text as numbers: equal lines, equal numbers."""
+    numbers: dict[bytes, int] = {}
+    return [[numbers.setdefault(line, len(numbers)) for line in text] for text in texts]
+
+
+def edits(
+    old: Text,
+    new: Text,
+    work: int = MOST_WORK,
+    frequent: Otherwise = given_up,
+    long: Otherwise = given_up,
+) -> list[Edit]:
+    """What git's merges see as changed, in order; two edits never touch. Raises GivenUpError.
+
+    frequent: what is common in a region whose common lines are all frequent; long: the same for
+    a region that is reached when ``work`` lines have been looked through.
+    """
+    blocks = _common(old, new, work, frequent, long)
     removed, added = _groups(blocks, len(old), len(new))
     removed = _compacted(old, removed, added)
     added = _compacted(new, added, removed)
     found, gone, come = [], 0, 0
     for place in sorted(removed.keys() | added.keys()):
-        old_size, new_size = removed.get(place, 0), added.get(place, 0)
-        found.append(Change(place + gone, old_size, place + come, new_size))
-        gone, come = gone + old_size, come + new_size
+        start, low = place + gone, place + come
+        gone, come = gone + removed.get(place, 0), come + added.get(place, 0)
+        found.append(Edit(start, place + gone, low, place + come))
     return found
 
 
-def _groups(blocks: Sequence[_Block], old_end: int, new_end: int) -> tuple[Groups, Groups]:
+def _groups(blocks: Sequence[Block], old_end: int, new_end: int) -> tuple[Groups, Groups]:
     """What is not common in either text."""
     removed, added = {}, {}
     place = old = new = 0
-    for block in (*blocks, _Block(old_end, new_end, 0)):
+    for block in (*blocks, Block(old_end, new_end, 0)):
         if block.old > old:
             removed[place] = block.old - old
         if block.new > new:
@@ -77,43 +113,53 @@ def _groups(blocks: Sequence[_Block], old_end: int, new_end: int) -> tuple[Group
 # The common lines ---------------------------------------------------------------------------------
 
 
-def _common(old: Text, new: Text) -> list[_Block]:
+def _common(
+    old: Text, new: Text, most_work: int, frequent: Otherwise, long: Otherwise
+) -> list[Block]:
     """The runs of common lines, in order."""
-    found: list[_Block] = []
+    found: list[Block] = []
     work = 0
-    regions = [(0, len(old), 0, len(new))]
+    regions = [Region(0, len(old), 0, len(new))]
     while regions:
-        old_start, old_end, new_start, new_end = regions.pop()
+        region = regions.pop()
+        old_start, old_end, new_start, new_end = region
         if old_start == old_end or new_start == new_end:
             continue
         work += old_end - old_start + new_end - new_start
-        if work > MOST_WORK:
-            raise GivenUpError
-        block = _Region(old, new, old_start, old_end, new_start, new_end).best()
-        if block is not None:
+        if work > most_work:
+            found += long(old, new, region)
+            continue
+        search = _Search(old, new, region)
+        block = search.best()
+        if search.is_frequent:
+            found += frequent(old, new, region)
+        elif block is not None:
             found.append(block)
-            regions.append((old_start, block.old, new_start, block.new))
-            regions.append((block.old + block.size, old_end, block.new + block.size, new_end))
+            regions.append(Region(old_start, block.old, new_start, block.new))
+            regions.append(Region(block.old + block.size, old_end, block.new + block.size, new_end))
     return sorted(found)
 
 
-class _Region:
-    """A part of both texts, whose longest run of rare common lines is looked for."""
+class _Search:
+    """In a part of both texts, for the longest run of rare common lines.
 
-    def __init__(
-        self, old: Text, new: Text, old_start: int, old_end: int, new_start: int, new_end: int
-    ) -> None:
+    is_frequent: its common lines are all too frequent to lead to one.
+    """
+
+    def __init__(self, old: Text, new: Text, region: Region) -> None:
         self.old, self.new = old, new
-        self.old_start, self.old_end = old_start, old_end
-        self.new_start, self.new_end = new_start, new_end
-        part = old[old_start:old_end]
+        self.old_start, self.old_end, self.new_start, self.new_end = region
+        part = old[self.old_start : self.old_end]
+        places = range(self.old_end - 1, self.old_start - 1, -1)
         self.counts = Counter(part)
-        self.first = dict(zip(reversed(part), range(old_end - 1, old_start - 1, -1), strict=True))
+        self.first = dict(zip(reversed(part), places, strict=True))
+        self.places: dict[int, list[int]] | None = None  # made for the first frequent line
         self.rarity = MOST_OCCURRENCES + 1
-        self.found: _Block | None = None
+        self.found: Block | None = None
+        self.is_frequent = False
 
-    def best(self) -> _Block | None:
-        """The run that git takes. Raises GivenUpError where all common lines are too frequent."""
+    def best(self) -> Block | None:
+        """The run that git takes."""
         place, has_common, counts = self.new_start, False, self.counts
         while place < self.new_end:
             count = counts.get(self.new[place], 0)
@@ -122,8 +168,7 @@ class _Region:
                 place = self._tried(place)
             else:
                 place += 1
-        if has_common and self.rarity > MOST_OCCURRENCES:
-            raise GivenUpError
+        self.is_frequent = has_common and self.rarity > MOST_OCCURRENCES
         return self.found
 
     def _tried(self, place: int) -> int:
@@ -143,12 +188,15 @@ class _Region:
     def _next(self, line: int, after: int) -> int | None:
         if self.counts[line] == 1:
             return None
-        try:
-            return self.old.index(line, after, self.old_end)
-        except ValueError:
-            return None
+        if self.places is None:
+            self.places = {}
+            for place in range(self.old_start, self.old_end):
+                self.places.setdefault(self.old[place], []).append(place)
+        found = self.places[line]
+        at = bisect_left(found, after)
+        return found[at] if at < len(found) else None
 
-    def _run(self, old: int, new: int, rarity: int) -> tuple[_Block, int]:
+    def _run(self, old: int, new: int, rarity: int) -> tuple[Block, int]:
         """The run of equal lines through a pair of them, and how often its rarest line stands."""
         above = min(old - self.old_start, new - self.new_start)
         size = 0
@@ -159,7 +207,7 @@ class _Region:
         if rarity > 1:
             counts = self.counts
             rarity = min(counts[line] for line in self.old[start_old : start_old + size])
-        return _Block(start_old, start_new, size), rarity
+        return Block(start_old, start_new, size), rarity
 
 
 def _length(old: Text, start: int, new: Text, other: int, most: int) -> int:

@@ -8,10 +8,8 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 from slipstream_git.errors import SlipError
-from slipstream_git.model import EXECUTABLE, FILE, GITLINK, SYMLINK, TREE, Entry, File
+from slipstream_git.model import GITLINK, SYMLINK, TREE, Entry, File
 from slipstream_git.text import paths
-
-REGULAR = (FILE, EXECUTABLE)
 
 
 class View(Protocol):

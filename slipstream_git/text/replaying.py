@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from slipstream_git.records import NamedTuple
 from slipstream_git.text import alignment, matching
-from slipstream_git.text.alignment import Edit
+from slipstream_git.text.histogram import Edit
 
 # Lines on either side that tell apart two places with the same lines.
 MOST_CONTEXT = 3

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from slipstream_git.errors import SlipError
-from slipstream_git.model import File, Sub
+from slipstream_git.model import REGULAR, File, Sub
 from slipstream_git.text import matching, paths
 from slipstream_git.text.effects import Effect, named
-from slipstream_git.text.overlay import REGULAR, Changes, Overlay
+from slipstream_git.text.overlay import Changes, Overlay
 
 MOST_NAMED = 5  # files, in an error
 

@@ -6,17 +6,17 @@ merge whether it is clean, conflicts, or only git can tell.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from slipstream_git.records import NamedTuple
-from slipstream_git.text import histogram
-from slipstream_git.text.histogram import Change, GivenUpError
+from slipstream_git.text import histogram, matching
+from slipstream_git.text.histogram import Edit, GivenUpError
 
-# As git has it: see `buffer_is_binary`.
-LOOKED_AT = 8000
 LARGEST_TEXT = 8 << 20
 
-OURS, THEIRS, BOTH = 1, 2, 0
+Span = tuple[int, int]
+Who = Literal["ours", "theirs", "both"]
 
 
 class Text(NamedTuple):
@@ -25,122 +25,110 @@ class Text(NamedTuple):
     data: bytes | None
 
 
-class _Part(NamedTuple):
-    """Lines of ours and of theirs that stand for one another, and who changed them."""
+class Place(NamedTuple):
+    """Lines [start, end) of the three, 0-based; who changed them: both, where they collide."""
 
-    who: int
-    ours: int
-    ours_size: int
-    theirs: int
-    theirs_size: int
+    base: Span
+    ours: Span
+    theirs: Span
+    by: Who
 
 
 def merged(base: bytes, ours: bytes, theirs: bytes) -> Text | None:
     """The merge of three texts; None where git is to be asked, as for binaries."""
     texts = (base, ours, theirs)
-    if any(len(text) > LARGEST_TEXT or b"\0" in text[:LOOKED_AT] for text in texts):
+    if any(len(text) > LARGEST_TEXT or matching.is_binary(text) for text in texts):
         return None
-    numbers: dict[bytes, int] = {}
-    sides = [_lines(text) for text in texts]
-    b, o, t = ([numbers.setdefault(line, len(numbers)) for line in side] for side in sides)
+    sides = [matching.lines(text) for text in texts]
+    b, o, t = histogram.numbered(*sides)
     try:
-        parts = _parts(histogram.changes(b, o), histogram.changes(b, t), o, t)
+        found = places(histogram.edits(b, o), histogram.edits(b, t), o, t)
     except GivenUpError:
         return None
-    both = [part for part in parts if part.who == BOTH]
+    both = [place for place in found if place.by == "both"]
     if not both:
-        return Text(_joined(parts, sides[1], sides[2]))
-    if all(_is_equal(part, o, t) for part in both):
+        return Text(joined(found, sides[1], sides[2], (0, len(sides[1]))))
+    if all(is_alike(place, o, t) for place in both):
         return None  # what is done with equal lines depends on merge.conflictStyle
     return Text(None)
 
 
-def _lines(text: bytes) -> list[bytes]:
-    """Lines with their ends; only LF ends one."""
-    lines = [line + b"\n" for line in text.split(b"\n")]
-    last = lines.pop()[:-1]
-    return [*lines, last] if last else lines
+def is_alike(place: Place, ours: Sequence[object], theirs: Sequence[object]) -> bool:
+    """Whether both sides have the same lines there."""
+    return ours[slice(*place.ours)] == theirs[slice(*place.theirs)]
 
 
-def _is_equal(part: _Part, ours: Sequence[int], theirs: Sequence[int]) -> bool:
-    a = ours[part.ours : part.ours + part.ours_size]
-    return a == theirs[part.theirs : part.theirs + part.theirs_size]
+def joined(
+    found: Sequence[Place], ours: Sequence[bytes], theirs: Sequence[bytes], span: Span
+) -> bytes:
+    """These lines of ours, with what only theirs changed there put in."""
+    lines: list[bytes] = []
+    done, last = span
+    for place in found:
+        if place.by == "theirs":
+            start, end = place.ours
+            lines += [*ours[done:start], *theirs[slice(*place.theirs)]]
+            done = end
+    return b"".join([*lines, *ours[done:last]])
 
 
-def _joined(parts: Sequence[_Part], ours: Sequence[bytes], theirs: Sequence[bytes]) -> bytes:
-    """Ours, with what only theirs changed put in."""
-    found: list[bytes] = []
-    place = 0
-    for part in parts:
-        if part.who == THEIRS:
-            found += ours[place : part.ours]
-            found += theirs[part.theirs : part.theirs + part.theirs_size]
-            place = part.ours + part.ours_size
-    return b"".join([*found, *ours[place:]])
+def places(
+    mine: Sequence[Edit], other: Sequence[Edit], ours: Sequence[object], theirs: Sequence[object]
+) -> list[Place]:
+    """Where either side changed the base, in order; a change both made alike is none.
 
-
-def _parts(
-    mine: Sequence[Change], other: Sequence[Change], ours: Sequence[int], theirs: Sequence[int]
-) -> list[_Part]:
-    """What either side changed, in order, but for what both changed alike."""
-    found: list[_Part] = []
-    m = t = 0
-    while m < len(mine) and t < len(other):
-        a, b = mine[m], other[t]
-        if a.old + a.old_size < b.old:
-            _add(found, _Part(OURS, a.new, a.new_size, b.new - b.old + a.old, a.old_size))
-            m += 1
-            continue
-        if b.old + b.old_size < a.old:
-            _add(found, _Part(THEIRS, a.new - a.old + b.old, b.old_size, b.new, b.new_size))
-            t += 1
-            continue
-        if not _alike(a, b, ours, theirs):
-            _add(found, _collision(a, b))
-        a_end, b_end = a.old + a.old_size, b.old + b.old_size
-        m, t = m + (b_end >= a_end), t + (a_end >= b_end)
-    # Behind the last change of a side, lines are counted from the end of the base.
-    grown, more = _growth(other), _growth(mine)
-    for a in mine[m:]:
-        _add(found, _Part(OURS, a.new, a.new_size, a.old + grown, a.old_size))
-    for b in other[t:]:
-        _add(found, _Part(THEIRS, b.old + more, b.old_size, b.new, b.new_size))
+    Two edits meet where their base lines touch. What lies side by side in either text afterwards
+    is one place.
+    """
+    found: list[Place] = []
+    for place in _met(mine, other, ours, theirs):
+        last = found[-1] if found else None
+        if last and (place.ours[0] <= last.ours[1] or place.theirs[0] <= last.theirs[1]):
+            by = last.by if last.by == place.by else "both"
+            spans = [(a[0], b[1]) for a, b in zip(last[:3], place[:3], strict=True)]
+            found[-1] = Place(spans[0], spans[1], spans[2], by)
+        else:
+            found.append(place)
     return found
 
 
-def _growth(changes: Sequence[Change]) -> int:
-    return sum(change.new_size - change.old_size for change in changes)
+def _met(
+    mine: Sequence[Edit], other: Sequence[Edit], ours: Sequence[object], theirs: Sequence[object]
+) -> Iterator[Place]:
+    """Each edit alone, or with those that it meets, pair by pair."""
+    i = j = 0
+    while i < len(mine) or j < len(other):
+        left = mine[i] if i < len(mine) else None
+        right = other[j] if j < len(other) else None
+        if right is not None and (left is None or right.end < left.start):
+            base, span = (right.start, right.end), (right.low, right.high)
+            yield Place(base, _moved(base, left, mine), span, "theirs")
+            j += 1
+        elif left is not None and (right is None or left.end < right.start):
+            base, span = (left.start, left.end), (left.low, left.high)
+            yield Place(base, span, _moved(base, right, other), "ours")
+            i += 1
+        elif left is not None and right is not None:
+            alike = ours[left.low : left.high] == theirs[right.low : right.high]
+            if left[:2] != right[:2] or not alike:
+                yield _together(left, right)
+            i, j = i + (right.end >= left.end), j + (left.end >= right.end)
 
 
-def _alike(a: Change, b: Change, ours: Sequence[int], theirs: Sequence[int]) -> bool:
-    return (a.old, a.old_size, a.new_size) == (b.old, b.old_size, b.new_size) and (
-        ours[a.new : a.new + a.new_size] == theirs[b.new : b.new + b.new_size]
-    )
+def _moved(base: Span, following: Edit | None, edits: Sequence[Edit]) -> Span:
+    """Where base lines that a side did not change stand in it; following: its next edit."""
+    growth = 0
+    if following is not None:
+        growth = following.low - following.start
+    elif edits:
+        growth = edits[-1].high - edits[-1].end
+    return base[0] + growth, base[1] + growth
 
 
-def _collision(a: Change, b: Change) -> _Part:
-    """Both changes, widened to the same lines of the base."""
-    start = min(a.old, b.old)
-    end = max(a.old + a.old_size, b.old + b.old_size)
-    ours = a.new - (a.old - start)
-    theirs = b.new - (b.old - start)
-    ours_end = a.new + a.new_size + end - (a.old + a.old_size)
-    theirs_end = b.new + b.new_size + end - (b.old + b.old_size)
-    return _Part(BOTH, ours, ours_end - ours, theirs, theirs_end - theirs)
-
-
-def _add(found: list[_Part], part: _Part) -> None:
-    """Append a part, or let it grow into the last one where they touch on either side."""
-    last = found[-1] if found else None
-    if last is None or (
-        part.ours > last.ours + last.ours_size and part.theirs > last.theirs + last.theirs_size
-    ):
-        found.append(part)
-        return
-    found[-1] = _Part(
-        last.who if last.who == part.who else BOTH,
-        last.ours,
-        part.ours + part.ours_size - last.ours,
-        last.theirs,
-        part.theirs + part.theirs_size - last.theirs,
-    )
+def _together(left: Edit, right: Edit) -> Place:
+    """Two edits that touch, over the base lines of both."""
+    start, end = min(left.start, right.start), max(left.end, right.end)
+    spans = [
+        (edit.low - (edit.start - start), edit.high + (end - edit.end)) for edit in (left, right)
+    ]
+    return Place((start, end), spans[0], spans[1], "both")

@@ -6,16 +6,15 @@ merges cleanly. So a hunk can be decided while others are still open, and nowher
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Literal
 
 from slipstream_git.records import NamedTuple
-from slipstream_git.text import hunks, matching
+from slipstream_git.text import hunks, matching, threeway
 from slipstream_git.text.hunks import Hunk
+from slipstream_git.text.threeway import Place
 
 Side = Literal["ours", "theirs", "base", "both"]
-# base, ours and theirs to their merge, or None where they collide.
-Merge = Callable[[bytes, bytes, bytes], bytes | None]
 
 
 class Collision(NamedTuple):
@@ -63,48 +62,27 @@ class Weave(NamedTuple):
         return b"".join(parts)
 
 
-def taken_apart(base: bytes, ours: bytes, theirs: bytes, merge: Merge) -> Weave:
-    """The merge of three texts with its collisions; a text that cannot be split is one of them."""
-    versions = base, ours, theirs
-    sides = [matching.lines(text) for text in versions]
+def taken_apart(base: bytes, ours: bytes, theirs: bytes) -> Weave:
+    """The merge of three texts, which are no binaries, with its collisions."""
+    sides = matching.lines(base), matching.lines(ours), matching.lines(theirs)
     clean: list[bytes] = []
     collisions: list[Collision] = []
-    done = [0, 0, 0]
-    found = tuple(hunks.colliding(*versions))
-    for hunk in found:
-        spans = (hunk.base, hunk.ours, hunk.theirs)
-        starts = [first - 1 for first, _ in spans]
-        merged = _between(sides, done, starts, merge)
-        if merged is None:
-            return _whole(*versions)
-        clean.append(merged)
-        done = [last for _, last in spans]
+    found: list[Hunk] = []
+    between: list[Place] = []
+    done = 0
+    for place in hunks.places(sides):
+        if not hunks.collides(sides, place):
+            between.append(place)
+            continue
+        clean.append(threeway.joined(between, sides[1], sides[2], (done, place.ours[0])))
+        between, done = [], place.ours[1]
         first, second, third = (
-            b"".join(lines[start:end])
-            for lines, start, end in zip(sides, starts, done, strict=True)
+            b"".join(lines[slice(*span)]) for lines, span in zip(sides, place[:3], strict=True)
         )
         collisions.append(Collision(first, second, third, _end(first + second + third, ours)))
-    merged = _between(sides, done, [len(lines) for lines in sides], merge)
-    return (
-        _whole(*versions) if merged is None else Weave((*clean, merged), tuple(collisions), found)
-    )
-
-
-def _between(
-    sides: list[list[bytes]], starts: list[int], ends: list[int], merge: Merge
-) -> bytes | None:
-    base, ours, theirs = (
-        b"".join(lines[start:end]) for lines, start, end in zip(sides, starts, ends, strict=True)
-    )
-    return merge(base, ours, theirs)
-
-
-def _whole(base: bytes, ours: bytes, theirs: bytes) -> Weave:
-    versions = base, ours, theirs
-    first, second, third = ([1, len(matching.lines(text))] for text in versions)
-    b, o, t = (text.decode("utf-8", "replace") for text in versions)
-    hunk = Hunk(first, second, third, b, o, t)
-    return Weave((b"", b""), (Collision(*versions, _end(ours, theirs)),), (hunk,))
+        found.append(hunks.hunk(sides, place))
+    clean.append(threeway.joined(between, sides[1], sides[2], (done, len(sides[1]))))
+    return Weave(tuple(clean), tuple(collisions), tuple(found))
 
 
 def _end(hunk: bytes, file: bytes) -> bytes:

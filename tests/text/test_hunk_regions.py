@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from slipstream_git.text import alignment, hunks
+from slipstream_git.text.histogram import Edit
 from tests.lab import Lab
 
 Versions = tuple[bytes, bytes, bytes]
@@ -164,14 +165,14 @@ def test_every_other_line_changed_costs_no_more_than_its_size() -> None:
     start = time.process_time()
     found = alignment.quick_edits(old, new)
     assert time.process_time() - start < 1
-    assert found == [alignment.Edit(n, n + 1, n, n + 1) for n in range(0, 4000, 2)]
+    assert found == [Edit(n, n + 1, n, n + 1) for n in range(0, 4000, 2)]
 
 
 def test_texts_of_frequent_lines_alone_are_aligned() -> None:
     """None of them is rare enough to lead to a match: the shortest script is looked for."""
     old = [b"x\n", b"y\n"] * 200
     new = [*old[:100], b"new\n", *old[100:]]
-    assert alignment.edits(old, new) == [alignment.Edit(100, 100, 100, 101)]
+    assert alignment.edits(old, new) == [Edit(100, 100, 100, 101)]
     unlike = [b"y\n", b"x\n", b"x\n"] * 900
     made = alignment.edits(old, unlike)
     assert made[-1].end <= len(old)

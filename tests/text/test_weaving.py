@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from slipstream_git.text import weaving
+from slipstream_git.text import hunks, weaving
 from slipstream_git.text.weaving import Collision
 
 BASE = b"".join(b"%d\n" % n for n in range(12))
@@ -52,18 +52,14 @@ def test_random_texts(tmp_path: Path, end: bytes) -> None:
     chance = random.Random(7)  # noqa: S311
     collided = 0
 
-    def merge(b: bytes, o: bytes, t: bytes) -> bytes | None:
-        simple = only_one(b, o, t)
-        return merged_by_git(tmp_path, b, o, t) if simple is None else simple
-
     for _ in range(60):
         base, ours, theirs = random_texts(chance, end)
-        weave = weaving.taken_apart(base, ours, theirs, merge)
+        weave = weaving.taken_apart(base, ours, theirs)
         if not weave.collisions:
-            assert weave.text({}) == merge(base, ours, theirs)
+            assert weave.text({}) == merged_by_git(tmp_path, base, ours, theirs)
             continue
         collided += 1
-        turned = weaving.taken_apart(base, theirs, ours, merge)
+        turned = weaving.taken_apart(base, theirs, ours)
         assert [c.ours for c in turned.collisions] == [c.theirs for c in weave.collisions]
         assert take(turned, "ours") == take(weave, "theirs")
         assert take(turned, "base") == take(weave, "base")
@@ -72,7 +68,7 @@ def test_random_texts(tmp_path: Path, end: bytes) -> None:
 
 def test_the_parts_of_each_side() -> None:
     ours, theirs = BASE.replace(b"3\n", b"o\n"), BASE.replace(b"3\n", b"t\n").replace(b"9\n", b"")
-    weave = weaving.taken_apart(BASE, ours, theirs, only_one)
+    weave = weaving.taken_apart(BASE, ours, theirs)
     assert weave.collisions == (Collision(b"3\n", b"o\n", b"t\n"),)
     assert weave.text({}) == ours.replace(b"9\n", b"")
     assert take(weave, "theirs") == theirs
@@ -81,48 +77,45 @@ def test_the_parts_of_each_side() -> None:
     assert weave.text({1: b""}) == BASE.replace(b"3\n", b"").replace(b"9\n", b"")
 
 
-def only_one(base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
-    """The merge where at most one side changed something."""
-    if base == ours:
-        return theirs
-    return ours if theirs in (base, ours) else None
-
-
 def test_hunks_are_decided_one_by_one() -> None:
     ours = BASE.replace(b"3\n", b"o3\n").replace(b"8\n", b"o8\n")
     theirs = BASE.replace(b"3\n", b"t3\n").replace(b"8\n", b"t8\n")
-    weave = weaving.taken_apart(BASE, ours, theirs, only_one)
+    weave = weaving.taken_apart(BASE, ours, theirs)
     assert len(weave.collisions) == 2
     assert weave.text({2: b"mine\n"}) == ours.replace(b"o8\n", b"mine\n")
 
 
 def test_what_follows_a_last_line_without_an_end_stands_on_a_line_of_its_own() -> None:
-    weave = weaving.taken_apart(b"a\nb", b"a\nours", b"a\ntheirs", only_one)
+    weave = weaving.taken_apart(b"a\nb", b"a\nours", b"a\ntheirs")
     assert take(weave, "both") == b"a\nours\ntheirs"
     assert take(weave, "theirs") == b"a\ntheirs"
-    weave = weaving.taken_apart(b"a\r\nb", b"a\r\nours", b"a\r\ntheirs", only_one)
+    weave = weaving.taken_apart(b"a\r\nb", b"a\r\nours", b"a\r\ntheirs")
     assert take(weave, "both") == b"a\r\nours\r\ntheirs"
 
 
 def test_a_decided_text_is_ended_only_where_something_follows() -> None:
     ours, theirs = b"x\n1\n2\n", b"y\n1\n2\n"
-    weave = weaving.taken_apart(b"0\n1\n2\n", ours, theirs, only_one)
+    weave = weaving.taken_apart(b"0\n1\n2\n", ours, theirs)
     assert weave.text({1: b"z"}) == b"z\n1\n2\n"
-    last = weaving.taken_apart(b"1\n2\n0\n", b"1\n2\nx\n", b"1\n2\ny\n", only_one)
+    last = weaving.taken_apart(b"1\n2\n0\n", b"1\n2\nx\n", b"1\n2\ny\n")
     assert last.text({1: b"z"}) == b"1\n2\nz"
 
 
-def test_a_text_that_cannot_be_split_collides_as_a_whole() -> None:
+def test_texts_too_long_to_align_collide_in_all_that_differs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hunks, "MOST_LINES", 5)
     ours = BASE.replace(b"3\n", b"o\n").replace(b"8\n", b"o\n")
     theirs = BASE.replace(b"3\n", b"t\n").replace(b"10\n", b"t\n")
-    weave = weaving.taken_apart(BASE, ours, theirs, only_one)
-    assert weave.collisions == (Collision(BASE, ours, theirs),)
-    assert [(hunk.base, hunk.ours_text) for hunk in weave.hunks] == [([1, 12], ours.decode())]
-    assert (weave.text({}), take(weave, "theirs")) == (ours, theirs)
+    weave = weaving.taken_apart(BASE, ours, theirs)
+    assert weave.clean == (b"0\n1\n2\n", b"11\n")
+    assert len(weave.collisions) == 1
+    assert [take(weave, side) for side in ("base", "ours", "theirs")] == [BASE, ours, theirs]
+    assert weave.hunks[0].ours == [4, 11]
 
 
 def test_a_text_is_fitted_to_the_line_ends_of_its_hunk() -> None:
-    weave = weaving.taken_apart(b"0\r\n", b"1\r\n", b"2\r\n", only_one)
+    weave = weaving.taken_apart(b"0\r\n", b"1\r\n", b"2\r\n")
     assert weave.collisions[0].fitted(b"a\nb\r\n") == b"a\r\nb\r\n"
-    weave = weaving.taken_apart(b"0\n", b"1\n", b"2\n", only_one)
+    weave = weaving.taken_apart(b"0\n", b"1\n", b"2\n")
     assert weave.collisions[0].fitted(b"a\nb\n") == b"a\nb\n"

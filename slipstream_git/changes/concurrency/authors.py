@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from slipstream_git.changes import chain, sessions
+from slipstream_git.changes.concurrency.footprints import parents
 from slipstream_git.changes.sessions import Session
 from slipstream_git.gitdb import commits
 from slipstream_git.model import ZERO
 from slipstream_git.records import NamedTuple
 from slipstream_git.text import alignment, matching
+from slipstream_git.text.histogram import Edit
 from slipstream_git.text.hunks import Hunk
 from slipstream_git.workspace import Workspace
 
@@ -64,14 +66,9 @@ def of_branch(
     ).out  # fmt: skip
     found: dict[bytes, list[Touch]] = {}
     for path, touch in _parsed(out):
-        for place in {path, *_above(path)} & set(paths):
+        for place in {path, *parents(path)} & set(paths):
             found.setdefault(place, []).append(touch)
     return found
-
-
-def _above(path: bytes) -> Iterator[bytes]:
-    parts = path.split(b"/")
-    return (b"/".join(parts[:depth]) for depth in range(1, len(parts)))
 
 
 def _parsed(out: bytes) -> Iterator[tuple[bytes, Touch]]:
@@ -154,7 +151,7 @@ class Lines:
         return names
 
 
-def _meet(edit: alignment.Edit, span: tuple[int, int]) -> bool:
+def _meet(edit: Edit, span: tuple[int, int]) -> bool:
     """Whether an edit made or took away any of the new lines [start, end)."""
     start, end = span
     if edit.low == edit.high or start == end:
@@ -162,7 +159,7 @@ def _meet(edit: alignment.Edit, span: tuple[int, int]) -> bool:
     return edit.low < end and start < edit.high
 
 
-def _before(edits: Sequence[alignment.Edit], span: tuple[int, int]) -> tuple[int, int]:
+def _before(edits: Sequence[Edit], span: tuple[int, int]) -> tuple[int, int]:
     """The old lines that new lines [start, end) came from, with all of an edit that they meet."""
     start, end = span
     grown = sum(_growth(e) for e in edits if e.high <= start and not _meet(e, span))
@@ -175,7 +172,7 @@ def _before(edits: Sequence[alignment.Edit], span: tuple[int, int]) -> tuple[int
     return first, max(first, last)
 
 
-def _growth(edit: alignment.Edit) -> int:
+def _growth(edit: Edit) -> int:
     return (edit.high - edit.low) - (edit.end - edit.start)
 
 

@@ -18,11 +18,10 @@ from slipstream_git.codec import decode_ops
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits
 from slipstream_git.gitdb.merged import Conflict
-from slipstream_git.model import FILE, Entry, Insert, Move, Op, Read, StrReplace, Sub
+from slipstream_git.model import FILE, REGULAR, Entry, Insert, Move, Op, Read, StrReplace, Sub
 from slipstream_git.records import NamedTuple
 from slipstream_git.text import edits, effects, matching, paths, replaying
 from slipstream_git.text.objectid import blob_id
-from slipstream_git.text.overlay import REGULAR
 from slipstream_git.workspace import Workspace
 
 # Above these a candidate would cost more than the milliseconds that an error may take.

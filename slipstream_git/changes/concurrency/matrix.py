@@ -14,7 +14,6 @@ remembered, so that asking again costs little. Nothing is written but that.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Sequence
 from itertools import combinations
 from typing import Final
@@ -26,7 +25,7 @@ from slipstream_git.changes.concurrency.verdicts import Row, Verdicts
 from slipstream_git.codec import to_json
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, merge
-from slipstream_git.gitdb.merged import Conflict, Merge
+from slipstream_git.gitdb.merged import Conflict, Merge, own_name
 from slipstream_git.meetings import Collision, Conflicts, Pair, Unreadable
 from slipstream_git.model import GITLINK
 from slipstream_git.records import NamedTuple
@@ -37,9 +36,6 @@ from slipstream_git.workspace import Workspace
 # Of one path; and the text of all hunks of a path that are shown.
 MOST_HUNKS: Final = 20
 MOST_TEXT: Final = 16 << 10
-# What git adds to the name of a file that stands where the other side has a directory: the commit
-# of its side, which here is one made up for the merge.
-_MADE_ROOM: Final = re.compile(rb"~[0-9a-f]{40}(_\d+)?$")
 
 
 class Meeting(NamedTuple):
@@ -218,7 +214,7 @@ class _Matrix:
         try:
             standing = self._conflicts(meeting.objects)
             # Where both sides' files had to make room, git has two names for the one path.
-            found = {_MADE_ROOM.sub(b"", c.path): c for c in reversed(standing)}
+            found = {own_name(c.path): c for c in reversed(standing)}
             return [self._row(path, found[path]) for path in sorted(found)]
         except SlipError as fault:
             self._unreadable.append(Unreadable(meeting.a, fault.message, meeting.b))

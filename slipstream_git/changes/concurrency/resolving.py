@@ -20,7 +20,7 @@ from slipstream_git.gitdb.merged import Conflict
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.worktrees.troubles import command
 from slipstream_git.meetings import Resolved
-from slipstream_git.model import EXECUTABLE, FILE, TREE, Entry
+from slipstream_git.model import FILE, REGULAR, TREE, Entry
 from slipstream_git.records import NamedTuple
 from slipstream_git.results import path_b64
 from slipstream_git.text import paths
@@ -267,7 +267,7 @@ def _edited(session: Session, item: Unresolved) -> SlipError:
 
 
 def _is_file(entry: Entry) -> bool:
-    return entry.mode in (FILE, EXECUTABLE)
+    return entry.mode in REGULAR
 
 
 def _blob(ws: Workspace, data: bytes) -> str:

@@ -7,17 +7,15 @@ conflict is one path with the versions that base, branch and session themselves 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from slipstream_git.changes.concurrency import unresolved
+from slipstream_git.changes.concurrency.footprints import parents
 from slipstream_git.changes.concurrency.unresolved import Open, Unresolved
-from slipstream_git.gitdb.merged import Conflict, Merge
-from slipstream_git.model import EXECUTABLE, FILE, TREE, Entry
+from slipstream_git.gitdb.merged import Conflict, Merge, own_name
+from slipstream_git.model import REGULAR, TREE, Entry
 from slipstream_git.records import NamedTuple
 from slipstream_git.workspace import Workspace
-
-_ASIDE = re.compile(rb"~[0-9a-f]{40}(_[0-9]+)?\Z")
 
 
 class Inputs(NamedTuple):
@@ -68,7 +66,7 @@ def undecided_entry(ws: Workspace, tree: str, item: Unresolved) -> Entry | None:
     if weave is None or item.ours is None:
         return item.ours
     merged = ws.repository.trees.lookup(tree, item.path)
-    mode = merged.mode if merged and merged.mode in (FILE, EXECUTABLE) else item.ours.mode
+    mode = merged.mode if merged and merged.mode in REGULAR else item.ours.mode
     return Entry(mode, ws.repository.objects.write("blob", weave.text({})))
 
 
@@ -102,12 +100,12 @@ def _gathered(
 def _own_path(ws: Workspace, inputs: Inputs, path: bytes) -> bytes:
     if any(ws.repository.trees.lookup(tree, path) for tree in inputs):
         return path
-    return _ASIDE.sub(b"", path)
+    return own_name(path)
 
 
 def _real(ws: Workspace, tree: str, path: bytes, entry: Entry | None) -> Entry | None:
     """A side's version; where git gives one that it merged itself, the side's own."""
-    if entry is None or entry.mode not in (FILE, EXECUTABLE):
+    if entry is None or entry.mode not in REGULAR:
         return entry
     if ws.repository.store.read(entry.oid) is not None:
         return entry
@@ -130,8 +128,7 @@ def _directory(ws: Workspace, tree: str, path: bytes) -> Entry | None:
 
 def _is_below(path: bytes, found: Open) -> bool:
     """Whether a path is in a directory that is itself a side of a conflict, and told with it."""
-    parts = path.split(b"/")
-    above = (found.get(b"/".join(parts[:depth])) for depth in range(1, len(parts)))
+    above = (found.get(place) for place in parents(path))
     return any(item is not None and item.kind == "file-directory" for item in above)
 
 

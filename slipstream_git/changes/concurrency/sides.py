@@ -6,10 +6,9 @@ from collections.abc import Mapping
 
 from slipstream_git.gitdb.merged import Conflict
 from slipstream_git.gitdb.repository import Repository
-from slipstream_git.model import EXECUTABLE, GITLINK, SYMLINK, TREE, Entry
+from slipstream_git.model import EXECUTABLE, GITLINK, REGULAR, SYMLINK, TREE, Entry
 from slipstream_git.records import NamedTuple
 from slipstream_git.text import matching, paths
-from slipstream_git.text.overlay import REGULAR
 
 LONGEST_TARGET = 200
 

@@ -15,10 +15,9 @@ from slipstream_git.changes.chain import Step
 from slipstream_git.changes.sessions import Session
 from slipstream_git.codec import bytes_field, json_bytes, to_json
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import filemerge
 from slipstream_git.gitdb.merged import Conflict
 from slipstream_git.gitdb.worktrees.troubles import command
-from slipstream_git.model import EXECUTABLE, FILE, Entry
+from slipstream_git.model import REGULAR, Entry
 from slipstream_git.records import NamedTuple
 from slipstream_git.text import matching, paths, weaving
 from slipstream_git.text.weaving import Weave
@@ -142,15 +141,12 @@ def weave(ws: Workspace, sides: Sides, kind: str) -> Weave | None:
     _, ours, theirs = sides
     if kind not in ("content", "add-add") or ours is None or theirs is None:
         return None
-    if any(side is not None and side.mode not in (FILE, EXECUTABLE) for side in sides):
+    if any(side is not None and side.mode not in REGULAR for side in sides):
         return None
     texts = [ws.repository.objects.blob(side.oid) if side else b"" for side in sides]
     if any(map(matching.is_binary, texts)):
         return None
-    git = ws.repository.git
-    found = weaving.taken_apart(
-        texts[0], texts[1], texts[2], lambda b, o, t: filemerge.merge(git, b, o, t)
-    )
+    found = weaving.taken_apart(texts[0], texts[1], texts[2])
     return found if found.collisions else None
 
 

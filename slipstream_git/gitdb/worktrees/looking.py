@@ -27,7 +27,7 @@ from slipstream_git.gitdb.worktrees.walking import (
     read_regular,
     shown,
 )
-from slipstream_git.model import EXECUTABLE, FILE, GITLINK, SYMLINK, Entry
+from slipstream_git.model import EXECUTABLE, GITLINK, REGULAR, SYMLINK, Entry
 from slipstream_git.records import NamedTuple
 
 NOT_TRACKED: Final = "not tracked"
@@ -273,7 +273,7 @@ class View:
         return self._has_mode(leaf, entry) and reading.equals(self._content(path, entry))
 
     def _has_kind(self, leaf: Leaf, entry: Entry) -> bool:
-        return entry.mode in (FILE, EXECUTABLE) and self._has_mode(leaf, entry)
+        return entry.mode in REGULAR and self._has_mode(leaf, entry)
 
     def _has_mode(self, leaf: Leaf, entry: Entry) -> bool:
         if leaf.kind != "file":
