@@ -258,6 +258,19 @@ def test_a_directory_that_is_gone(own: Desk, ready: Desk) -> None:
     assert ready.call("worktree", session="s")["made"] is True
 
 
+def test_another_sessions_in_the_place_of_one_that_is_gone(own: Desk, ready: Desk) -> None:
+    """A staged version is nowhere else; whose directory it is, its `.git` says."""
+    shutil.rmtree(own.lab.path)
+    ready.begin("t")
+    ready.call("worktree", session="t", place=str(own.lab.path))
+    own.lab.write("README.md", "staged\n")
+    own.lab.git("add", "README.md")
+    ready.refused("missing", "worktree", session="s")
+    ready.call("worktree", session="s", remove=True)
+    assert own.lab.git("show", ":README.md") == "staged"
+    assert ready.call("worktree", session="t")["worktree"] == str(own.lab.path)
+
+
 def test_a_directory_that_was_moved(own: Desk, ready: Desk, tmp_path: Path) -> None:
     own.lab.write("g", "mine\n")
     moved = Lab(own.lab.path.rename(tmp_path / "moved"))

@@ -38,7 +38,10 @@ class Owned(NamedTuple):
 
     @property
     def is_there(self) -> bool:
-        return os.path.exists(os.path.join(self.root, ".git"))
+        """Whether the directory is there and is this one: another may stand in its place by now."""
+        said = _read(os.path.join(self.root, ".git")).removeprefix("gitdir:").strip()
+        place = os.path.join(self.root, said)
+        return bool(said) and os.path.realpath(place) == os.path.realpath(self.git_dir)
 
     @property
     def is_locked(self) -> bool:
