@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Final
 
 from slipstream_git.changes import bringing, flushing, sessions
@@ -30,6 +31,7 @@ _EDITED: Final = "not captured"
 _UNTRACKED: Final = "untracked"
 _IGNORED: Final = "ignored"
 _SUBMODULE: Final = "a submodule"
+_MODULES: Final = "a submodule's repository, which goes with what it has not pushed"
 
 
 def give(ws: Workspace, session: Session, directory: str | None) -> SessionWorktree:
@@ -228,6 +230,8 @@ def _check(ws: Workspace, session: Session, there: Owned, root: str, *, ignored:
         hint = command(["slip", "-C", root, "capture", "-s", session.name, *new], ())
     elif _SUBMODULE in why:
         hint = command(["git", "-C", root, "submodule", "deinit", "--all"], ())
+    elif why == {_MODULES}:
+        hint = command(["rm", "-rf", _modules(view)], ())
     elif _IGNORED in why:
         hint = command(["git", "-C", root, "clean", "-ffdX"], ())
     raise _dirty(root, troubles, hint)
@@ -265,6 +269,15 @@ def _beside_tracked(view: Repository) -> Iterator[Trouble]:
         facts, _, path = record.partition(b"\t")
         if int(facts.split(b" ")[0], 8) == GITLINK and _holds_something(view, path):
             yield Trouble(path, _SUBMODULE)
+    # `git submodule deinit` leaves them; git itself does not remove such a worktree.
+    with suppress(FileNotFoundError):
+        for name in sorted(os.listdir(os.fsencode(_modules(view)))):
+            yield Trouble(name, _MODULES)
+
+
+def _modules(view: Repository) -> str:
+    """Where git keeps the repositories of submodules that were made in this worktree."""
+    return os.path.join(view.layout.git_dir, "modules")
 
 
 def _holds_something(view: Repository, path: bytes) -> bool:

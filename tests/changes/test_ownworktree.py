@@ -223,6 +223,26 @@ def test_removal_loses_nothing(own: Desk, ready: Desk) -> None:
     assert ready.call("worktree")["made"] is True
 
 
+def test_removal_keeps_what_submodules_have_not_pushed(desk: Desk, ground: Ground) -> None:
+    repo, other = desk.lab, ground.repository("other")
+    allow = ("-c", "protocol.file.allow=always")
+    repo.git(*allow, "submodule", "--quiet", "add", str(other.path), "sub")
+    repo.git("commit", "--quiet", "-m", "a submodule")
+    desk.begin("s")
+    own = ground.at(Path(desk.call("worktree")["worktree"]))
+    own.git(*allow, "submodule", "--quiet", "update", "--init")
+    fault = desk.refused("dirty", "worktree", remove=True)
+    typed(f"git -C {own.path} submodule deinit --all", repo.path)
+    fault = desk.refused("dirty", "worktree", remove=True)
+    assert "has not pushed" in fault.message
+    modules = repo.common_dir / "worktrees" / own.path.name / "modules"
+    assert (modules / "sub").is_dir()
+    assert fault.hint == f"rm -rf {modules}"
+    typed(fault.hint, repo.path)
+    desk.call("worktree", remove=True)
+    assert not own.path.exists()
+
+
 def test_what_was_captured_may_go(own: Desk, ready: Desk) -> None:
     own.lab.write("g", "mine\n")
     own.call("capture")
