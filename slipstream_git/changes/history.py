@@ -177,7 +177,9 @@ def listing(ws: Workspace, *, closed: bool) -> Listed:
     """Every open session, or every closed chain, with its state."""
     if not closed:
         states = (_readable_status(ws, name, tip) for name, tip in _chains(ws, sessions.OPEN))
-        return Listed([state for state in states if state])
+        found = [state for state in states if state]
+        sessions.tell_of_others(ws, (state.session for state in found))
+        return Listed(found)
     found = []
     for chain_name, tip in _chains(ws, sessions.CLOSED):
         name, _, number = chain_name.rpartition("/")

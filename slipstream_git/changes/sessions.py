@@ -327,6 +327,13 @@ def every(ws: Workspace) -> list[Session]:
     return found
 
 
+def tell_of_others(ws: Workspace, known: Iterable[str]) -> None:
+    """Notices for open sessions that are not among ``known``, because they cannot be read."""
+    names = {ref.removeprefix(OPEN) for ref in ws.repository.store.refs(OPEN)}
+    for name in sorted(names.difference(known)):
+        ws.notify(f"{name} cannot be read and is passed over; `slip doctor` looks why")
+
+
 def steps(ws: Workspace, session: Session) -> list[Step]:
     """The chain's steps in order, without the begin commit and the marks that it has landed."""
     found: list[Step] = []

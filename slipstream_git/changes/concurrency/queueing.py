@@ -120,6 +120,7 @@ def _named(ws: Workspace, names: Sequence[str]) -> tuple[list[Session], list[Lan
 def _by_age(ws: Workspace) -> list[Session]:
     """Every open session, the one first that was begun first; by name within a second."""
     begun = {s: chain.read_step(ws.repository, s.begin).time for s in sessions.every(ws)}
+    sessions.tell_of_others(ws, (session.name for session in begun))
     return sorted(begun, key=lambda session: (begun[session], session.name))
 
 

@@ -269,6 +269,13 @@ def test_one_that_conflicts_stays_open_and_the_others_land(desk: Desk) -> None:
     assert fault.hint == row["hint"]
 
 
+def test_a_session_that_cannot_be_read_is_told_of(repo: Lab) -> None:
+    repo.git("update-ref", "refs/slip/sessions/broken", "HEAD")
+    for words in (("land", "--all"), ("list",)):
+        reply = repo.slip(*words)
+        assert reply.err.startswith(b"slip: broken cannot be read and is passed over")
+
+
 def test_what_is_left_to_be_decided_does_not_pass_for_nothing(desk: Desk, *, atomic: bool) -> None:
     """Until then the session may hold what the branch has, and nothing else."""
     desk.lab.commit({"a": "base\n"})
