@@ -10,7 +10,8 @@ the disk. The sides take turns, each in a clone of its own:
   an empty commit, the least that a landing can be.
 - slip commit: whole commands, on sessions staged beforehand; each adds a file.
 - slip exec: whole commands that begin, apply and land.
-- in-process: one process each, its sessions staged beforehand; each lands them one after the other.
+- in-process: one process each, its sessions staged beforehand; each lands one more to warm up, and
+  then these, one after the other.
 
 After every turn the branch must have exactly as many new commits as were landed.
 """
@@ -51,14 +52,20 @@ EXECS = (
     + """printf '[{"op":"write","path":"landed/%s-%s-%s","content":"x"}]' "$$" "$2" "$n" |
     "$3" exec --ops - --onto main -m "$2 $n" --no-sync >/dev/null || exit 1; done"""
 )
+# One landing goes before, so that everything it needs is imported.
 IN_PROCESS = """
-import sys
+import json, sys
 from slipstream_git.operations import calling, registry
 from slipstream_git.workspace import open_workspace
 import os
 count, worker = int(sys.argv[1]), sys.argv[2]
 ws = open_workspace(".", os.environ, in_process=True)
-commit = registry.find("commit")
+begin, apply, commit = map(registry.find, ("begin", "apply", "commit"))
+name = f"warm{os.getpid()}"
+op = {"op": "write", "path": f"landed/{name}", "content": "x"}
+calling.call(begin, ws, {"name": name, "base": "main", "onto": "main"})
+calling.call(apply, ws, {"session": name, "ops": json.dumps([op]).encode()})
+calling.call(commit, ws, {"session": name, "message": [name], "no_sync": True})
 print("ready", flush=True)
 sys.stdin.readline()
 for n in range(1, count + 1):
@@ -101,7 +108,6 @@ SLIP = (
 
 def landings_a_second(contender: Contender, place: Path, load: Load, slip: Installed) -> float:
     """One turn of one side. Raises RuntimeError when a process failed or a landing is missing."""
-    before = int(line(place, "rev-list", "--count", BRANCH))
     if contender.staged:
         _stage(place, load, slip)
     children = [
@@ -114,6 +120,7 @@ def landings_a_second(contender: Contender, place: Path, load: Load, slip: Insta
     for child in children if contender.name == "in-process" else ():
         assert child.stdout is not None
         child.stdout.readline()  # imported, and its workspace open
+    before = int(line(place, "rev-list", "--count", BRANCH))
     start = time.perf_counter()
     for child in children:
         assert child.stdin is not None
