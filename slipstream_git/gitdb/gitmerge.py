@@ -99,12 +99,12 @@ def _with_sides(repository: Repository, merged: Merge, sides: tuple[str, str, st
     """
     found = []
     for conflict in merged.conflicts:
-        if not any((conflict.base, conflict.ours, conflict.theirs)):
-            base, ours, theirs = (repository.trees.leaf(tree, conflict.path) for tree in sides)
-            if conflict.kind == "directory-rename" and ours == theirs:
-                continue
-            conflict = conflict._replace(base=base, ours=ours, theirs=theirs)  # noqa: PLW2901
-        found.append(conflict)
+        if any((conflict.base, conflict.ours, conflict.theirs)):
+            found.append(conflict)
+            continue
+        base, ours, theirs = (repository.trees.leaf(tree, conflict.path) for tree in sides)
+        if conflict.kind != "directory-rename" or ours != theirs:
+            found.append(conflict._replace(base=base, ours=ours, theirs=theirs))
     # Not clean is not clean, even where nothing can be shown of it.
     return merged._replace(conflicts=tuple(found) or merged.conflicts)
 
