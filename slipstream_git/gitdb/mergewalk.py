@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from slipstream_git.gitdb import mergedrivers
 from slipstream_git.gitdb.merged import Conflict
 from slipstream_git.gitdb.repository import Repository
-from slipstream_git.gitdb.trees import Rows, Trees
+from slipstream_git.gitdb.trees import Trees
 from slipstream_git.model import EMPTY_TREE, REGULAR, TREE, Entry
 from slipstream_git.records import NamedTuple
 from slipstream_git.text import threeway
@@ -105,12 +105,11 @@ class _Walk:
     def directory(self, prefix: bytes, base: str, ours: str, theirs: str) -> None:
         """Collect what theirs changed in a directory. Raises _UndecidedError."""
         was, now = self._trees.rows(base), self._trees.rows(theirs)
-        names = _differing(was, now)
+        names = was.differing(now)
         if names:
             stands = self._trees.rows(ours)
             for name in names:
-                rows = (side.get(name) for side in (was, stands, now))
-                self._entry(prefix + name, *(Entry(*row) if row else None for row in rows))
+                self._entry(prefix + name, was.get(name), stands.get(name), now.get(name))
 
     def _entry(self, path: bytes, b: Entry | None, o: Entry | None, t: Entry | None) -> None:
         if t is not None and t.oid == EMPTY_TREE:
@@ -136,8 +135,8 @@ class _Walk:
         if t is None or (b.mode == TREE) != (t.mode == TREE):
             raise _UndecidedError
         if b.mode == TREE and b.oid != t.oid:
-            was, now = self._trees.entries(b.oid), self._trees.entries(t.oid)
-            for name in _differing(self._trees.rows(b.oid), self._trees.rows(t.oid)):
+            was, now = self._trees.rows(b.oid), self._trees.rows(t.oid)
+            for name in was.differing(now):
                 self._check_kept(was.get(name), now.get(name))
 
     def _file(self, path: bytes, b: Entry | None, o: Entry | None, t: Entry | None) -> None:
@@ -153,11 +152,6 @@ class _Walk:
             self.changes[path] = Entry(_mode(file), o.oid)
         else:
             self.both.append(file)
-
-
-def _differing(was: Rows, now: Rows) -> set[bytes]:
-    """Names at which two trees differ; most entries are equal, and the others found in no loop."""
-    return {name for name, _ in was.items() ^ now.items()}
 
 
 def _kind(file: Both) -> str:

@@ -7,25 +7,16 @@ bytes also carry what libgit2's TreeBuilder refuses: names that are not UTF-8.
 
 from __future__ import annotations
 
-import re
-import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from slipstream_git.errors import SlipError
+from slipstream_git.gitdb import treerows
 from slipstream_git.gitdb.objects import Objects
-from slipstream_git.model import EMPTY_TREE, EXECUTABLE, FILE, GITLINK, SYMLINK, TREE, Entry
+from slipstream_git.gitdb.treerows import Rows
+from slipstream_git.model import EMPTY_TREE, GITLINK, TREE, Entry
 from slipstream_git.records import NamedTuple
-from slipstream_git.text import paths
 
-# One regular expression over the raw bytes is 3 to 5 times as fast as a loop.
-# Old tools wrote a zero before 40000, and many a history has such trees.
-_ENTRY = re.compile(rb"(0?[1-7][0-7]*) ([^\0/]+)\0(.{20})", re.DOTALL)
-_TREE_MODES = (b"40000", b"040000")
-# A mode's digits are not counted among these: a blank, a NUL and an id.
-_FRAME = 22
 MOST_TREES = 4096
-_SUSPECT = re.compile(rb"[.gG\x80-\xff]")
 
 
 class Difference(NamedTuple):
@@ -36,72 +27,10 @@ class Difference(NamedTuple):
     new: Entry | None
 
 
-def parse(raw: bytes) -> Rows:
-    """A tree object's entries by name. Raises ValueError for one that git would not have written.
-
-    git reads unsorted trees and doubled names, each of its commands in its own way; written anew,
-    entries would be lost or change their meaning. And no name may be one that git itself keeps off
-    the disk. Modes are taken, and written anew, as git takes them: 40000 for 040000, 100644 for the
-    100664 of old histories.
-    """
-    rows = _ENTRY.findall(raw)
-    modes, names, oids = zip(*rows, strict=True) if rows else ((), (), ())
-    if sum(map(len, modes)) + sum(map(len, names)) + _FRAME * len(rows) != len(raw):
-        raise ValueError("it has an entry that git would not write")
-    keys = [name + b"/" if mode in _TREE_MODES else name for mode, name, _ in rows]
-    if keys != sorted(keys):
-        raise ValueError("its entries are not in order")
-    pairs = zip(map(_MODES.__getitem__, modes), map(bytes.hex, oids), strict=True)
-    found = Rows(zip(names, pairs, strict=True))
-    if len(found) != len(rows):
-        raise ValueError("it has two entries of one name")
-    # Most names are told by their first byte, and a tree may have very many.
-    for name in filter(_SUSPECT.match, names):
-        if paths.is_reserved(name):
-            raise ValueError(f"it has an entry {paths.display(name)}")
-    found.is_as_written = _CANONICAL.issuperset(modes)
-    return found
-
-
-class Rows(dict[bytes, tuple[int, str]]):
-    """A tree's modes and ids by name, equal to entries; but the garbage collector forgets plain
-    tuples, where entries by the hundred thousand make each of its rounds longer.
-
-    is_as_written: git would write all of its modes as they are.
-    """
-
-    is_as_written = True
-
-
-class _Modes(dict[bytes, int]):
-    """Modes by their digits."""
-
-    def __missing__(self, digits: bytes) -> int:
-        return _mode(digits)
-
-
-def _mode(digits: bytes) -> int:
-    """What git makes of a mode (canon_mode)."""
-    mode = int(digits, 8)
-    if stat.S_ISREG(mode):
-        return EXECUTABLE if mode & stat.S_IXUSR else FILE
-    return next((m for m in (SYMLINK, TREE) if stat.S_IFMT(mode) == m), GITLINK)
-
-
-_MODES = _Modes({b"%o" % mode: mode for mode in (FILE, EXECUTABLE, SYMLINK, GITLINK, TREE)})
-_CANONICAL = frozenset(_MODES)
-# Past NamedTuple's own constructor, which takes three times as long.
-_AS_ENTRY: Callable[[tuple[int, str]], Entry] = partial(tuple.__new__, Entry)
-
-
 def encode(entries: Mapping[bytes, Entry]) -> bytes:
     """A tree object from its entries; a directory sorts as if its name ended in ``/``."""
     ordered = sorted(entries.items(), key=_git_order)
     return b"".join(_row(name, entry) for name, entry in ordered)
-
-
-def _entry(row: tuple[int, str] | None) -> Entry | None:
-    return None if row is None else Entry(*row)
 
 
 def _row(name: bytes, entry: Entry) -> bytes:
@@ -122,6 +51,7 @@ class Trees:
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
+        self._shapes = treerows.Shapes()
         self._rows: dict[str, Rows] = {}
         self._entries: dict[str, dict[bytes, Entry]] = {}
         self._compared: dict[tuple[str, str], list[Difference]] = {}
@@ -134,22 +64,19 @@ class Trees:
         if found is None:
             if len(self._entries) > MOST_TREES:
                 self._entries.clear()
-            rows = self.rows(tree)
-            found = self._entries[tree] = dict(
-                zip(rows, map(_AS_ENTRY, rows.values()), strict=True)
-            )
+            found = self._entries[tree] = dict(self.rows(tree).items())
         return found
 
     def rows(self, tree: str) -> Rows:
         """The same in the form that is cheaper to make, for trees of which little is wanted."""
         if tree == EMPTY_TREE:
-            return Rows()
+            return treerows.EMPTY
         found = self._rows.get(tree)
         if found is None:
             if len(self._rows) > MOST_TREES:
                 self._rows.clear()
             try:
-                found = self._rows[tree] = parse(self._objects.tree(tree))
+                found = self._rows[tree] = self._shapes.rows(self._objects.tree(tree))
             except ValueError as fault:
                 raise SlipError(
                     "git-failed", f"tree {tree} is broken: {fault}", hint="git fsck"
@@ -160,11 +87,11 @@ class Trees:
         """What stands at ``path`` (a directory is an Entry of mode TREE), or None."""
         *parents, name = path.split(b"/")
         for parent in parents:
-            row = self.rows(tree).get(parent)
-            if row is None or row[0] != TREE:
+            entry = self.rows(tree).get(parent)
+            if entry is None or entry.mode != TREE:
                 return None
-            tree = row[1]
-        return _entry(self.rows(tree).get(name))
+            tree = entry.oid
+        return self.rows(tree).get(name)
 
     def leaf(self, tree: str, path: bytes) -> Entry | None:
         """What stands at ``path`` unless it is a directory."""
@@ -175,7 +102,7 @@ class Trees:
         """The first parent of ``path`` that is no directory, with what it is."""
         parts = path.split(b"/")
         for depth, part in enumerate(parts[:-1], 1):
-            entry = _entry(self.rows(tree).get(part))
+            entry = self.rows(tree).get(part)
             if entry is None:
                 return None
             if entry.mode != TREE:
@@ -219,7 +146,7 @@ class Trees:
             else:
                 changed[name] = entry
         for name, inner in below.items():
-            old = changed[name] if name in changed else _entry(before.get(name))
+            old = changed[name] if name in changed else before.get(name)
             self._splice_below(changed, name, old, inner)
         raw = self._replaced(tree or EMPTY_TREE, before, changed)
         if raw is None:
@@ -231,11 +158,11 @@ class Trees:
         self, tree: str, before: Rows, changed: Mapping[bytes, Entry | None]
     ) -> bytes | None:
         """The raw tree with some entries in the place of others; None where that is not enough."""
-        if not (before and before.is_as_written):
+        if tree == EMPTY_TREE or not before.shape.is_as_written:
             return None
         raw = self._objects.tree(tree)
         for name, new in changed.items():
-            old = _entry(before.get(name))
+            old = before.get(name)
             if old is None or new is None or (old.mode == TREE) != (new.mode == TREE):
                 return None
             row = _row(name, old)
@@ -265,11 +192,12 @@ class Trees:
             return
         yield new
         before, after = self.rows(old), self.rows(new)
-        for name, (mode, oid) in sorted(after.items() - before.items()):
-            if mode == TREE:
-                yield from self.additions(_subtree(_entry(before.get(name))), oid)
-            elif mode != GITLINK:
-                yield oid
+        for name in sorted(before.differing(after)):
+            entry = after.get(name)
+            if entry is not None and entry.mode == TREE:
+                yield from self.additions(_subtree(before.get(name)), entry.oid)
+            elif entry is not None and entry.mode != GITLINK:
+                yield entry.oid
 
     def differing(self, old: str, new: str, paths: Iterable[bytes]) -> set[bytes]:
         """Those of ``paths`` at which two trees differ; equal subtrees are never read."""
@@ -285,7 +213,7 @@ class Trees:
             elif before.get(name) != after.get(name):
                 found.add(path)
         for name, rests in below.items():
-            a, b = (_subtree(_entry(rows.get(name))) for rows in (before, after))
+            a, b = (_subtree(rows.get(name)) for rows in (before, after))
             found |= {name + b"/" + rest for rest in self.differing(a, b, rests)}
         return found
 
@@ -302,10 +230,8 @@ class Trees:
         if old == new:
             return
         before, after = self.rows(old), self.rows(new)
-        # Most are equal, and this finds the others without a loop.
-        for name in {name for name, _ in before.items() ^ after.items()}:
-            a, b = _entry(before.get(name)), _entry(after.get(name))
-            yield from self._difference(prefix + name, a, b)
+        for name in before.differing(after):
+            yield from self._difference(prefix + name, before.get(name), after.get(name))
 
     def _difference(self, path: bytes, a: Entry | None, b: Entry | None) -> Iterator[Difference]:
         yield from self._differences(_subtree(a), _subtree(b), path + b"/")
