@@ -20,7 +20,7 @@ MOST_SHAPES = 4096
 _ID = 20
 _IDS = re.compile(rb"\0.{20}", re.DOTALL)
 # Old tools wrote a zero before 40000, and many a history has such trees.
-_HEAD = re.compile(rb"(0?[1-7][0-7]*) ([^\0/]+)\0", re.DOTALL)
+_MODE = re.compile(rb"0?[1-7][0-7]*")
 _TREE_MODES = (b"40000", b"040000")
 _SUSPECT = re.compile(rb"[.gG\x80-\xff]")
 
@@ -40,11 +40,11 @@ class Shape:
         are taken, and written anew, as git takes them: 40000 for 040000, 100644 for the 100664 of
         old histories.
         """
-        rows = _HEAD.findall(said)
-        modes, names = zip(*rows, strict=True) if rows else ((), ())
-        if sum(map(len, modes)) + sum(map(len, names)) + 2 * len(heads) != len(said):
+        rows = [head.partition(b" ") for head in heads]
+        modes, _, names = zip(*rows, strict=True) if rows else ((), (), ())
+        if not all(map(_MODE.fullmatch, set(modes))) or not all(names) or b"/" in said:
             raise ValueError("it has an entry that git would not write")
-        keys = [name + b"/" if mode in _TREE_MODES else name for mode, name in rows]
+        keys = [name + b"/" if mode in _TREE_MODES else name for mode, _, name in rows]
         if keys != sorted(keys):
             raise ValueError("its entries are not in order")
         self.names: Sequence[bytes] = names
