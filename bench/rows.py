@@ -95,6 +95,7 @@ def measure(bench: Bench, repositories: Sequence[Repository], wanted: str) -> li
         ("d", _many_edits, LEAST_FILES),
         ("f", _apply_command, 0),
         ("g", _exec_command, 0),
+        ("h", _commit_command, 0),
         ("ab", _opening, 0),
     ):
         for repository in repositories if set(letters) & set(wanted) else ():
@@ -228,6 +229,17 @@ def _exec_command(bench: Bench, repository: Repository) -> list[Figure]:
         _figure("g", repository, f"{what} the same with core.fsync=all", times,
                 ("slip", "durable"), Target(most=1.5)),
     ]  # fmt: skip
+
+
+def _commit_command(bench: Bench, repository: Repository) -> list[Figure]:
+    sites = edits.choose(repository.path, *FEW)
+    team: list[Side] = [
+        sides.SlipCommit("slip", bench.clone(repository, "h-slip"), sites, bench.installed),
+        sides.GitCommitFiles("git", bench.clone(repository, "h-git"), sites),
+    ]
+    times = race([team], bench.turns)
+    what = "slip commit, 5 files, on a moved branch, durable, / git commit -- FILES"
+    return [_figure("h", repository, what, times, ("slip", "git"), Target(most=3))]
 
 
 def _figure(

@@ -185,6 +185,62 @@ class GitCommit:
         return _committed(self._place)
 
 
+class SlipCommit:
+    """The whole command `slip commit` of a session whose branch has moved since, checked out."""
+
+    def __init__(self, name: str, place: Path, sites: Sequence[Site], installed: Installed) -> None:
+        self.name = name
+        self._place = place
+        self._sites = sites
+        self._slip = str(installed.slip)
+        self._batch = place.with_suffix(".json")
+        git(place, "checkout", "--quiet")
+
+    def prepare(self, turn: int) -> None:
+        session = f"turn-{turn}"
+        self._batch.write_bytes(edits.batch(self._sites, turn + 1))
+        command([self._slip, "begin", session], self._place)
+        command([self._slip, "apply", "-s", session, "-"], self._place, self._batch)
+        _move_branch(self._place, turn)
+
+    def run(self, turn: int) -> None:
+        command([self._slip, "commit", "-s", f"turn-{turn}", "-m", "landed"], self._place)
+
+    def outcome(self) -> str:
+        return _committed(self._place)
+
+
+class GitCommitFiles:
+    """`git commit -- FILES` in a worktree in which nothing else has changed."""
+
+    def __init__(self, name: str, place: Path, sites: Sequence[Site]) -> None:
+        self.name = name
+        self._place = place
+        self._sites = sites
+        self._files = sorted({site.path for site in sites})
+        self._diff = place.with_suffix(".diff")
+        git(place, "checkout", "--quiet")
+
+    def prepare(self, turn: int) -> None:
+        _move_branch(self._place, turn)
+        self._diff.write_bytes(edits.diff(self._sites, turn + 1))
+        command(["git", "apply", "--whitespace=nowarn", str(self._diff)], self._place)
+
+    def run(self, turn: int) -> None:
+        del turn
+        command(["git", "commit", "--quiet", "-m", "landed", "--", *self._files], self._place)
+
+    def outcome(self) -> str:
+        return _committed(self._place)
+
+
+def _move_branch(place: Path, turn: int) -> None:
+    """One more commit on the branch that is checked out, of a file that no session has."""
+    (place / "moved-on").write_text(f"{turn}\n")
+    git(place, "add", "--force", "moved-on")
+    git(place, "commit", "--quiet", "-m", "moved on")
+
+
 def _committed(place: Path) -> str:
     """HEAD's tree, where worktree and index are equal to it."""
     dirty = line(place, "status", "--porcelain", "--untracked-files=no")

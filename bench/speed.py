@@ -1,7 +1,7 @@
 """How fast slip is, as ratios to what git offers for the same work.
 
-    python bench/speed.py [--repo NAME=PATH]… [--linux] [--rows abcdefg] [--turns 15] [--write FILE]
-                          [--keep]
+    python bench/speed.py [--repo NAME=PATH]… [--linux] [--rows abcdefgh] [--turns 15]
+                          [--write FILE] [--keep]
 
 Without --repo and --linux a repository of 5,000 files is made up, so that this runs anywhere.
 The repositories are only read: everything happens in clones that borrow their objects, in a
@@ -48,12 +48,13 @@ the run stops. Milliseconds are medians on one machine, given for context: they 
   information, `bench/fast-import.sh`, which needs no index. The scripts are started anew each
   time, as they would be; so part of what c and d show is that slip's process is there already,
   and f shows what is left where it is not.
-- **e, f, g**: whole commands, installed from a wheel with compiled bytecode. In g the worktree is
+- **e to h**: whole commands, installed from a wheel with compiled bytecode. In g the worktree is
   brought along, and slip's landing survives a power cut; the second line compares it with a commit
-  that is told to do likewise (`core.fsync=all`).
+  that is told to do likewise (`core.fsync=all`). In h another commit was made since the session was
+  begun, so that it is merged; git commits the same files, and has nothing to merge.
 
-Each edit of c, d, f and g changes one line; from turn to turn the chain grows by one commit on each
-side, and each side works in a clone of its own.
+Each edit of c, d and f to h changes one line; from turn to turn the chain grows by one commit on
+each side, and each side works in a clone of its own.
 """
 
 
@@ -82,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--repo", action="append", default=[], metavar="NAME=PATH")
     parser.add_argument("--linux", action="store_true", help="make and use the kernel's tree")
-    parser.add_argument("--rows", default="abcdefg", help="which rows (default: all)")
+    parser.add_argument("--rows", default="abcdefgh", help="which rows (default: all)")
     parser.add_argument("--turns", type=int, default=15, help="turns of a race (default: 15)")
     parser.add_argument(
         "--keep", action="store_true", help="do not delete the clones and worktrees"
