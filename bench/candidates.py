@@ -30,7 +30,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from slipstream_git.changes.concurrency import candidates
+from slipstream_git.changes import candidates
 from slipstream_git.text import hunks, matching
 
 REGULAR = ("100644", "100755")

@@ -61,11 +61,6 @@ class _Wrong(Exception):
         self.message = message
 
 
-def decode_json(text: bytes | str) -> Any:
-    """One JSON value, strictly: UTF-8, no duplicate keys, no NaN. Raises `bad-json`."""
-    return _decode_text(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text)
-
-
 def decode_batch(text: bytes) -> tuple[Op, ...]:
     """The ops of a JSON array, of one JSON object, or of JSON lines."""
     return decode_ops(_batch_items(text))

@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from slipstream_git.changes import bounds, chain, differences, sessions, staging
+from slipstream_git.changes import bounds, chain, differences, overlapping, sessions, staging
 from slipstream_git.changes.chain import Step
-from slipstream_git.changes.concurrency import overlapping
 from slipstream_git.changes.sessions import Session
 from slipstream_git.changes.staging import Label
 from slipstream_git.codec import bytes_field, json_bytes

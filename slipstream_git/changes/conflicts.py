@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from slipstream_git.changes.concurrency import authors, candidates
-from slipstream_git.changes.concurrency.authors import Touch
-from slipstream_git.changes.concurrency.sides import Names, Sides, Trees
+from slipstream_git.changes import authors, candidates
+from slipstream_git.changes.authors import Touch
 from slipstream_git.changes.sessions import Session
+from slipstream_git.changes.sides import Names, Sides, Trees
 from slipstream_git.codec import to_json
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.merged import Conflict
 from slipstream_git.model import FILE, REGULAR, ZERO, Entry
 from slipstream_git.records import NamedTuple
 from slipstream_git.results import path_b64
-from slipstream_git.text import hunks, paths
+from slipstream_git.text import hunks, matching, paths, weaving
 from slipstream_git.text.hunks import Hunk
+from slipstream_git.text.weaving import Weave
 from slipstream_git.workspace import Workspace
 
 # What an answer holds at most; it says what it leaves out.
@@ -26,6 +27,12 @@ MOST_HUNK_LINES = 200
 MOST_HUNK_CHARACTERS = 10_000
 MOST_CHARACTERS = 500_000
 MOST_CANDIDATES = 50
+
+
+# The versions of base, ours and theirs.
+Entries = tuple[Entry | None, Entry | None, Entry | None]
+# The numbers of a path's hunks.
+Decided = Mapping[bytes, Collection[int]]
 
 
 class Meeting(NamedTuple):
@@ -54,12 +61,13 @@ def error(
     *,
     advice: str = "",
     hint: str | None = None,
+    decided: Decided | None = None,
 ) -> SlipError:
     """The `conflict` error, with every conflicting file and its hunks in ``data``.
 
-    advice: how to go on, the end of the message.
+    advice: how to go on, the end of the message. decided: as `files` has it.
     """
-    told = files(ws, found, meeting)
+    told = files(ws, found, meeting, decided)
     known = list(dict.fromkeys(row.get("original", row["path"]) for row in told))
     names = ", ".join(known[:5])
     more = f" and {len(known) - 5} more" if len(known) > 5 else ""
@@ -73,34 +81,37 @@ def error(
     return SlipError("conflict", f"{message}: {names}{more}{advice}", hint=hint, data=data)
 
 
-def files(ws: Workspace, found: Sequence[Conflict], meeting: Meeting) -> list[dict[str, Any]]:
+def files(
+    ws: Workspace, found: Sequence[Conflict], meeting: Meeting, decided: Decided | None = None
+) -> list[dict[str, Any]]:
     """The conflicting files as JSON values, the first `MOST_FILES` of them explained.
 
-    Costs one git process at most, to ask who made the other side.
+    decided: where hunks are decided one by one, the numbers of those that are; the others are told
+    with theirs. Costs one git process at most, to ask who made the other side.
     """
-    told = _Told(ws, found[:MOST_FILES], meeting)
+    told = _Told(ws, found[:MOST_FILES], meeting, decided)
     explained = [told.row(conflict) for conflict in found[:MOST_FILES]]
     bare = [_facts(conflict) | {"unexplained": True} for conflict in found[MOST_FILES:]]
     return explained + [row | {"hunks": [], "by": []} for row in bare]
 
 
-def hunks_of(ws: Workspace, conflict: Conflict) -> list[Hunk]:
-    """The hunks of a conflict, whole; none where its content is no text of three regular files."""
-    sides = (conflict.base, conflict.ours, conflict.theirs)
-    if not (conflict.ours and conflict.theirs):
-        return []
-    if any(side is not None and side.mode not in REGULAR for side in sides):
-        return []
-    return hunks.colliding(*(_content(ws, side) for side in sides))
+def weave(ws: Workspace, entries: Entries) -> Weave | None:
+    """The text of a conflict taken apart; None for one that has no hunks."""
+    if entries[1] is None or entries[2] is None:
+        return None
+    if any(entry is not None and entry.mode not in REGULAR for entry in entries):
+        return None
+    texts = [ws.repository.objects.blob(entry.oid) if entry else b"" for entry in entries]
+    if any(map(matching.is_binary, texts)):
+        return None
+    found = weaving.taken_apart(texts[0], texts[1], texts[2])
+    return found if found.collisions else None
 
 
-def clipped(hunk: Hunk) -> Hunk:
-    """The hunk with as much of its texts as an answer holds."""
-    return hunks.clipped(hunk, MOST_HUNK_LINES, MOST_HUNK_CHARACTERS)
-
-
-def _content(ws: Workspace, entry: Entry | None) -> bytes:
-    return b"" if entry is None else ws.repository.objects.blob(entry.oid)
+def hunks_of(ws: Workspace, conflict: Conflict) -> Sequence[Hunk]:
+    """The hunks of a conflict, whole."""
+    found = weave(ws, (conflict.base, conflict.ours, conflict.theirs))
+    return found.hunks if found else ()
 
 
 def _facts(conflict: Conflict) -> dict[str, Any]:
@@ -119,8 +130,15 @@ def _facts(conflict: Conflict) -> dict[str, Any]:
 class _Told:
     """The conflicts of one merge as they are told; what is asked of git is asked once."""
 
-    def __init__(self, ws: Workspace, found: Sequence[Conflict], meeting: Meeting) -> None:
+    def __init__(
+        self,
+        ws: Workspace,
+        found: Sequence[Conflict],
+        meeting: Meeting,
+        decided: Decided | None,
+    ) -> None:
         self._ws = ws
+        self._decided = decided
         self._meeting = meeting
         self._found = found
         trees = meeting.trees
@@ -137,7 +155,7 @@ class _Told:
         row = _facts(conflict) | self._renames(conflict)
         if self._sides:
             row["did"] = self._did(conflict, self._sides)
-        row |= self._hunks(found)
+        row |= self._hunks(conflict.path, found)
         candidate = self._candidate(conflict) if found else None
         if candidate:
             row["candidate"] = candidate
@@ -178,17 +196,24 @@ class _Told:
                 did["ours"] += f" ({by.commit[:10]})"
         return did
 
-    def _hunks(self, found: Sequence[Hunk]) -> dict[str, Any]:
+    def _hunks(self, path: bytes, found: Sequence[Hunk]) -> dict[str, Any]:
         """As many hunks as an answer holds, and how many it leaves out."""
+        decided = (self._decided or {}).get(path, ())
+        left = [(number, hunk) for number, hunk in enumerate(found, 1) if number not in decided]
         told = []
-        for hunk in found[:MOST_HUNKS]:
-            short = clipped(hunk)
+        for number, hunk in left[:MOST_HUNKS]:
+            short = hunks.clipped(hunk, MOST_HUNK_LINES, MOST_HUNK_CHARACTERS)
             self._room -= sum(map(len, (short.base_text, short.ours_text, short.theirs_text)))
             if self._room < 0:
                 break
-            told.append(to_json(short))
-        left_out = len(found) - len(told)
-        return {"hunks": told} | ({"hunks_left_out": left_out} if left_out else {})
+            told.append({} if self._decided is None else {"hunk": number})
+            told[-1] |= to_json(short)
+        row: dict[str, Any] = {"hunks": told}
+        if len(left) > len(told):
+            row["hunks_left_out"] = len(left) - len(told)
+        if decided:
+            row["decided"] = sorted(decided)
+        return row
 
     def _candidate(self, conflict: Conflict) -> dict[str, Any] | None:
         session = self._meeting.session

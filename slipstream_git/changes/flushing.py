@@ -26,7 +26,7 @@ def flush(ws: Workspace, session: Session, *, index: bool) -> Flushed:
     if layout.root is None:
         raise SlipError("unsupported", "there is no worktree here to flush to")
     if session.unresolved:
-        from slipstream_git.changes.concurrency import unresolved
+        from slipstream_git.changes import unresolved
 
         unresolved.check(ws, session, "flushed")
     branch, head = ws.repository.head()

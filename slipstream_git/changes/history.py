@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from slipstream_git.changes import chain, differences, sessions, staging, views
+from slipstream_git.changes import chain, differences, overlapping, sessions, staging, views
 from slipstream_git.changes.chain import Facts, Step
-from slipstream_git.changes.concurrency import overlapping
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, merge, quarantine
@@ -62,7 +61,7 @@ def _left(session: Session, active: Sequence[Step], changed: Step) -> int:
     """How many paths are left to be decided when these steps are in force."""
     if changed.facts.kind != "resolve":
         return session.unresolved
-    from slipstream_git.changes.concurrency import unresolved
+    from slipstream_git.changes import unresolved
 
     return len(unresolved.folded(active))
 
@@ -261,7 +260,7 @@ def _conflicts(ws: Workspace, session: Session) -> dict[str, Any]:
     """What is left to be decided, by the paths as they are told."""
     if not session.unresolved:
         return {}
-    from slipstream_git.changes.concurrency import unresolved
+    from slipstream_git.changes import unresolved
 
     rows = unresolved.listed(ws, session, unresolved.of(ws, session).values())
     return {row["path"]: row for row in rows}

@@ -166,9 +166,7 @@ def commit(ws: Workspace, session: Session, order: Order) -> Landed:
                 ws.repository.objects.discard()
             if session.has_ref:
                 session = sessions.load(ws, session.name)
-    raise SlipError(
-        "ref-moved", f"{order.options.onto or session.onto} kept moving; {TRIES} tries were lost"
-    )
+    raise sessions.kept_moving(str(order.options.onto or session.onto), TRIES)
 
 
 def hint_at(fault: SlipError, session: Session) -> None:

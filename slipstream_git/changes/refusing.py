@@ -39,7 +39,7 @@ def conflict(
 
 def unresolved(ws: Workspace, session: Session) -> SlipError:
     """A rebase left paths to be decided."""
-    from slipstream_git.changes.concurrency import unresolved
+    from slipstream_git.changes import unresolved
 
     return unresolved.refusal(ws, session, "landed")
 

@@ -19,7 +19,6 @@ from slipstream_git.changes.sessions import Session
 from slipstream_git.changes.settings import Pool
 from slipstream_git.changes.staging import Label
 from slipstream_git.codec import bytes_field
-from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import edited, foreground, merge
 from slipstream_git.gitdb.edited import Edit
 from slipstream_git.gitdb.foreground import Ended
@@ -31,7 +30,6 @@ from slipstream_git.results import Applied
 from slipstream_git.text import paths
 from slipstream_git.workspace import Workspace
 
-TRIES: Final = 8
 NOT_FOUND: Final = 127
 NOT_RUN: Final = 126
 # As timeout(1) has it.
@@ -117,8 +115,7 @@ def _captured(ws: Workspace, session: Session, slot: Slot, wish: Wish, pool: Poo
         if ws.repository.trees.lookup(session.tree, path) is None:
             paths.check(path)
         sessions.check_scope(session, path)
-    now = session
-    for _ in range(TRIES):
+    for now in sessions.tries(ws, session):
         tree = _merged(ws, session, now, made, wish)
         if tree == now.tree:
             ws.repository.objects.discard()
@@ -133,8 +130,7 @@ def _captured(ws: Workspace, session: Session, slot: Slot, wish: Wish, pool: Poo
         bounds.check_quota(ws)
         if staging.advance(ws, now, tip):
             return capturing.met(ws, told, now, after)
-        now = sessions.load(ws, now.name)
-    raise SlipError("ref-moved", f"session {session.name} kept moving; {TRIES} tries were lost")
+    raise sessions.kept_moving(f"session {session.name}")
 
 
 def _changed(ws: Workspace, session: Session, slot: Slot, pool: Pool) -> dict[bytes, Entry | None]:

@@ -8,7 +8,7 @@ systems fold case.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 
 from slipstream_git.changes import bounds, chain
@@ -25,6 +25,7 @@ from slipstream_git.workspace import Workspace
 OPEN = "refs/slip/sessions/"
 CLOSED = "refs/slip/closed/"
 BRANCHES = "refs/heads/"
+TRIES = 8
 
 
 class Session(NamedTuple):
@@ -249,6 +250,18 @@ def load(ws: Workspace, name: str) -> Session:
     if tip is None:
         raise _missing(ws, name)
     return at(ws, name, tip)
+
+
+def tries(ws: Workspace, session: Session) -> Iterator[Session]:
+    """The session, and as it is by then for each further try to move it."""
+    yield session
+    for _ in range(TRIES - 1):
+        yield load(ws, session.name)
+
+
+def kept_moving(what: str, times: int = TRIES) -> SlipError:
+    """The refusal after so many tries that others were faster than."""
+    return SlipError("ref-moved", f"{what} kept moving; {times} tries were lost")
 
 
 def _missing(ws: Workspace, name: str) -> SlipError:

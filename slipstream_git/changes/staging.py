@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from slipstream_git.changes import bounds, chain, differences, sessions, views
+from slipstream_git.changes import bounds, chain, differences, overlapping, sessions, views
 from slipstream_git.changes.chain import Facts
-from slipstream_git.changes.concurrency import overlapping
 from slipstream_git.changes.sessions import Session
 from slipstream_git.codec import to_json
 from slipstream_git.errors import SlipError
@@ -24,8 +23,6 @@ from slipstream_git.text import edits
 from slipstream_git.text.edits import Outcome
 from slipstream_git.text.objectid import blob_id
 from slipstream_git.workspace import Workspace
-
-TRIES = 8
 
 
 class Label(NamedTuple):
@@ -65,21 +62,20 @@ def apply(
     ws: Workspace, session: Session, ops: Sequence[Op], label: Label, *, dry_run: bool = False
 ) -> Applied:
     """Stage a batch on an open session. Raises what its ops raise, `quota` or `ref-moved`."""
-    for _ in range(TRIES):
-        staged = stage(ws, session, ops, label)
+    for now in sessions.tries(ws, session):
+        staged = stage(ws, now, ops, label)
         # Before anything moves: it reads files, one of which may be broken.
         answer = told(ws, staged, dry_run=dry_run)
         if dry_run:
             answer = met(ws, answer, staged)
             ws.repository.objects.discard()
             return answer
-        if staged.session.tip == session.tip:
+        if staged.session.tip == now.tip:
             return met(ws, answer, staged)
         bounds.check_quota(ws)
-        if advance(ws, session, staged.session.tip):
+        if advance(ws, now, staged.session.tip):
             return met(ws, answer, staged)
-        session = sessions.load(ws, session.name)
-    raise SlipError("ref-moved", f"session {session.name} kept moving; {TRIES} tries were lost")
+    raise sessions.kept_moving(f"session {session.name}")
 
 
 def stage(ws: Workspace, session: Session, ops: Sequence[Op], label: Label) -> Staged:

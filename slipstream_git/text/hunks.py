@@ -16,7 +16,7 @@ from slipstream_git.text.threeway import Place
 MOST_LINES = 20_000
 
 Lines = list[bytes]
-Sides = tuple[Lines, Lines, Lines]
+Texts = tuple[Lines, Lines, Lines]
 
 
 class Hunk(NamedTuple):
@@ -44,7 +44,7 @@ def colliding(base: bytes, ours: bytes, theirs: bytes) -> list[Hunk]:
     return [hunk(sides, place) for place in places(sides) if collides(sides, place)]
 
 
-def places(sides: Sides) -> list[Place]:
+def places(sides: Texts) -> list[Place]:
     """Where either side changed the base; of texts that are too long all that differs is one."""
     if max(map(len, sides)) > MOST_LINES:
         head, tail = _shared(*sides)
@@ -55,7 +55,7 @@ def places(sides: Sides) -> list[Place]:
     return threeway.places(alignment.edits(base, ours), alignment.edits(base, theirs), ours, theirs)
 
 
-def collides(sides: Sides, place: Place) -> bool:
+def collides(sides: Texts, place: Place) -> bool:
     """Whether both sides changed these lines, in different ways."""
     return place.by == "both" and not threeway.is_alike(place, sides[1], sides[2])
 
@@ -96,7 +96,7 @@ def _shared(base: Lines, ours: Lines, theirs: Lines) -> tuple[int, int]:
     return head, tail
 
 
-def hunk(sides: Sides, place: Place) -> Hunk:
+def hunk(sides: Texts, place: Place) -> Hunk:
     """What collides at a place."""
     spans = (place.base, place.ours, place.theirs)
     first, second, third = ([start + 1, end] for start, end in spans)

@@ -76,7 +76,7 @@ class Shelf:
         yield from self.past.get(path, ())
 
     def merge(self, base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
-        return filemerge.merge(Git("/", os.environ), base, ours, theirs)
+        return filemerge.by_git(Git("/", os.environ), base, ours, theirs)
 
     def substitute(
         self, change: Callable[[bytes], tuple[bytes, int]], data: bytes

@@ -60,7 +60,7 @@ EDITS = st.lists(st.sampled_from([None, None, None, 0, 1, 2]), min_size=8, max_s
 @given(EDITS, EDITS)
 def test_there_are_hunks_where_git_finds_a_conflict(ours: bytes, theirs: bytes) -> None:
     base = b"".join(KEPT)
-    merged = filemerge.merge(Git("/", os.environ), base, ours, theirs)
+    merged = filemerge.by_git(Git("/", os.environ), base, ours, theirs)
     found = hunks.colliding(base, ours, theirs)
     assert bool(found) == (merged is None)
     for hunk in found:

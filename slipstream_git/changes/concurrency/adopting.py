@@ -12,8 +12,7 @@ import shlex
 from collections.abc import Sequence
 from typing import Final
 
-from slipstream_git.changes import bounds, chain, differences, sessions, staging
-from slipstream_git.changes.concurrency import overlapping
+from slipstream_git.changes import bounds, chain, differences, overlapping, sessions, staging
 from slipstream_git.changes.sessions import BRANCHES, Session, Wish
 from slipstream_git.changes.staging import Label
 from slipstream_git.errors import SlipError
@@ -23,7 +22,6 @@ from slipstream_git.records import NamedTuple
 from slipstream_git.text import paths
 from slipstream_git.workspace import Workspace
 
-TRIES: Final = 8
 _REMOTES: Final = "refs/remotes/"
 _LONGEST_NAME: Final = 64
 # What `git fsck` takes for an author; a commit that some tool broke is adopted all the same.
@@ -71,13 +69,12 @@ def adopt(
         return _begun(ws, branch, Wish(session_name, None, wanted, title, agent))
     if title is not None:
         raise SlipError("usage", f"{session.name} has been adopted already; it keeps its title")
-    for _ in range(TRIES):
-        grown = _grown(ws, session, branch, agent or "")
-        if grown.tip == session.tip or staging.advance(ws, session, grown.tip):
-            return _told(ws, branch, session, grown)
+    for now in sessions.tries(ws, session):
+        grown = _grown(ws, now, branch, agent or "")
+        if grown.tip == now.tip or staging.advance(ws, now, grown.tip):
+            return _told(ws, branch, now, grown)
         ws.repository.objects.discard()
-        session = sessions.load(ws, session.name)
-    raise SlipError("ref-moved", f"session {session.name} kept moving; {TRIES} tries were lost")
+    raise sessions.kept_moving(f"session {session.name}")
 
 
 # Branches ----------------------------------------------------------------------------------------

@@ -18,14 +18,14 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import combinations
 from typing import Final
 
-from slipstream_git.changes import conflicts, sessions
-from slipstream_git.changes.concurrency import footprints, parties
+from slipstream_git.changes import conflicts, footprints, sessions
+from slipstream_git.changes.concurrency import parties, settling
 from slipstream_git.changes.concurrency.parties import Gathering, Party
 from slipstream_git.changes.concurrency.verdicts import Row, Verdicts
 from slipstream_git.codec import to_json
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, merge
-from slipstream_git.gitdb.merged import Conflict, Merge, own_name
+from slipstream_git.gitdb.merged import Conflict, own_name
 from slipstream_git.meetings import Collision, Conflicts, Pair, Unreadable
 from slipstream_git.model import GITLINK
 from slipstream_git.records import NamedTuple
@@ -38,7 +38,7 @@ MOST_HUNKS: Final = 20
 MOST_TEXT: Final = 16 << 10
 
 
-class Meeting(NamedTuple):
+class Pairing(NamedTuple):
     """A pair that may conflict, so that only a merge can tell: of ``a`` as ours, ``b`` as theirs.
 
     objects: the ids that decide the merge, first its sort. is_sure: nothing else decides it.
@@ -98,20 +98,20 @@ class _Matrix:
 
     def told(self) -> Conflicts:
         verdicts = Verdicts(self._repository)
-        meetings = list(self._meetings())
-        keys = [verdicts.key(*m.objects) if m.is_sure else None for m in meetings]
+        pairings = list(self._pairings())
+        keys = [verdicts.key(*m.objects) if m.is_sure else None for m in pairings]
         verdicts.look_up(keys)
         pairs = []
-        for meeting, key in zip(meetings, keys, strict=True):
+        for pairing, key in zip(pairings, keys, strict=True):
             rows = verdicts.get(key)
             if rows is None:
-                rows = self._merged(meeting)
+                rows = self._merged(pairing)
                 if rows is None:
                     continue
                 verdicts.put(key, rows)
             if rows:
                 collisions = [Collision(**row) for row in rows]
-                pairs.append(Pair(meeting.a, meeting.b, collisions, meeting.different_onto or None))
+                pairs.append(Pair(pairing.a, pairing.b, collisions, pairing.different_onto or None))
             else:
                 self._clean += 1
         verdicts.keep()
@@ -125,29 +125,29 @@ class _Matrix:
 
     # Who meets whom ----------------------------------------------------------------------------
 
-    def _meetings(self) -> Iterator[Meeting]:
+    def _pairings(self) -> Iterator[Pairing]:
         for a, b in combinations(self._everybody, 2):
             if self._is_asked(a, b) and a.name != b.onto and b.name != a.onto:
                 try:
-                    meeting = self._of_two(a, b)
+                    pairing = self._of_two(a, b)
                 except SlipError as fault:
                     self._unreadable.append(Unreadable(a.name, fault.message, b.name))
                 else:
-                    yield from self._counted(meeting)
+                    yield from self._counted(pairing)
         for party in self._everybody:
             for branch in self._branches_of(party):
                 try:
-                    meeting = self._with_branch(party, branch)
+                    pairing = self._with_branch(party, branch)
                 except SlipError as fault:
                     self._unreadable.append(Unreadable(party.name, fault.message, branch))
                 else:
-                    yield from self._counted(meeting)
+                    yield from self._counted(pairing)
 
-    def _counted(self, meeting: Meeting | None) -> Iterator[Meeting]:
-        if meeting is None:
+    def _counted(self, pairing: Pairing | None) -> Iterator[Pairing]:
+        if pairing is None:
             self._clean += 1
         else:
-            yield meeting
+            yield pairing
 
     def _is_asked(self, *those: Party) -> bool:
         return not self._wanted or any(party.name in self._wanted for party in those)
@@ -159,7 +159,7 @@ class _Matrix:
         wanted = {party.onto or "", *self._named} - {party.name}
         return sorted(branch for branch in wanted if branch in self._heads)
 
-    def _of_two(self, a: Party, b: Party) -> Meeting | None:
+    def _of_two(self, a: Party, b: Party) -> Pairing | None:
         older, newer = (b, a) if self._is_older(b, a) else (a, b)
         trees, met = self._repository.trees, a.footprint.meets(b.footprint)
         lies = footprints.lies_over(trees, older.footprint, older.base_tree, newer.base_tree)
@@ -172,7 +172,7 @@ class _Matrix:
             sort = "carry-a" if older is a else "carry-b"
             ids = (sort, older.base_tree, newer.base_tree, a.tree, b.tree)
             met |= older.footprint.changed
-        return Meeting(a.name, b.name, ids, not self._has_submodule(met, ids[1:]), apart)
+        return Pairing(a.name, b.name, ids, not self._has_submodule(met, ids[1:]), apart)
 
     def _is_older(self, a: Party, b: Party) -> bool:
         """Whether the base of ``a`` comes before that of ``b``."""
@@ -187,19 +187,19 @@ class _Matrix:
             self._ancestry[a.base, b.base] = known
         return known
 
-    def _with_branch(self, party: Party, branch: str) -> Meeting | None:
+    def _with_branch(self, party: Party, branch: str) -> Pairing | None:
         repository, head = self._repository, self._heads[branch]
         head_tree = commits.parse(head, repository.objects.commit(head)).tree
         if head_tree == party.base_tree:
             return None
         if party.name.startswith(sessions.BRANCHES):
-            return Meeting(branch, party.name, ("commits", head, party.tip or ""), is_sure=False)
+            return Pairing(branch, party.name, ("commits", head, party.tip or ""), is_sure=False)
         trees, changed = repository.trees, party.footprint.changed
         touched = trees.differing(party.base_tree, head_tree, changed)
         if not touched and footprints.lies_over(trees, party.footprint, party.base_tree, head_tree):
             return None
         ids = ("branch", party.base_tree, head_tree, party.tree)
-        return Meeting(branch, party.name, ids, not self._has_submodule(changed, ids[1:]))
+        return Pairing(branch, party.name, ids, not self._has_submodule(changed, ids[1:]))
 
     def _has_submodule(self, touched: Collection[bytes], those: Collection[str]) -> bool:
         """Whether a submodule may have to be merged, which its own repository decides."""
@@ -209,15 +209,15 @@ class _Matrix:
 
     # What comes of it ----------------------------------------------------------------------------
 
-    def _merged(self, meeting: Meeting) -> list[Row] | None:
+    def _merged(self, pairing: Pairing) -> list[Row] | None:
         """The paths in conflict; None where they cannot be told."""
         try:
-            standing = self._conflicts(meeting.objects)
+            standing = self._conflicts(pairing.objects)
             # Where both sides' files had to make room, git has two names for the one path.
             found = {own_name(c.path): c for c in reversed(standing)}
             return [self._row(path, found[path]) for path in sorted(found)]
         except SlipError as fault:
-            self._unreadable.append(Unreadable(meeting.a, fault.message, meeting.b))
+            self._unreadable.append(Unreadable(pairing.a, fault.message, pairing.b))
             return None
         finally:
             self._tidy()
@@ -254,23 +254,13 @@ class _Matrix:
         known = self._carried.get((old, base, tree))
         if known is None:
             merged = merge.three_way(self._repository, old, base, tree, self._ws.clock())
-            known = self._settled(base, tree, merged) if merged.conflicts else merged.tree
+            known = merged.tree
+            if merged.conflicts:
+                trees = settling.Inputs(old, base, tree)
+                known = settling.settled(self._ws, trees, merged, "theirs").tree
             self._carried[old, base, tree] = known
             self._needed.update(self._repository.objects.pending())
         return known
-
-    def _settled(self, base: str, tree: str, merged: Merge) -> str:
-        """A merge that conflicts, with the version of ``tree`` wherever it does."""
-        trees, objects = self._repository.trees, self._repository.objects
-        open_paths = {conflict.path for conflict in merged.conflicts}
-        entries = {
-            d.path: d.new for d in trees.differences(base, merged.tree)
-            if d.path not in open_paths
-        }  # fmt: skip
-        for entry in entries.values():
-            if entry is not None and entry.mode != GITLINK:
-                objects.write("blob", objects.blob(entry.oid), entry.oid)
-        return trees.splice(base, entries | {path: trees.leaf(tree, path) for path in open_paths})
 
     def _row(self, path: bytes, conflict: Conflict) -> Row:
         hunks = conflicts.hunks_of(self._ws, conflict)
@@ -285,7 +275,7 @@ class _Matrix:
             Collision(
                 name,
                 conflict.kind,
-                hunks[:shown],
+                list(hunks[:shown]),
                 len(hunks) - shown or None,
                 path_b64(path, name),
             )

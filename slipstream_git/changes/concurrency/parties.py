@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from slipstream_git.changes import sessions
-from slipstream_git.changes.concurrency import footprints
-from slipstream_git.changes.concurrency.footprints import Footprint
+from slipstream_git.changes import footprints, sessions
+from slipstream_git.changes.footprints import Footprint
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, edited

@@ -10,11 +10,11 @@ at those paths, which a second merge would take for what the session wants.
 
 from __future__ import annotations
 
-from slipstream_git.changes import bounds, chain, closing, differences, sessions
-from slipstream_git.changes.concurrency import remembering, replaying, settling, unresolved
+from slipstream_git.changes import bounds, chain, closing, differences, sessions, unresolved
+from slipstream_git.changes.concurrency import rebuilding, resolutions, settling
 from slipstream_git.changes.concurrency.settling import Inputs, Settled
-from slipstream_git.changes.concurrency.unresolved import Unresolved
 from slipstream_git.changes.sessions import Session
+from slipstream_git.changes.unresolved import Unresolved
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import attributes, commits, merge
 from slipstream_git.gitdb.refs import RefMove
@@ -24,8 +24,6 @@ from slipstream_git.records import NamedTuple
 from slipstream_git.text import paths
 from slipstream_git.text.objectid import blob_id
 from slipstream_git.workspace import Workspace
-
-TRIES = 8
 
 
 class Place(NamedTuple):
@@ -50,25 +48,24 @@ def rebase(ws: Workspace, session: Session, onto: str | None, *, recall: bool) -
     recall: settle conflicts as they were settled before. Raises `missing`, `conflict` where paths
     are left from the last time, `ref-moved`, `quota`: nothing has changed then.
     """
-    for _ in range(TRIES):
-        place = _place(ws, session, onto)
-        if place is None or (place.head == session.base and place.branch == session.onto):
-            return _unmoved(ws, session, place)
-        unresolved.check(ws, session, "rebased")
+    for now in sessions.tries(ws, session):
+        place = _place(ws, now, onto)
+        if place is None or (place.head == now.base and place.branch == now.onto):
+            return _unmoved(ws, now, place)
+        unresolved.check(ws, now, "rebased")
         try:
             with attributes.remembering(ws.repository):
-                plan = _planned(ws, session, place, recall=recall)
+                plan = _planned(ws, now, place, recall=recall)
             bounds.check_quota(ws)
-            kept = _published(ws, session, plan)
+            kept = _published(ws, now, plan)
         except SlipError as fault:
             if fault.code != "ref-moved":
                 raise
-            session = sessions.load(ws, session.name)
             continue
         finally:
             ws.repository.objects.discard()
-        return _told(ws, session, plan, kept)
-    raise SlipError("ref-moved", f"session {session.name} kept moving; {TRIES} tries were lost")
+        return _told(ws, now, plan, kept)
+    raise sessions.kept_moving(f"session {session.name}")
 
 
 def _place(ws: Workspace, session: Session, onto: str | None) -> Place | None:
@@ -99,9 +96,9 @@ def _planned(ws: Workspace, session: Session, place: Place, *, recall: bool) -> 
     inputs = Inputs(session.base_tree, place.tree, session.tree)
     merged = merge.three_way(ws.repository, *inputs, ws.clock())
     steps, _ = sessions.effective(sessions.steps(ws, session))
-    start = replaying.Start(session.name, begin, place.tree, session.base_tree)
+    start = rebuilding.Start(session.name, begin, place.tree, session.base_tree)
     if not merged.conflicts:
-        tip = replaying.replayed(ws, start, steps, merged.tree)
+        tip = rebuilding.replayed(ws, start, steps, merged.tree)
         if tip is not None:
             return _Plan(tip, replayed=True)
         settled = Settled(merged.tree, {})
@@ -113,7 +110,7 @@ def _planned(ws: Workspace, session: Session, place: Place, *, recall: bool) -> 
     journal = [unresolved.conflict_row(item) for item in settled.conflicts.values()]
     journal += [unresolved.path_row(path, "remembered", e) for path, e in recalled.items()]
     subject = ", ".join(map(paths.display, left))
-    tip = replaying.one_step(
+    tip = rebuilding.one_step(
         ws, start, steps, tree, session.tip, journal=journal, unresolved=len(left), subject=subject
     )
     return _Plan(tip, replayed=False, remembered=tuple(recalled))
@@ -134,7 +131,7 @@ def _recalled(ws: Workspace, session: Session, settled: Settled) -> dict[bytes, 
     """What stands at the conflicts that were settled before."""
     found: dict[bytes, Entry | None] = {}
     for path, item in settled.conflicts.items():
-        answer = remembering.recalled(ws, item)
+        answer = resolutions.recalled(ws, item)
         if answer is None:
             continue
         entry = None

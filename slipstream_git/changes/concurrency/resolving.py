@@ -9,11 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from slipstream_git.changes import bounds, chain, closing, differences, sessions, staging
-from slipstream_git.changes.concurrency import remembering, unresolved
-from slipstream_git.changes.concurrency.unresolved import Decision, Open, Unresolved
+from slipstream_git.changes import (
+    bounds,
+    chain,
+    closing,
+    conflicts,
+    differences,
+    sessions,
+    staging,
+    unresolved,
+)
+from slipstream_git.changes.concurrency import resolutions
 from slipstream_git.changes.sessions import Session
 from slipstream_git.changes.staging import Label
+from slipstream_git.changes.unresolved import Decision, Open, Unresolved
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import filemerge
 from slipstream_git.gitdb.merged import Conflict
@@ -27,7 +36,6 @@ from slipstream_git.text import paths
 from slipstream_git.text.weaving import Weave
 from slipstream_git.workspace import Workspace
 
-TRIES = 8
 SIDES = ("ours", "theirs", "base", "both")
 
 
@@ -82,18 +90,17 @@ def resolve(ws: Workspace, session: Session, wanted: str, what: Choice, label: L
     Raises `missing` for a path that is not open or a hunk that it has not, `conflict` where the
     session's edits of the file collide with the decision, `path-denied`, `exists`, `ref-moved`.
     """
-    for _ in range(TRIES):
-        item = _item(session, unresolved.of(ws, session), wanted)
-        bounds.check_steps(ws, session.name, session.step)
+    for now in sessions.tries(ws, session):
+        item = _item(now, unresolved.of(ws, now), wanted)
+        bounds.check_steps(ws, now.name, now.step)
         try:
-            made = _made(ws, session, item, what, label)
+            made = _made(ws, now, item, what, label)
             bounds.check_quota(ws)
-            if _advance(ws, session, made):
-                return _told(ws, session, made, item.path)
+            if _advance(ws, now, made):
+                return _told(ws, now, made, item.path)
         finally:
             ws.repository.objects.discard()
-        session = sessions.load(ws, session.name)
-    raise SlipError("ref-moved", f"session {session.name} kept moving; {TRIES} tries were lost")
+    raise sessions.kept_moving(f"session {session.name}")
 
 
 def _item(session: Session, found: Open, wanted: str) -> Unresolved:
@@ -121,7 +128,7 @@ def _made(ws: Workspace, session: Session, item: Unresolved, what: Choice, label
     facts = staging.next_facts(session, label)._replace(unresolved=left)
     subject = paths.display(item.path)
     tip = chain.write_step(ws, tree, (session.tip,), facts, rows, subject)
-    note = remembering.noting(ws, item, result) if resolved else None
+    note = resolutions.noting(ws, item, result) if resolved else None
     # The note first: it decides for both, and so it does where git takes refs by their names.
     moves = [*([note] if note else []), RefMove(session.ref, session.tip, tip)]
     return _Made(tip, resolved, tuple(moves))
@@ -163,7 +170,7 @@ def _decided(ws: Workspace, session: Session, item: Unresolved, what: Choice) ->
         versions = (now, item.ours, item.theirs)
         mode = next((e.mode for e in versions if e is not None and _is_file(e)), FILE)
         return _whole(item, "content", Entry(mode, _blob(ws, what.content)))
-    weave = unresolved.weave(ws, item.sides, item.kind)
+    weave = conflicts.weave(ws, item.sides)
     if weave is None:
         return _whole(item, what.take, _side(item, what, now))
     return _woven(ws, session, item, weave, what)
@@ -208,11 +215,11 @@ def _woven(
 
 def _candidate(ws: Workspace, session: Session, item: Unresolved) -> Entry:
     """The candidate that the listing shows, with the session's own edits of the file."""
-    from slipstream_git.changes.concurrency import candidates
+    from slipstream_git.changes import candidates
 
     conflict = Conflict(item.path, item.kind, *item.sides)
     found = candidates.of(ws, unresolved.before(ws, session), conflict)
-    weave = unresolved.weave(ws, item.sides, item.kind)
+    weave = conflicts.weave(ws, item.sides)
     if found is None or weave is None:
         raise SlipError(
             "missing",

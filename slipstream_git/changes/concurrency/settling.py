@@ -8,10 +8,11 @@ conflict is one path with the versions that base, branch and session themselves 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
-from slipstream_git.changes.concurrency import unresolved
-from slipstream_git.changes.concurrency.footprints import parents
-from slipstream_git.changes.concurrency.unresolved import Open, Unresolved
+from slipstream_git.changes import conflicts
+from slipstream_git.changes.footprints import parents
+from slipstream_git.changes.unresolved import Open, Unresolved
 from slipstream_git.gitdb.merged import Conflict, Merge, own_name
 from slipstream_git.model import REGULAR, TREE, Entry
 from slipstream_git.records import NamedTuple
@@ -27,56 +28,61 @@ class Inputs(NamedTuple):
 
 
 class Settled(NamedTuple):
-    """``tree``: all that merges, and the branch's side of the rest. Its objects are pending."""
+    """``tree``: all that merges, and one side of the rest. Its objects are pending."""
 
     tree: str
     conflicts: Open
 
 
-def settled(ws: Workspace, inputs: Inputs, merged: Merge) -> Settled:
-    """A conflicting merge made a tree that a session can hold."""
+def settled(
+    ws: Workspace, inputs: Inputs, merged: Merge, kept: Literal["ours", "theirs"] = "ours"
+) -> Settled:
+    """A conflicting merge made a tree that a session can hold.
+
+    kept: whose side stands where they collide.
+    """
     trees = ws.repository.trees
     found, aside = _gathered(ws, inputs, merged.conflicts)
     places: dict[bytes, Entry | None] = dict.fromkeys(aside)
     for conflict in merged.conflicts:
         if _is_below(conflict.path, found):
-            places[conflict.path] = trees.leaf(inputs.ours, conflict.path)
+            places[conflict.path] = trees.leaf(getattr(inputs, kept), conflict.path)
     # What lies below a name comes first, then what takes the name.
     tree = trees.splice(merged.tree, places)
-    tree = trees.splice(tree, _entries(ws, merged.tree, found.values()))
+    tree = trees.splice(tree, _entries(ws, merged.tree, found.values(), kept))
     _keep(ws, inputs.ours, tree)
     return Settled(tree, dict(sorted(found.items())))
 
 
-def _entries(ws: Workspace, tree: str, found: Iterable[Unresolved]) -> dict[bytes, Entry | None]:
-    """What stands at each path until it is decided."""
+def _entries(
+    ws: Workspace, tree: str, found: Iterable[Unresolved], kept: Literal["ours", "theirs"]
+) -> dict[bytes, Entry | None]:
+    """What stands at each path until it is decided.
+
+    A text is merged, with that side's lines where it collides; else it is what the side has.
+    tree: where git's own merge says which mode the file has.
+    """
     placed: dict[bytes, Entry | None] = {}
     for item in found:
-        if item.ours is None or item.ours.mode != TREE:
-            placed[item.path] = undecided_entry(ws, tree, item)
+        entry = item.ours if kept == "ours" else item.theirs
+        weave = conflicts.weave(ws, item.sides)
+        if weave is not None and entry is not None:
+            merged = ws.repository.trees.lookup(tree, item.path)
+            mode = merged.mode if merged and merged.mode in REGULAR else entry.mode
+            lines = {n: c.side(kept) for n, c in enumerate(weave.collisions, 1)}
+            entry = Entry(mode, ws.repository.objects.write("blob", weave.text(lines)))
+        if entry is None or entry.mode != TREE:
+            placed[item.path] = entry
     return placed
 
 
-def undecided_entry(ws: Workspace, tree: str, item: Unresolved) -> Entry | None:
-    """A text merged with the branch's lines where it collides; else what the branch has.
-
-    tree: where git's own merge says which mode the file has.
-    """
-    weave = unresolved.weave(ws, item.sides, item.kind)
-    if weave is None or item.ours is None:
-        return item.ours
-    merged = ws.repository.trees.lookup(tree, item.path)
-    mode = merged.mode if merged and merged.mode in REGULAR else item.ours.mode
-    return Entry(mode, ws.repository.objects.write("blob", weave.text({})))
-
-
 def _gathered(
-    ws: Workspace, inputs: Inputs, conflicts: Sequence[Conflict]
+    ws: Workspace, inputs: Inputs, standing: Sequence[Conflict]
 ) -> tuple[Open, list[bytes]]:
     """Conflicts by the paths that they are about, and the names that git made up."""
     found: Open = {}
     aside: list[bytes] = []
-    for conflict in conflicts:
+    for conflict in standing:
         path = _own_path(ws, inputs, conflict.path)
         if path != conflict.path:
             aside.append(conflict.path)

@@ -89,7 +89,7 @@ def land(ws: Workspace, queue: Sequence[Item], tally: Tally) -> None:
                 tally.faults.extend(stack.faults)
                 tally.landed.extend(_followed(ws, stack, landed or ()))
                 return
-    raise SlipError("ref-moved", f"{branch} kept moving; {landing.TRIES} tries were lost")
+    raise sessions.kept_moving(branch, landing.TRIES)
 
 
 def rehearse(ws: Workspace, queue: Sequence[Item], tally: Tally) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import slipstream_git
-from slipstream_git.changes.concurrency import remembered
+from slipstream_git.changes import factfile
 from slipstream_git.gitdb.mergedrivers import Beyond
 from slipstream_git.gitdb.repository import Repository
 
@@ -28,7 +28,7 @@ class Verdicts:
     """The verdicts of one repository, for one question: looked up at once, written at once."""
 
     def __init__(self, repository: Repository) -> None:
-        self._file = remembered.in_repository(repository, FILE, MOST_BYTES)
+        self._file = factfile.in_repository(repository, FILE, MOST_BYTES)
         self._surroundings = surroundings(repository)
         self._known: dict[str, list[Row]] = {}
         self._fresh: dict[str, list[Row]] = {}

@@ -8,7 +8,7 @@ import shlex
 import shutil
 
 from slipstream_git.changes import hooks as landing_hooks
-from slipstream_git.changes.doctor.verdicts import FAIL, WARN, Verdict, all_of, some
+from slipstream_git.changes.doctor.findings import FAIL, WARN, Finding, all_of, some
 from slipstream_git.workspace import Workspace
 
 HOOKS = (*landing_hooks.BEFORE, landing_hooks.AFTER, landing_hooks.REFS)
@@ -22,12 +22,12 @@ BUILT_IN_DRIVERS = ("text", "binary", "union")
 _ATTRIBUTE = re.compile(r"(?<!\S)(filter|merge)=(\S+)")
 
 
-def hooks(ws: Workspace) -> Verdict:
+def hooks(ws: Workspace) -> Finding:
     """Which hooks would run on a landing, and which look as if they would and do not."""
     directory = ws.repository.layout.hooks_dir
     if ws.repository.config.get("core.hookspath") and not os.path.isdir(directory):
         said = f"core.hooksPath names {directory}, which is not there"
-        return Verdict(said, WARN, f"mkdir -p {shlex.quote(directory)}")
+        return Finding(said, WARN, f"mkdir -p {shlex.quote(directory)}")
     runs = [name for name in HOOKS if landing_hooks.exists(ws.repository, name)]
     ignored = [
         name for name in HOOKS if name not in runs and os.path.isfile(os.path.join(directory, name))
@@ -35,29 +35,29 @@ def hooks(ws: Workspace) -> Verdict:
     if ignored:
         paths = " ".join(shlex.quote(os.path.join(directory, name)) for name in ignored)
         said = f"git ignores {', '.join(ignored)}: not executable"
-        return Verdict(said, WARN, f"chmod +x {paths}")
-    return Verdict(f"on a landing: {', '.join(runs)}" if runs else "none")
+        return Finding(said, WARN, f"chmod +x {paths}")
+    return Finding(f"on a landing: {', '.join(runs)}" if runs else "none")
 
 
-def signing(ws: Workspace) -> Verdict:
+def signing(ws: Workspace) -> Finding:
     """Whether commits are to be signed, and could be."""
     config = ws.repository.config
     if not config.flag("commit.gpgsign"):
-        return Verdict("commits are not signed")
+        return Finding("commits are not signed")
     form = config.get("gpg.format") or "openpgp"
     fix = "git config commit.gpgsign false"
     if form not in PROGRAMS:
-        return Verdict(f"gpg.format is {form!r}, which git does not know", FAIL, fix)
+        return Finding(f"gpg.format is {form!r}, which git does not know", FAIL, fix)
     program = config.get(f"gpg.{form}.program")
     if form == "openpgp":
         program = program or config.get("gpg.program")
     program = program or PROGRAMS[form]
     if not _is_there(ws, program):
-        return Verdict(f"commits are to be signed by {program}, which is not there", FAIL, fix)
+        return Finding(f"commits are to be signed by {program}, which is not there", FAIL, fix)
     asked = config.get("user.signingkey") or config.get("gpg.ssh.defaultkeycommand")
     if form == "ssh" and not asked:
-        return Verdict("commits are to be signed by ssh, and user.signingKey is not set", FAIL, fix)
-    return Verdict(f"commits are signed by {program}")
+        return Finding("commits are to be signed by ssh, and user.signingKey is not set", FAIL, fix)
+    return Finding(f"commits are signed by {program}")
 
 
 def _is_there(ws: Workspace, program: str) -> bool:
@@ -66,22 +66,22 @@ def _is_there(ws: Workspace, program: str) -> bool:
     return shutil.which(path, path=ws.env.get("PATH")) is not None
 
 
-def lfs(ws: Workspace) -> Verdict:
+def lfs(ws: Workspace) -> Finding:
     """Whether files that live in LFS can be had: the program, and its filter configured."""
     if "lfs" not in _named(ws, "filter"):
-        return Verdict("not used")
+        return Finding("not used")
     done = ws.repository.git.run("lfs", "version", accept=range(256))
     if done.status:
         said = "the attributes name LFS, and git-lfs is not installed: https://git-lfs.com"
         installers = (line for line in INSTALLERS if _is_there(ws, line.split()[-3]))
-        return Verdict(said, FAIL, next(installers, None))
+        return Finding(said, FAIL, next(installers, None))
     if not ws.repository.config.below("filter.lfs"):
         said = "the attributes name LFS, and its filter is not configured"
-        return Verdict(said, FAIL, "git lfs install --local")
-    return Verdict(done.out.decode("utf-8", "replace").strip())
+        return Finding(said, FAIL, "git lfs install --local")
+    return Finding(done.out.decode("utf-8", "replace").strip())
 
 
-def attributes(ws: Workspace) -> Verdict:
+def attributes(ws: Workspace) -> Finding:
     """Filters and merge drivers that the attributes name and nobody has configured."""
     config = ws.repository.config
     filters = sorted(_named(ws, "filter") - {"lfs"})
@@ -91,18 +91,18 @@ def attributes(ws: Workspace) -> Verdict:
     return all_of(found, f"named: {some([*filters, *drivers])}" if filters or drivers else "plain")
 
 
-def _no_filter(name: str) -> Verdict:
+def _no_filter(name: str) -> Finding:
     """Git lets files through such a filter as they are; the fix says the same in so many words."""
     keys = [shlex.quote(f"filter.{name}.{way}") for way in ("clean", "smudge")]
     fix = " && ".join(f"git config {key} cat" for key in keys)
-    return Verdict(f"the filter {name} is not configured: its files stand as stored", WARN, fix)
+    return Finding(f"the filter {name} is not configured: its files stand as stored", WARN, fix)
 
 
-def _no_driver(name: str) -> Verdict:
+def _no_driver(name: str) -> Finding:
     """Git merges as text then, which the fix says in so many words."""
     key = shlex.quote(f"merge.{name}.driver")
     fix = f"git config {key} 'git merge-file --marker-size=%L %A %O %B'"
-    return Verdict(f"the merge driver {name} is not configured: merged as text", WARN, fix)
+    return Finding(f"the merge driver {name} is not configured: merged as text", WARN, fix)
 
 
 def _named(ws: Workspace, kind: str) -> set[str]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from slipstream_git.changes.doctor import conditions, state, storing
-from slipstream_git.changes.doctor.verdicts import FAIL, Verdict
+from slipstream_git.changes.doctor.findings import FAIL, Finding
 from slipstream_git.errors import SlipError
 from slipstream_git.outcomes import Check, Examined
 from slipstream_git.text.paths import escape_for_terminal
 from slipstream_git.workspace import Workspace
 
-CHECKS: Mapping[str, Callable[[Workspace], Verdict]] = {
+CHECKS: Mapping[str, Callable[[Workspace], Finding]] = {
     "git": storing.git,
     "ownership": storing.ownership,
     "disk": storing.disk,
@@ -36,7 +36,7 @@ def examine(ws: Workspace, seconds: float) -> Examined:
     return Examined(found)
 
 
-def _made(ws: Workspace, name: str, check: Callable[[Workspace], Verdict]) -> Check:
+def _made(ws: Workspace, name: str, check: Callable[[Workspace], Finding]) -> Check:
     try:
         detail, status, fix = check(ws)
     except SlipError as fault:

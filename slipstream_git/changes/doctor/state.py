@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from slipstream_git.changes import sessions
-from slipstream_git.changes.doctor.verdicts import FAIL, WARN, Verdict, all_of, removing, some
+from slipstream_git.changes.doctor.findings import FAIL, WARN, Finding, all_of, removing, some
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import locks, reffiles
 from slipstream_git.gitdb.worktrees import checkouts, intents
@@ -24,7 +24,7 @@ LOCKS = ("HEAD.lock", "packed-refs.lock", "packed-refs.new", "config.lock", "sha
 # Refs ---------------------------------------------------------------------------------------------
 
 
-def refs(ws: Workspace) -> Verdict:
+def refs(ws: Workspace) -> Finding:
     """Every ref of slip's: readable, its commit there, its chain one that this slip reads."""
     common_dir = ws.repository.layout.common_dir
     found = []
@@ -32,23 +32,23 @@ def refs(ws: Workspace) -> Verdict:
         name: held for place in OURS for name, held in reffiles.below(common_dir, place).items()
     }
     for ref, held in known.items():
-        verdict = _ref(ws, ref, held)
-        if verdict is not None:
-            found.append(verdict)
+        finding = _ref(ws, ref, held)
+        if finding is not None:
+            found.append(finding)
     return all_of(found, f"{len(known)} refs, all sound")
 
 
-def _ref(ws: Workspace, ref: str, held: str) -> Verdict | None:
+def _ref(ws: Workspace, ref: str, held: str) -> Finding | None:
     path = os.path.join(ws.repository.layout.common_dir, ref)
     if not is_id(held):
-        return Verdict(f"{ref} holds no id", FAIL, removing([path]))
+        return Finding(f"{ref} holds no id", FAIL, removing([path]))
     deletion = f"git update-ref -d {shlex.quote(ref)} {held}"
     try:
         found = ws.repository.objects.find(held)
     except SlipError:
         found = None
     if found is None:
-        return Verdict(f"{ref} names {held[:10]}, which is gone or broken", FAIL, deletion)
+        return Finding(f"{ref} names {held[:10]}, which is gone or broken", FAIL, deletion)
     if not ref.startswith((sessions.OPEN, sessions.CLOSED)):
         return None
     try:
@@ -57,38 +57,38 @@ def _ref(ws: Workspace, ref: str, held: str) -> Verdict | None:
         # Its commit may be somebody's: it gets a branch before it loses the ref.
         branch = f"git branch {shlex.quote('kept/' + ref.removeprefix('refs/slip/'))} {held}"
         fix = f"{branch} && {deletion}" if found.kind == "commit" else deletion
-        return Verdict(f"{ref} holds no chain of slip's: {fault.message}", FAIL, fix)
+        return Finding(f"{ref} holds no chain of slip's: {fault.message}", FAIL, fix)
     return None
 
 
 # Intents ------------------------------------------------------------------------------------------
 
 
-def intents_left(ws: Workspace) -> Verdict:
+def intents_left(ws: Workspace) -> Finding:
     """Landings that died half way, and what stands among their intents and is none."""
     layout = ws.repository.layout
     said = intents.looked_at(layout.common_dir)
     if not said:
-        return Verdict("no landing was left half way")
+        return Finding("no landing was left half way")
     with locks.held_if_free(os.path.join(layout.slip_dir, "lock"), layout.sharing) as is_free:
         if not is_free:
-            return Verdict("a landing is under way")
+            return Finding("a landing is under way")
     return all_of([_intent(path, why) for path, why in said.items()], "")
 
 
-def _intent(path: str, why: SlipError | None) -> Verdict:
+def _intent(path: str, why: SlipError | None) -> Finding:
     name = os.path.basename(path)
     if why is None:
-        return Verdict(f"{name}: a landing died half way", WARN, "slip recover")
+        return Finding(f"{name}: a landing died half way", WARN, "slip recover")
     if why.code == "unsupported":
-        return Verdict(why.message, FAIL)
-    return Verdict(f"{name} is no intent of slip's", FAIL, removing([path]))
+        return Finding(why.message, FAIL)
+    return Finding(f"{name} is no intent of slip's", FAIL, removing([path]))
 
 
 # Locks --------------------------------------------------------------------------------------------
 
 
-def locks_left(ws: Workspace) -> Verdict:
+def locks_left(ws: Workspace) -> Finding:
     """Lock files of git's that have stood for long; slip's own goes with its holder."""
     since = ws.clock() - STALE_S
     held = dict(_locks(ws))
@@ -96,8 +96,8 @@ def locks_left(ws: Workspace) -> Verdict:
     if stale:
         names = [os.path.relpath(path, ws.repository.layout.common_dir) for path in stale]
         said = f"held for over {STALE_S // 60} minutes: {some(names)}; remove what no git holds"
-        return Verdict(said, WARN, removing(stale))
-    return Verdict(f"{len(held)} held, none for long" if held else "none held")
+        return Finding(said, WARN, removing(stale))
+    return Finding(f"{len(held)} held, none for long" if held else "none held")
 
 
 def _locks(ws: Workspace) -> Iterator[tuple[str, float]]:

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 
-from slipstream_git.changes.doctor.verdicts import FAIL, WARN, Verdict, all_of, removing, some
+from slipstream_git.changes.doctor.findings import FAIL, WARN, Finding, all_of, removing, some
 from slipstream_git.gitdb import loose, packs, sweeping
 from slipstream_git.gitdb.loose import Scan
 from slipstream_git.workspace import Workspace
@@ -19,7 +19,7 @@ LITTLE_BYTES = 1 << 30
 TOO_LITTLE_BYTES = 100 << 20
 
 
-def git(ws: Workspace) -> Verdict:
+def git(ws: Workspace) -> Finding:
     """The git on the PATH, and whether it does what a landing asks of it."""
     run = ws.repository.git.run
     version = run("--version").out.decode("utf-8", "replace").strip()
@@ -28,11 +28,11 @@ def git(ws: Workspace) -> Verdict:
         done = run("merge-tree", "--write-tree", head, head, accept=range(256))
         if done.status:
             said = f"{version} cannot merge trees: {done.said or f'exit status {done.status}'}"
-            return Verdict(said, FAIL, "command -v git")
-    return Verdict(version)
+            return Finding(said, FAIL, "command -v git")
+    return Finding(version)
 
 
-def ownership(ws: Workspace) -> Verdict:
+def ownership(ws: Workspace) -> Finding:
     """Whether what is to be written can be, and whose it is."""
     layout = ws.repository.layout
     places = [layout.common_dir, layout.objects_dir, os.path.join(layout.objects_dir, "pack")]
@@ -41,25 +41,25 @@ def ownership(ws: Workspace) -> Verdict:
     fix = f'sudo chown -R "$(id -u)" {shlex.quote(layout.common_dir)}'
     shut = [path for path in there if not os.access(path, os.W_OK | os.X_OK)]
     if shut:
-        return Verdict(f"not writable: {some(shut)}", FAIL, fix)
+        return Finding(f"not writable: {some(shut)}", FAIL, fix)
     owner = os.stat(layout.common_dir).st_uid
     if owner != os.geteuid() and not layout.sharing:
         said = f"belongs to user {owner}, and git serves it only because safe.directory names it"
-        return Verdict(said, WARN, fix)
-    return Verdict("the repository is yours" if owner == os.geteuid() else "shared, and writable")
+        return Finding(said, WARN, fix)
+    return Finding("the repository is yours" if owner == os.geteuid() else "shared, and writable")
 
 
-def disk(ws: Workspace, little: int = LITTLE_BYTES, too_little: int = TOO_LITTLE_BYTES) -> Verdict:
+def disk(ws: Workspace, little: int = LITTLE_BYTES, too_little: int = TOO_LITTLE_BYTES) -> Finding:
     """Room for objects: bytes below which it is little, and too little."""
     free = shutil.disk_usage(ws.repository.layout.common_dir).free
     if free >= little:
-        return Verdict(f"{free >> 20} MiB free")
+        return Finding(f"{free >> 20} MiB free")
     status = FAIL if free < too_little else WARN
     fix = "slip gc && git gc --prune=now"
-    return Verdict(f"only {free >> 20} MiB free", status, fix)
+    return Finding(f"only {free >> 20} MiB free", status, fix)
 
 
-def packs_of_slip(ws: Workspace, many: int = MANY_PACKS) -> Verdict:
+def packs_of_slip(ws: Workspace, many: int = MANY_PACKS) -> Finding:
     """Packs that the dead keep from gc, and so many that reading is slow."""
     directory = os.path.join(ws.repository.layout.objects_dir, "pack")
     own = packs.own_names(ws.repository.layout.objects_dir)
@@ -68,15 +68,15 @@ def packs_of_slip(ws: Workspace, many: int = MANY_PACKS) -> Verdict:
     kept = sweeping.kept_by_the_dead(directory)
     if kept:
         said = f"{len(kept)} kept from gc by slips that died: {some(_base(kept))}"
-        found.append(Verdict(said, WARN, "slip gc"))
+        found.append(Finding(said, WARN, "slip gc"))
     if len(own) > packs.MOST_PACKS:
-        found.append(Verdict(f"{len(own)} packs of slip's own", WARN, "slip gc"))
+        found.append(Finding(f"{len(own)} packs of slip's own", WARN, "slip gc"))
     if count - len(own) > many:
-        found.append(Verdict(f"{count} packs; reading slows down", WARN, "git gc"))
+        found.append(Finding(f"{count} packs; reading slows down", WARN, "git gc"))
     return all_of(found, f"{count} packs, {len(own)} of them slip's own")
 
 
-def loose_objects(ws: Workspace, seconds: float) -> Verdict:
+def loose_objects(ws: Workspace, seconds: float) -> Finding:
     """Read loose objects whole, as neither libgit2 (which may never come back) nor git would."""
     objects_dir = ws.repository.layout.objects_dir
     scan = loose.scan(objects_dir, seconds)
@@ -87,18 +87,18 @@ def loose_objects(ws: Workspace, seconds: float) -> Verdict:
     if scan.stopped_at is not None:
         said = f"{looked}, stopped after {seconds:g} s at {scan.stopped_at}"
         # Packed they are fewer files, and the next look comes to its end.
-        found.append(Verdict(said, WARN, "git gc"))
+        found.append(Finding(said, WARN, "git gc"))
     return all_of(found, looked)
 
 
-def _broken(ws: Workspace, objects_dir: str, scan: Scan) -> Verdict:
+def _broken(ws: Workspace, objects_dir: str, scan: Scan) -> Finding:
     oids = list(scan.broken)
     missing = _without_a_copy(ws, oids)
     said = f"{len(oids)} broken: " + some([f"{oid} ({why})" for oid, why in scan.broken.items()])
     if missing:
         said += f"; no other copy of {some(missing)}: fetch it, or `git hash-object -w` its file"
     paths = [os.path.join(objects_dir, oid[:2], oid[2:]) for oid in oids]
-    return Verdict(said, FAIL if missing else WARN, removing(paths))
+    return Finding(said, FAIL if missing else WARN, removing(paths))
 
 
 def _without_a_copy(ws: Workspace, oids: Sequence[str]) -> list[str]:

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from slipstream_git.changes import sessions
-from slipstream_git.changes.concurrency import candidates
-from slipstream_git.changes.concurrency.candidates import Candidate
+from slipstream_git.changes import candidates, sessions
+from slipstream_git.changes.candidates import Candidate
 from slipstream_git.faces.faults import render_error
 from slipstream_git.gitdb.merged import Conflict
 from slipstream_git.model import FILE, Entry

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from slipstream_git.changes.concurrency import footprints
+from slipstream_git.changes import footprints
 from slipstream_git.workspace import Workspace, open_workspace
 from tests.changes.concurrency import random_trees
 from tests.changes.concurrency.oracle import by_git, written

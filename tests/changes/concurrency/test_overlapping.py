@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from slipstream_git.changes.concurrency import overlapping
+from slipstream_git.changes import overlapping
 from slipstream_git.workspace import Workspace, open_workspace
 from tests.changes.concurrency import random_trees
 from tests.changes.concurrency.oracle import put_main, session, written

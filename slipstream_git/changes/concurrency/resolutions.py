@@ -12,7 +12,7 @@ from binascii import a2b_base64
 from collections.abc import Iterator
 from typing import Any, Final
 
-from slipstream_git.changes.concurrency.unresolved import Unresolved, encoded
+from slipstream_git.changes.unresolved import Unresolved, encoded
 from slipstream_git.codec import bytes_field
 from slipstream_git.gitdb import notes
 from slipstream_git.gitdb.refs import RefMove
@@ -26,7 +26,7 @@ LARGEST_RESULT: Final = 1 << 16
 _MODES = (FILE, EXECUTABLE, SYMLINK)
 
 
-class Remembered(NamedTuple):
+class Answer(NamedTuple):
     """An earlier answer. ``file`` is None where the path was removed."""
 
     file: File | None
@@ -49,7 +49,7 @@ def noting(ws: Workspace, item: Unresolved, result: Entry | None) -> RefMove | N
     return notes.adding(ws.repository, REF, target, line, ws.signature())
 
 
-def recalled(ws: Workspace, item: Unresolved) -> Remembered | None:
+def recalled(ws: Workspace, item: Unresolved) -> Answer | None:
     """The newest answer that was given to the same three versions."""
     target = _target(item)
     if target is None:
@@ -95,17 +95,17 @@ def _rows(ws: Workspace, target: str) -> Iterator[tuple[dict[str, Any], str]]:
             yield row, line
 
 
-def _answer(item: Unresolved, result: object) -> Remembered | None:
+def _answer(item: Unresolved, result: object) -> Answer | None:
     """A line's result, where it can be one of this conflict."""
     if result is None:
-        return Remembered(None)
+        return Answer(None)
     if not isinstance(result, dict):
         return None
     modes = {f"{side.mode:o}": side.mode for side in item.sides if side}
     try:
         mode = modes[result["mode"]]
         if "content_b64" in result:
-            return Remembered(File(mode, a2b_base64(result["content_b64"], strict_mode=True)))
-        return Remembered(File(mode, result["content"].encode()))
+            return Answer(File(mode, a2b_base64(result["content_b64"], strict_mode=True)))
+        return Answer(File(mode, result["content"].encode()))
     except (AttributeError, KeyError, TypeError, ValueError):
         return None

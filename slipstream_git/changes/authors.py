@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from slipstream_git.changes import chain, sessions
-from slipstream_git.changes.concurrency.footprints import parents
+from slipstream_git.changes.footprints import parents
 from slipstream_git.changes.sessions import Session
 from slipstream_git.gitdb import commits
 from slipstream_git.model import ZERO

@@ -25,7 +25,7 @@ LONGEST_LINE: Final = 64 << 10
 _CHECKSUM: Final = 8
 
 
-class Remembered(NamedTuple):
+class FactFile(NamedTuple):
     """One such file, which need not be there. ``most_bytes``: how large it may grow."""
 
     path: str
@@ -85,10 +85,10 @@ class Remembered(NamedTuple):
         os.rename(aside, self.path)
 
 
-def in_repository(repository: Repository, name: str, most_bytes: int) -> Remembered:
+def in_repository(repository: Repository, name: str, most_bytes: int) -> FactFile:
     """The file of that name in `$GIT_COMMON_DIR/slip/`."""
     layout = repository.layout
-    return Remembered(os.path.join(layout.slip_dir, name), layout.sharing, most_bytes)
+    return FactFile(os.path.join(layout.slip_dir, name), layout.sharing, most_bytes)
 
 
 def _lines(path: str) -> list[bytes]:

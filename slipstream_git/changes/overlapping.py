@@ -6,9 +6,8 @@ step's id; an apply beside fifty others reads one file and compares names.
 
 from __future__ import annotations
 
-from slipstream_git.changes import sessions
-from slipstream_git.changes.concurrency import footprints
-from slipstream_git.changes.concurrency.footprints import Footprint
+from slipstream_git.changes import footprints, sessions
+from slipstream_git.changes.footprints import Footprint
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.results import Overlap

@@ -5,21 +5,21 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from slipstream_git.changes.concurrency import remembered
-from slipstream_git.changes.concurrency.remembered import Remembered
+from slipstream_git.changes import factfile
+from slipstream_git.changes.factfile import FactFile
 from tests.children import Children
 from tests.lab import slip_environment
 
 ADDING = """
 import sys
-from slipstream_git.changes.concurrency.remembered import Remembered
+from slipstream_git.changes.factfile import FactFile
 for n in range(200):
-    Remembered(sys.argv[1], 0, 1 << 20).add({f"{sys.argv[2]}-{n}": ["x" * 100, n]})
+    FactFile(sys.argv[1], 0, 1 << 20).add({f"{sys.argv[2]}-{n}": ["x" * 100, n]})
 """
 
 
-def opened(tmp_path: Path, most: int = 1 << 20) -> Remembered:
-    return Remembered(str(tmp_path / "slip" / "facts"), 0, most)
+def opened(tmp_path: Path, most: int = 1 << 20) -> FactFile:
+    return FactFile(str(tmp_path / "slip" / "facts"), 0, most)
 
 
 def test_what_was_added_is_found_and_the_later_line_counts(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_it_keeps_the_newest_and_stays_in_bounds(tmp_path: Path) -> None:
 
 def test_a_fact_that_is_too_long_is_left_out(tmp_path: Path) -> None:
     file = opened(tmp_path)
-    file.add({"long": "x" * remembered.LONGEST_LINE, "short": 1})
+    file.add({"long": "x" * factfile.LONGEST_LINE, "short": 1})
     assert file.find({"long", "short"}) == {"short": 1}
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from slipstream_git.changes.concurrency import remembered
+from slipstream_git.changes import factfile
 from slipstream_git.changes.sessions import Session
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.gitdb.trees import Difference, Trees
@@ -128,13 +128,13 @@ def of_session(repository: Repository, session: Session) -> Footprint:
 
 def known(repository: Repository, tips: Iterable[str]) -> dict[str, Footprint]:
     """The footprints of those sessions that somebody has worked out before, by their tips."""
-    found = remembered.in_repository(repository, FILE, MOST_BYTES).find(set(tips))
+    found = factfile.in_repository(repository, FILE, MOST_BYTES).find(set(tips))
     return {tip: _decoded(value) for tip, value in found.items() if isinstance(value, dict)}
 
 
 def remember(repository: Repository, footprints: Mapping[str, Footprint]) -> None:
     facts = {tip: _encoded(footprint) for tip, footprint in footprints.items()}
-    remembered.in_repository(repository, FILE, MOST_BYTES).add(facts)
+    factfile.in_repository(repository, FILE, MOST_BYTES).add(facts)
 
 
 def moved_on(

@@ -15,7 +15,7 @@ _BADNESS: Final = (OK, WARN, FAIL)
 _MOST_NAMED: Final = 5
 
 
-class Verdict(NamedTuple):
+class Finding(NamedTuple):
     """One line about what was found; ``fix`` is a command line that mends it, if there is one."""
 
     detail: str
@@ -23,14 +23,14 @@ class Verdict(NamedTuple):
     fix: str | None = None
 
 
-def all_of(found: Sequence[Verdict], sound: str) -> Verdict:
+def all_of(found: Sequence[Finding], sound: str) -> Finding:
     """Several findings as one, as bad as the worst; ``sound`` where there is none."""
     if not found:
-        return Verdict(sound)
-    status = max((verdict.status for verdict in found), key=_BADNESS.index)
-    fixes = dict.fromkeys(verdict.fix for verdict in found if verdict.fix)
-    detail = "; ".join(verdict.detail for verdict in found)
-    return Verdict(detail, status, " && ".join(fixes) or None)
+        return Finding(sound)
+    status = max((finding.status for finding in found), key=_BADNESS.index)
+    fixes = dict.fromkeys(finding.fix for finding in found if finding.fix)
+    detail = "; ".join(finding.detail for finding in found)
+    return Finding(detail, status, " && ".join(fixes) or None)
 
 
 def removing(paths: Iterable[str]) -> str:

@@ -12,18 +12,17 @@ from typing import Any
 
 from slipstream_git.changes import chain, conflicts, sessions
 from slipstream_git.changes.chain import Step
+from slipstream_git.changes.conflicts import Entries, Meeting
 from slipstream_git.changes.sessions import Session
-from slipstream_git.codec import bytes_field, json_bytes, to_json
+from slipstream_git.codec import bytes_field, json_bytes
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.merged import Conflict
 from slipstream_git.gitdb.worktrees.troubles import command
-from slipstream_git.model import REGULAR, Entry
+from slipstream_git.model import Entry
 from slipstream_git.records import NamedTuple
-from slipstream_git.text import matching, paths, weaving
+from slipstream_git.text import weaving
 from slipstream_git.text.weaving import Weave
 from slipstream_git.workspace import Workspace
-
-Sides = tuple[Entry | None, Entry | None, Entry | None]
 
 
 class Decision(NamedTuple):
@@ -52,7 +51,7 @@ class Unresolved(NamedTuple):
         return 0 < self.hunks <= len(self.decided)
 
     @property
-    def sides(self) -> Sides:
+    def sides(self) -> Entries:
         return self.base, self.ours, self.theirs
 
 
@@ -136,20 +135,6 @@ def decoded(row: Mapping[str, str] | None) -> Entry | None:
 # Hunks -------------------------------------------------------------------------------------------
 
 
-def weave(ws: Workspace, sides: Sides, kind: str) -> Weave | None:
-    """The text of a conflict taken apart; None for one that has no hunks to decide."""
-    _, ours, theirs = sides
-    if kind not in ("content", "add-add") or ours is None or theirs is None:
-        return None
-    if any(side is not None and side.mode not in REGULAR for side in sides):
-        return None
-    texts = [ws.repository.objects.blob(side.oid) if side else b"" for side in sides]
-    if any(map(matching.is_binary, texts)):
-        return None
-    found = weaving.taken_apart(texts[0], texts[1], texts[2])
-    return found if found.collisions else None
-
-
 def texts(found: Weave, decided: Mapping[int, Decision]) -> dict[int, bytes]:
     """The lines that were chosen, by the number of the hunk."""
     return {
@@ -177,27 +162,24 @@ def listed(ws: Workspace, session: Session, found: Iterable[Unresolved]) -> list
     items = list(found)
     if not items:
         return []
+    return conflicts.files(ws, _met(items), _meeting(ws, session), _decided(items))
+
+
+def _met(found: Iterable[Unresolved]) -> list[Conflict]:
+    return [Conflict(item.path, item.kind, *item.sides) for item in found]
+
+
+def _decided(found: Iterable[Unresolved]) -> conflicts.Decided:
+    return {item.path: item.decided.keys() for item in found}
+
+
+def _meeting(ws: Workspace, session: Session) -> Meeting:
     was = before(ws, session)
-    meeting = conflicts.Meeting(
-        session.onto, session.base, was.base, "", session.name,
+    branch = (session.onto or "the branch").removeprefix(sessions.BRANCHES)
+    return Meeting(
+        session.onto, session.base, was.base, branch, session.name,
         trees=(was.base_tree, session.base_tree, was.tree), session=was,
     )  # fmt: skip
-    met = [Conflict(item.path, item.kind, *item.sides) for item in items]
-    rows = conflicts.files(ws, met, meeting)
-    return [_numbered(ws, item, row) for item, row in zip(items, rows, strict=True)]
-
-
-def _numbered(ws: Workspace, item: Unresolved, row: dict[str, Any]) -> dict[str, Any]:
-    found = weave(ws, item.sides, item.kind)
-    rows = enumerate(found.hunks if found else (), 1)
-    left = [{"hunk": n, **to_json(conflicts.clipped(h))} for n, h in rows if n not in item.decided]
-    row.pop("hunks_left_out", None)
-    row["hunks"] = left[: conflicts.MOST_HUNKS]
-    if len(left) > conflicts.MOST_HUNKS:
-        row["hunks_left_out"] = len(left) - conflicts.MOST_HUNKS
-    if item.decided:
-        row["decided"] = sorted(item.decided)
-    return row
 
 
 def before(ws: Workspace, session: Session) -> Session:
@@ -211,21 +193,13 @@ def before(ws: Workspace, session: Session) -> Session:
 def refusal(ws: Workspace, session: Session, what: str) -> SlipError:
     """The `conflict` error for a session with paths left; ``what`` cannot be done with it."""
     found = of(ws, session)
-    names = ", ".join(paths.display(path) for path in list(found)[:5])
-    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
-    branch = (session.onto or "the branch").removeprefix(sessions.BRANCHES)
-    data = {
-        "onto": session.onto,
-        "onto_commit": session.base,
-        "base": before(ws, session).base,
-        "sides": {"ours": branch, "theirs": session.name},
-        "files": listed(ws, session, found.values()),
-    }
-    return SlipError(
-        "conflict",
-        f"{session.name} cannot be {what}: unresolved: {names}{more}",
+    return conflicts.error(
+        ws,
+        _met(found.values()),
+        f"{session.name} cannot be {what}: unresolved",
+        _meeting(ws, session),
         hint=hint(session, found),
-        data=data,
+        decided=_decided(found.values()),
     )
 
 
