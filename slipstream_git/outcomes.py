@@ -213,8 +213,9 @@ class Demonstrated(NamedTuple):
 class Ran(NamedTuple):
     """How a command ended that ran in a warm worktree, and what of it was folded back.
 
-    tree: what it ran on. dropped: it failed, so nothing was captured. settings: lines for
-    `.slip.toml` that may help where a program was not found.
+    tree: what it ran on. dropped: it failed, so nothing was captured. not_captured: submodules and
+    repositories in which it left something. settings: lines for `.slip.toml` that may help where a
+    program was not found.
     """
 
     session: str
@@ -224,6 +225,7 @@ class Ran(NamedTuple):
     captured: Applied | None = None
     timed_out: bool | None = None
     dropped: bool | None = None
+    not_captured: list[str] | None = None
     settings: list[str] | None = None
 
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import quarantine
+from slipstream_git.gitdb import quarantine, submodules
 from slipstream_git.gitdb.quarantine import Quarantine
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.gitdb.worktrees.jobs import TEMPORARY
@@ -73,6 +73,16 @@ def moved_submodules(
     """Submodules that stand on another commit than ``head`` says."""
     rows = _differing(repository, head, wanted, "--ignore-submodules=dirty")
     return [path for path, mode in rows if mode == GITLINK]
+
+
+def left_out(repository: Repository, tree: str) -> list[bytes]:
+    """Submodules that are not as ``tree`` has them, and repositories it lacks: never an edit."""
+    root = os.fsencode(repository.layout.root or "")
+    rows = _differing(repository, tree, (), "--ignore-submodules=none")
+    found = {path for path, mode in rows if mode == GITLINK}
+    found.update(submodules.unpopulated(repository.git, root))
+    out = repository.git.run("ls-files", "-o", "-z", "--exclude-standard").out
+    return sorted(found.union(path for path in out.split(b"\0") if path.endswith(b"/")))
 
 
 def _tracked(

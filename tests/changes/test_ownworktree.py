@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.desk import Desk, Json, delete, replace, write
-from tests.lab import Ground, Lab
+from tests.lab import Ground, Lab, typed
 
 
 @pytest.fixture
@@ -24,12 +23,6 @@ def ready(desk: Desk) -> Desk:
 def own(ready: Desk, ground: Ground) -> Desk:
     """The session's worktree."""
     return ready.at(ground.at(Path(ready.call("worktree")["worktree"])))
-
-
-def typed(hint: str | None, cwd: Path) -> None:
-    """Type a hint, `slip` being on the PATH."""
-    assert hint is not None
-    subprocess.run(["sh", "-ec", hint], check=True, cwd=cwd, capture_output=True)
 
 
 def test_it_holds_the_session_and_nothing_of_the_users_moves(ready: Desk, ground: Ground) -> None:
