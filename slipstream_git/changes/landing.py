@@ -273,7 +273,7 @@ def clear(ws: Workspace, merged: Merged | None, order: Order, before: Cleared | 
 
 
 def _proposal(merged: Merged, order: Order, tree: str, text: bytes) -> Proposal:
-    return Proposal(tree, merged.branch, merged.start, text, order.identity)
+    return Proposal(tree, merged.branch, merged.head, merged.start, text, order.identity)
 
 
 def follow(ws: Workspace, merged: Merged | None, order: Order, landed: Landed) -> Landed:
@@ -285,6 +285,7 @@ def follow(ws: Workspace, merged: Merged | None, order: Order, landed: Landed) -
     from slipstream_git.changes import rehearsal
 
     proposal = _proposal(merged, order, landed.tree or merged.tree, order.text)
+    proposal = proposal._replace(on=landed.commit, head=landed.commit)
     try:
         runs = rehearsal.after(ws, proposal)
     except SlipError as fault:

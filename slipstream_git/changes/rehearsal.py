@@ -14,6 +14,7 @@ from slipstream_git.changes.hooks import Passed, Proposal
 from slipstream_git.changes.messages import Identity
 from slipstream_git.changes.settings import Pool
 from slipstream_git.errors import SlipError
+from slipstream_git.gitdb import refs
 from slipstream_git.gitdb.pool import Slot
 from slipstream_git.gitdb.process import Output
 from slipstream_git.gitdb.repository import Repository
@@ -28,7 +29,7 @@ def run(ws: Workspace, proposal: Proposal, names: Sequence[str]) -> Passed:
     pool = settings.at(repository, proposal.head).pool
     kept = repository.objects.publish()
     try:
-        with warm.leased(repository, proposal.tree, proposal.branch, pool) as slot:
+        with warm.leased(repository, proposal.tree, _head(repository, proposal), pool) as slot:
             rehearsal = _Rehearsal(repository, slot, proposal, pool)
             for name in names:
                 rehearsal.run(name)
@@ -39,12 +40,23 @@ def run(ws: Workspace, proposal: Proposal, names: Sequence[str]) -> Passed:
 
 def after(ws: Workspace, proposal: Proposal) -> list[HookRun]:
     """Run `post-commit`; the commit has landed, so its failure is told and changes nothing."""
-    pool = settings.at(ws.repository, proposal.head).pool
-    with warm.leased(ws.repository, proposal.tree, proposal.branch, pool) as slot:
+    repository = ws.repository
+    pool = settings.at(repository, proposal.head).pool
+    with warm.leased(repository, proposal.tree, _head(repository, proposal), pool) as slot:
         done = _run(slot, hooks.AFTER, (), proposal.identity)
     return [
         HookRun(hooks.AFTER, "failed" if done.status else "passed", done.status, output=_said(done))
     ]
+
+
+def _head(repository: Repository, proposal: Proposal) -> str:
+    """What HEAD shall be: the branch, where that holds the commit that the proposal stands on.
+
+    Of several that land together only the first stands on the branch as it is; for the others it
+    is detached at the commit before. After the landing it is so for all but the last.
+    """
+    now = refs.read_ref(repository.git, repository.layout.common_dir, proposal.branch)
+    return proposal.branch if now == proposal.on else proposal.head or proposal.branch
 
 
 class _Rehearsal:

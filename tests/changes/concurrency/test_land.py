@@ -498,6 +498,24 @@ def test_a_hook_sees_each_in_order(desk: Desk, tmp_path: Path, *, atomic: bool) 
     )
 
 
+def test_a_hook_sees_those_before_as_head(desk: Desk, tmp_path: Path, *, atomic: bool) -> None:
+    repo = desk.lab
+    seen = "$(git log --format=%s -1) $(git diff --cached --name-only HEAD | xargs)"
+    hook(repo, "pre-commit", f'echo "before $(git symbolic-ref -q HEAD) {seen}" >> {tmp_path}/log')
+    hook(repo, "post-commit", f'echo "after {seen}" >> {tmp_path}/log')
+    for name in ("a", "b", "c"):
+        staged(desk, name)
+    land(desk, "a", "b", "c", atomic=atomic)
+    lines = (tmp_path / "log").read_text().splitlines()
+    main = "" if atomic else "refs/heads/main"
+    assert [line for line in lines if line.startswith("before")] == [
+        "before refs/heads/main start a", f"before {main} Do a b", f"before {main} Do b c",
+    ]  # fmt: skip
+    assert [line for line in lines if line.startswith("after")] == [
+        f"after Do {name} " for name in "abc"
+    ]
+
+
 def test_a_hook_that_refuses_one(desk: Desk, *, atomic: bool) -> None:
     repo = desk.lab
     hook(repo, "pre-commit", "! git diff --cached --name-only HEAD | grep -q '^b$'")
