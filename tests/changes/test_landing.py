@@ -14,7 +14,7 @@ from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.workspace import Workspace
 from tests.desk import Desk, Free, batch, delete, move, replace, write
-from tests.lab import Content, Ground, Lab, Link, Script
+from tests.lab import Content, Ground, Lab, Link, Script, typed
 
 TIP = "refs/slip/sessions/work"
 LANDED = "refs/notes/slip/landed"
@@ -587,6 +587,8 @@ IN_THE_WAY: dict[str, tuple[dict[str, Content], list[list[str]]]] = {
     "edited, the mode": ({"README.md": Script(b"# Demo\n")}, []),
     "staged": ({"README.md": "# mine\n"}, [["add", "README.md"]]),
     "staged, then put back": ({"README.md": "# mine\n"}, [["add", "README.md"], ["restore-file"]]),
+    "staged, then edited": ({"README.md": "# my\n"}, [["add", "README.md"], ["edit-file"]]),
+    "staged and new": ({"new/file": "mine\n"}, [["add", "new/file"]]),
     "removed from the index": ({}, [["rm", "--quiet", "--cached", "README.md"]]),
     "untracked": ({"new/file": "mine\n"}, []),
     "untracked where a directory comes": ({"new": "mine\n"}, []),
@@ -597,7 +599,9 @@ IN_THE_WAY: dict[str, tuple[dict[str, Content], list[list[str]]]] = {
 }
 
 WAYS_OUT = {
-    "staged, then put back": "git stash push README.md",
+    "staged, then put back": "git restore README.md && slip capture -s work README.md",
+    "staged, then edited": "git add README.md && slip capture -s work README.md",
+    "staged and new": "git rm -qf --cached new/file && mv -n new/file new/file.mine",
     "untracked": "mv -n new/file new/file.mine",
     "ignored": "mv -n new/x.log new/x.log.mine",
 }
@@ -618,6 +622,8 @@ def test_what_is_in_the_way_stops_it_before_anything_moves(desk: Desk, what: str
     for command in commands:
         if command == ["restore-file"]:
             repo.write("README.md", "# Demo\n")
+        elif command == ["edit-file"]:
+            repo.write("README.md", "# mine\n")
         else:
             repo.git(*command)
     before, refs = repo.snapshot(), repo.refs()
@@ -626,6 +632,30 @@ def test_what_is_in_the_way_stops_it_before_anything_moves(desk: Desk, what: str
     assert fault.data["paths"]
     assert (repo.snapshot(), repo.refs()) == (before, refs)
     assert desk.commit("land", no_checkout=True)["committed"]
+
+
+@pytest.mark.parametrize("what", ["staged, then put back", "staged, then edited", "staged and new"])
+def test_the_way_out_leads_out(desk: Desk, linked_repo: Lab, what: str) -> None:
+    """Typed as it stands, also for another worktree, nothing of the user's is lost by it."""
+    for repo in (desk.lab, linked_repo):
+        branch = repo.git("symbolic-ref", "HEAD").removeprefix("refs/heads/")
+        lines = "".join(f"{number}\n" for number in range(20))
+        repo.commit({"f": lines})
+        staged(desk, replace("f", "18", "eighteen"), write("new", "1\n"), onto=branch, base=branch)
+        path, mine = "f", lines.replace("3\n", "three\n", 1)
+        if what == "staged and new":
+            path, mine = "new", "mine\n"
+        repo.write(path, lines.replace("2\n", "two\n", 1) if "edited" in what else mine)
+        repo.git("add", path)
+        repo.write(path, lines if "put back" in what else mine)
+        fault = desk.commit_refused("dirty")
+        typed(fault.hint, desk.lab.path)
+        desk.commit("land")
+        assert (b"three" in repo.read("f")) is (path == "f")
+        assert b"eighteen" in repo.read("f")
+        if path == "new":
+            assert repo.read("new.mine") == b"mine\n"
+        assert repo.git("status", "--porcelain", "-uno") == ""
 
 
 def test_other_edits_stay_byte_for_byte(desk: Desk) -> None:
