@@ -13,7 +13,11 @@ from slipstream_git.results import Applied, Change, FileRead, Overlap
 
 
 class Stepped(NamedTuple):
-    """What undo and redo answer."""
+    """What undo and redo answer.
+
+    Of a decision (a `resolve` step) also: ``undecided``, its paths that are to be decided again,
+    and ``unresolved``, how many are left in the session.
+    """
 
     session: str
     step: int
@@ -23,6 +27,9 @@ class Stepped(NamedTuple):
     redone: int | None = None
     changes: list[Change] | None = None
     overlaps: list[Overlap] | None = None
+    undecided: list[str] | None = None
+    unresolved: int | None = None
+    hint: str | None = None
 
 
 class LogStep(NamedTuple):

@@ -13,6 +13,7 @@ from slipstream_git.changes import chain, differences, sessions, staging, views
 from slipstream_git.changes.chain import Facts, Step
 from slipstream_git.changes.concurrency import overlapping
 from slipstream_git.changes.sessions import Session
+from slipstream_git.codec import json_bytes
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, merge, quarantine
 from slipstream_git.outcomes import Diffed, Logged, LogStep, Shown, Stepped
@@ -35,9 +36,11 @@ def undo(ws: Workspace, session: Session, wanted: str | None) -> Stepped:
         raise _kept_elsewhere(ws, session, step)
     parent = chain.read_step(ws.repository, step.parents[0])
     after = _merged(ws, session, step.tree, parent.tree, f"undo of step {step.number}")
-    left = _left(session, [s for s in active if s is not step], step)
+    active = [s for s in active if s is not step]
+    left = _left(session, active, step)
     facts = _facts(session, "undo")._replace(undoes=step.number, unresolved=left)
-    return _append(ws, session, after, facts)._replace(undone=step.number)
+    told = _append(ws, session, after, facts)._replace(undone=step.number)
+    return _with_decisions(session, told, active, step)
 
 
 def redo(ws: Workspace, session: Session) -> Stepped:
@@ -53,9 +56,11 @@ def redo(ws: Workspace, session: Session) -> Stepped:
     step = undone[-1]
     parent = chain.read_step(ws.repository, step.parents[0])
     after = _merged(ws, session, parent.tree, step.tree, f"redo of step {step.number}")
-    left = _left(session, sorted([*active, step], key=lambda s: s.number), step)
+    active = sorted([*active, step], key=lambda s: s.number)
+    left = _left(session, active, step)
     facts = _facts(session, "redo")._replace(redoes=step.number, unresolved=left)
-    return _append(ws, session, after, facts)._replace(redone=step.number)
+    told = _append(ws, session, after, facts)._replace(redone=step.number)
+    return _with_decisions(session, told, active, step)._replace(undecided=None)
 
 
 def _left(session: Session, active: Sequence[Step], changed: Step) -> int:
@@ -65,6 +70,21 @@ def _left(session: Session, active: Sequence[Step], changed: Step) -> int:
     from slipstream_git.changes.concurrency import unresolved
 
     return len(unresolved.folded(active))
+
+
+def _with_decisions(
+    session: Session, told: Stepped, active: Sequence[Step], changed: Step
+) -> Stepped:
+    """The answer for a decision says what is left; for every other step it is as it is."""
+    if changed.facts.kind != "resolve":
+        return told
+    from slipstream_git.changes.concurrency import unresolved
+
+    open_now = unresolved.folded(active)
+    touched = {json_bytes(row, "path") for row in chain.read_ops(changed)}
+    names = [paths.display(path) for path in sorted(touched.intersection(open_now))]
+    hint = unresolved.hint(session, open_now) if open_now else None
+    return told._replace(undecided=names or None, unresolved=len(open_now), hint=hint)
 
 
 def _kept_elsewhere(ws: Workspace, session: Session, step: Step) -> SlipError:

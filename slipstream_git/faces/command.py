@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from slipstream_git import codec
-from slipstream_git.errors import INTERRUPTED, SlipError
+from slipstream_git.errors import INTERRUPTED, SlipError, of_system
 from slipstream_git.faces.calls import Call
 from slipstream_git.operations import calling
 from slipstream_git.operations.registry import Operation, Parameter
@@ -271,8 +271,7 @@ def _translated(fault: BaseException) -> SlipError:
     if isinstance(fault, KeyboardInterrupt):
         return SlipError("interrupted", "what was not acknowledged did not happen")
     if isinstance(fault, OSError):
-        where = f"{fault.filename}: " if fault.filename else ""
-        return SlipError("git-failed", f"{where}{fault.strerror or fault}")
+        return of_system(fault)
     if isinstance(fault, MemoryError):
         return SlipError("too-large", "not enough memory for this")
     return SlipError("bug", _report(fault))

@@ -16,6 +16,7 @@ from slipstream_git.gitdb import quarantine, submodules
 from slipstream_git.gitdb.quarantine import Quarantine
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.gitdb.worktrees.jobs import TEMPORARY
+from slipstream_git.gitdb.worktrees.troubles import command
 from slipstream_git.model import EMPTY_TREE, GITLINK, Entry
 from slipstream_git.records import NamedTuple
 from slipstream_git.text import paths
@@ -51,7 +52,13 @@ def edits(
         found += _stored(repository, room, {path for path, is_there in stands.items() if is_there})
         for item in room.loose():
             repository.objects.write(item.kind, item.data)
-    repository.objects.check(edit.entry.oid for edit in found if edit.entry)
+    for path, entry in found:
+        try:
+            repository.objects.check([entry.oid] if entry else [])
+        except SlipError as fault:
+            if fault.hint == "git fsck":  # it is gone, and the file is there to make it anew
+                fault.hint = command(["git", "hash-object", "-w"], [path])
+            raise
     return sorted(found)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Mapping
@@ -1010,6 +1011,22 @@ def test_exec_keeps_what_it_is_interrupted_in(desk: Desk, monkeypatch: pytest.Mo
     desk.lab.git("gc", "--quiet", "--prune=now")
     assert desk.lab.tree("refs/slip/sessions/s1")["a"] == b"1\n"
     assert not list(desk.lab.common_dir.glob("objects/pack/*.keep"))
+
+
+@pytest.mark.parametrize("deed", [{"message": ("x",)}, {"message": ("x",), "keep": True}])
+def test_exec_that_the_system_refuses_names_the_session(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, deed: dict[str, Free]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/somewhere")
+
+    monkeypatch.setattr(landing, "commit", refuse)
+    fault = desk.refused("git-failed", "exec", ops=batch(write("a", "1\n")), **deed)
+    assert fault.message == (
+        "/somewhere: No space left on device (session s1 is left open)"
+    )
+    assert (fault.data["session"], fault.hint) == ("s1", "slip commit -s s1 -m MESSAGE")
+    assert desk.lab.tree("refs/slip/sessions/s1")["a"] == b"1\n"
 
 
 def test_exec_under_a_name_that_another_takes_meanwhile(

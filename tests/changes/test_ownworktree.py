@@ -284,6 +284,23 @@ def test_another_sessions_in_the_place_of_one_that_is_gone(own: Desk, ready: Des
     assert ready.call("worktree", session="t")["worktree"] == str(own.lab.path)
 
 
+def test_a_removal_that_died_and_whose_place_is_taken(own: Desk, ready: Desk) -> None:
+    root, aside = own.lab.path, own.lab.path.with_name(".slip-tmp-1-s")
+    git_dir = own.lab.git_dir
+    root.rename(aside)
+    (git_dir / "slip-going").write_text(f"{aside}\n")
+    root.mkdir()
+    (root / "another").write_text("mine\n")
+    fault = ready.refused("git-failed", "worktree", session="s", remove=True)
+    assert f"{aside} cannot be {root} again" in fault.message
+    typed(fault.hint, ready.lab.path)
+    ready.call("recover")
+    assert (root / "another").read_text() == "mine\n"
+    (root / "another").unlink()
+    ready.call("worktree", session="s", remove=True)
+    assert not aside.exists()
+
+
 def test_a_directory_that_was_moved(own: Desk, ready: Desk, tmp_path: Path) -> None:
     own.lab.write("g", "mine\n")
     moved = Lab(own.lab.path.rename(tmp_path / "moved"))
