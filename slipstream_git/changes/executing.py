@@ -124,7 +124,7 @@ def _land(ws: Workspace, opening: _Opening, order: Order) -> Landed:
     except BaseException as fault:
         session = _opened_after(opening)
         if isinstance(fault, SlipError | OSError) and session is not None:
-            raise _left_open(fault, session) from None
+            raise _left_open(fault, session, text=order.text) from None
         if isinstance(fault, SlipError):
             fault.hint = None  # it may name the session, which is not there
         raise
@@ -144,7 +144,7 @@ def _land_open(ws: Workspace, session: Session, order: Order) -> Landed:
     try:
         return landing.commit(ws, session, order)
     except (SlipError, OSError) as fault:
-        raise _left_open(fault, session) from None
+        raise _left_open(fault, session, text=order.text) from None
 
 
 def _flush(ws: Workspace, opening: _Opening) -> Flushed:
@@ -158,13 +158,17 @@ def _flush(ws: Workspace, opening: _Opening) -> Flushed:
 
 
 def _left_open(
-    fault: SlipError | OSError, session: Session, again: str | None = None
+    fault: SlipError | OSError, session: Session, again: str | None = None, text: bytes = b""
 ) -> SlipError:
-    """The same refusal, naming the session that holds the work. again: how to try once more."""
+    """The same refusal, naming the session that holds the work.
+
+    again: how to try once more. text: the message of the commit that was to be.
+    """
     if isinstance(fault, OSError):
         fault = of_system(fault)
     fault.data["session"] = session.name
     if fault.hint is None:
         fault.hint = again or f"slip commit -s {session.name} -m MESSAGE"
+        landing.hint_at(fault, session, text)
     fault.message += f" (session {paths.escape_for_terminal(session.name)} is left open)"
     return fault

@@ -173,9 +173,10 @@ def status(ws: Workspace, session: Session) -> Status:
 
 def outlook(ws: Workspace, session: Session) -> Status:
     """Its status, and what would refuse a landing now."""
-    from slipstream_git.changes import landing
+    from slipstream_git.changes import landing, proposing
 
     found, fault = status(ws, session), landing.obstacle(ws, session)
+    found = found._replace(message=proposing.message(ws, session))
     if fault is None:
         return found
     files = fault.data.get("files") if fault.code == "conflict" else None

@@ -25,6 +25,7 @@ from slipstream_git.gitdb.refs import (
     LOCK_PATIENCE_S,
     RefMove,
     list_refs,
+    locked,
     move_with_git,
     read_ref,
 )
@@ -149,5 +150,5 @@ class LibgitStore:
         if any(self.ref(move.name) != move.old for move in moves):
             return SlipError("ref-moved", f"{names} moved meanwhile: {fault}")
         if "lock" in str(fault):
-            return SlipError("locked", f"another process holds the lock of {names}: {fault}")
+            return locked(names, str(fault))
         return SlipError("git-failed", f"{names} cannot be moved: {fault}")

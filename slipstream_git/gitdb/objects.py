@@ -40,9 +40,7 @@ def broken(name: str) -> SlipError:
 
 def missing(oid: str) -> SlipError:
     """The refusal of an object that is named and not there."""
-    return SlipError(
-        "git-failed", f"object {oid} is missing from the repository", hint="git fsck"
-    )
+    return SlipError("git-failed", f"object {oid} is missing from the repository", hint="git fsck")
 
 
 class ObjectStore(Protocol):

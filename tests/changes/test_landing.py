@@ -555,6 +555,46 @@ def test_without_an_identity_nothing_lands(desk: Desk) -> None:
     assert "refs/slip/sessions/work" in desk.lab.refs()
 
 
+def test_the_title_is_the_message_where_none_is_given(desk: Desk) -> None:
+    staged(desk, title="Say it")
+    assert desk.call("status")["message"] == "Say it"
+    reply = desk.lab.slip("commit")
+    assert b"the message is what the session is called, Say it" in reply.err
+    assert desk.lab.message() == "Say it\n"
+    staged(desk, write("b", "1\n"))
+    desk.refused("usage", "commit")
+    desk.call("commit", message=("other",))
+    staged(desk, write("c", "1\n"), title="Unsaid")
+    assert b"Unsaid" not in desk.lab.slip("commit", "-m", "said").err
+    assert desk.lab.message() == "said\n"
+
+
+@pytest.mark.parametrize("lock", ["HEAD.lock", "packed-refs.lock", "refs/heads/main.lock"])
+def test_a_lock_of_refs_that_was_left_behind_goes_by_the_hint(desk: Desk, lock: str) -> None:
+    staged(desk, title='It\'s "quoted"')
+    desk.lab.git("pack-refs", "--all")
+    place = desk.lab.common_dir / lock
+    place.write_bytes(b"")
+    fault = desk.refused("locked", "commit")
+    typed(fault.hint, desk.lab.path)
+    assert place.exists()  # somebody may be at it yet
+    os.utime(place, (0, 0))
+    typed(fault.hint, desk.lab.path)
+    assert not place.exists()
+    desk.call("commit")
+
+
+def test_a_hint_to_try_again_has_the_whole_message(desk: Desk) -> None:
+    staged(desk)
+    place = desk.lab.path / ".git/index.lock"
+    place.write_bytes(b"")
+    said = ('It\'s a "subject"', "A body\nof two lines", "$HOME")
+    fault = desk.refused("locked", "commit", message=said, trailer=("Key=Value",))
+    place.unlink()
+    typed(fault.hint, desk.lab.path)
+    assert desk.lab.message() == "\n\n".join((*said, "Key: Value\n"))
+
+
 def test_provenance_is_a_note(desk: Desk) -> None:
     repo = desk.lab
     staged(desk, title="T", agent="ada")
@@ -715,10 +755,10 @@ def test_a_locked_index_is_waited_for_and_then_told(desk: Desk) -> None:
     refs = desk.lab.refs()
     fault = desk.commit_refused("locked")
     assert "(remove it if no git is running)" in fault.message
-    assert fault.hint == "slip commit -s work -m MESSAGE"
+    assert fault.hint == "slip commit -s work -m land"
     assert desk.lab.refs() == refs
     fault = desk.refused("locked", "exec", ops=batch(write("b", "1\n")), message=("x",))
-    assert fault.hint == "slip commit -s s1 -m MESSAGE"
+    assert fault.hint == "slip commit -s s1 -m x"
     (desk.lab.path / ".git/index.lock").unlink()
     assert desk.commit("land", session="work")["committed"]
     assert desk.commit("land", session="s1")["committed"]
@@ -738,7 +778,7 @@ def test_what_the_disk_refuses_is_tried_again_by_the_hint(
     with monkeypatch.context() as patch:
         patch.setattr(os, "rename", refuse)
         fault = desk.refused("git-failed", "exec", ops=ops, message=("x",))
-        assert fault.hint == "slip commit -s s1 -m MESSAGE"
+        assert fault.hint == "slip commit -s s1 -m x"
         fault = desk.refused("git-failed", "exec", ops=ops, flush=True)
         assert fault.hint == "slip flush -s s2"
     assert [row["path"] for row in desk.call("flush", session="s2")["files"]] == ["a"]
@@ -1022,10 +1062,8 @@ def test_exec_that_the_system_refuses_names_the_session(
 
     monkeypatch.setattr(landing, "commit", refuse)
     fault = desk.refused("git-failed", "exec", ops=batch(write("a", "1\n")), **deed)
-    assert fault.message == (
-        "/somewhere: No space left on device (session s1 is left open)"
-    )
-    assert (fault.data["session"], fault.hint) == ("s1", "slip commit -s s1 -m MESSAGE")
+    assert fault.message == ("/somewhere: No space left on device (session s1 is left open)")
+    assert (fault.data["session"], fault.hint) == ("s1", "slip commit -s s1 -m x")
     assert desk.lab.tree("refs/slip/sessions/s1")["a"] == b"1\n"
 
 

@@ -524,7 +524,7 @@ def test_a_hook_that_refuses_one(desk: Desk, *, atomic: bool) -> None:
     fault = refused(desk, "hook-failed", "a", "b", "c", atomic=atomic)
     (row,) = rows(fault, "refused")
     assert (row["session"], row["code"]) == ("b", "hook-failed")
-    again = "slip land a b c --atomic" if atomic else "slip commit -s b -m MESSAGE"
+    again = "slip land a b c --atomic" if atomic else "slip commit -s b -m 'Do b'"
     assert row["hint"] == again
     assert subjects(repo) == ([] if atomic else ["Do a", "Do c"])
     assert open_sessions(repo) == (["a", "b", "c"] if atomic else ["b"])

@@ -285,8 +285,7 @@ def test_a_name_that_is_not_utf8(desk: Desk) -> None:
     desk.call("undo", session="w")
     resolve(desk, path, "theirs")
     desk.call("undo", session="w")
-    reply = desk.lab.slip("resolve", "-s", "w")
-    hint = reply.text.splitlines()[-1].removeprefix("try: ")
+    hint = desk.lab.slip("resolve", "-s", "w").text.splitlines()[-1].removeprefix("try: ")
     assert hint == "slip resolve -s w --theirs $'caf\\351'"
     typed(hint, desk.lab.path)
     desk.commit("land", session="w")
