@@ -7,7 +7,7 @@ from typing import Any
 
 from slipstream_git.changes.concurrency import authors, candidates
 from slipstream_git.changes.concurrency.authors import Touch
-from slipstream_git.changes.concurrency.sides import Names, Sides, Trees
+from slipstream_git.changes.concurrency.sides import Names, Sides, Trees, joined
 from slipstream_git.changes.sessions import Session
 from slipstream_git.codec import to_json
 from slipstream_git.errors import SlipError
@@ -78,6 +78,7 @@ def files(ws: Workspace, found: Sequence[Conflict], meeting: Meeting) -> list[di
 
     Costs one git process at most, to ask who made the other side.
     """
+    found = joined(ws.repository, found, meeting.trees)
     told = _Told(ws, found[:MOST_FILES], meeting)
     explained = [told.row(conflict) for conflict in found[:MOST_FILES]]
     bare = [_facts(conflict) | {"unexplained": True} for conflict in found[MOST_FILES:]]
