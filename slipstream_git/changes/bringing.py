@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from os import fsencode
 
-from slipstream_git.changes import capturing, sessions
+from slipstream_git.changes import captures, sessions
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import attributes
@@ -63,7 +63,7 @@ def _way_out(
             return aside
         return f"{command(['git', *there, 'rm', '-qf', '--cached'], [new])} && {aside}"
     staged = [path for path in why if STAGED_DIFFERENTLY in why[path]]
-    captured = capturing.captured(ws, session) if staged else {}
+    captured = captures.captured(ws, session) if staged else {}
     otherwise = _otherwise_than_staged(ws, there, staged)
     # What is staged was gone on from, or only the index has it: then the file gets it back.
     only = [path for path in staged if CHANGED not in why[path] and path not in captured]
@@ -180,8 +180,8 @@ def versions(ws: Workspace, session: Session) -> Acceptable:
     None among them: a step removed the file, so that its absence is the session's doing.
     """
     trees = [step.tree for step in sessions.steps(ws, session)]
-    captured = capturing.captured(ws, session)
-    given_back = capturing.given_back(ws, session)
+    captured = captures.captured(ws, session)
+    given_back = captures.given_back(ws, session)
 
     def acceptable(path: bytes) -> Collection[Entry | None]:
         found: list[Entry | None] = list(captured.get(path, ()))

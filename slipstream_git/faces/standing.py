@@ -14,7 +14,7 @@ from typing import Any
 
 from slipstream_git.errors import SlipError
 from slipstream_git.faces.calls import Call
-from slipstream_git.gitdb.repository import Layout
+from slipstream_git.gitdb.layout import Layout
 
 _JOINTS = ("&&", "|", ";", ">>")
 # Where answers have commands to type, or hold what has them.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from slipstream_git.faces.standing import Standing
-from slipstream_git.gitdb.repository import Layout
+from slipstream_git.gitdb.layout import Layout
 from tests.lab import Lab, slip_environment, typed
 
 LINES = "one\ntwo\nthree\nfour\nfive\nsix\nseven\neight\nnine\n"

@@ -45,10 +45,10 @@ def joined(
         return found
     sides = Sides(repository, Trees(*ids))
     names = {c: sides.original(c) or c.path for c in found if c.kind == "type"}
-    whole = {
-        name: Conflict(name, "type", *(repository.trees.leaf(tree, name) for tree in ids))
-        for name in names.values()
-    }
+    whole = {}
+    for name in names.values():
+        base, ours, theirs = (repository.trees.leaf(tree, name) for tree in ids)
+        whole[name] = Conflict(name, "type", base, ours, theirs)
     return list(dict.fromkeys(whole[names[c]] if c in names else c for c in found))
 
 
