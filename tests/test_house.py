@@ -135,7 +135,7 @@ def function_length(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 def named_in(source: str, known: Collection[str]) -> set[str]:
     """The modules among ``known`` that a module imports, anywhere: in a function, for types."""
-    found = set()
+    found: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
@@ -148,10 +148,9 @@ def named_in(source: str, known: Collection[str]) -> set[str]:
 
 def circle_in(sources: Mapping[str, str]) -> list[str]:
     """Modules that import each other in a circle, the first again at the end; [] without one."""
+    graph = {name: named_in(text, sources) for name, text in sources.items()}
     try:
-        TopologicalSorter(
-            {name: named_in(text, sources) for name, text in sources.items()}
-        ).prepare()
+        TopologicalSorter(graph).prepare()
     except CycleError as fault:
         found: list[str] = fault.args[1]
         return found
