@@ -30,17 +30,19 @@ def unpopulated(git: Git, root: bytes) -> Iterator[bytes]:
 def restore(git: Git, root: bytes, private: bytes) -> None:
     """Bring every submodule to the commit that the index has, where its repository has that.
 
-    Ignored files stay; one that is not checked out, or by a repository outside of ``private``, is
-    made an empty directory.
+    Ignored files stay. One that is not checked out is made an empty directory; so is one whose
+    repository is outside of ``private``, or is one of its own that lacks that commit.
     """
     for path, oid in entries(git):
         place = os.path.join(root, path)
         if not _is_directory(root, path):
             continue
         inner = _repository(git, place, private)
+        # `git submodule` keeps the repository elsewhere, and a set-up may have fetched little.
+        or_stay = [()] if os.path.isfile(os.path.join(place, b".git")) else []
         if inner is None or not any(
             inner.run("reset", "--hard", "--quiet", *commit, accept=range(256)).status == 0
-            for commit in ((oid,), ())
+            for commit in ((oid,), *or_stay)
         ):
             _empty(place)
             continue

@@ -284,6 +284,11 @@ def test_what_is_left_in_a_submodules_directory_goes_and_is_told(beside_submodul
     assert answer["not_captured"] == ["lib"]
     answer = ran(desk, 'test -d lib; test -z "$(ls -A lib)"', capture=True)
     assert (answer["exit"], "not_captured" in answer) == (0, False)
+    script = (
+        "git init -q lib; cd lib; git -c user.name=x -c user.email=x commit -qm x --allow-empty"
+    )
+    assert ran(desk, f"{script}; echo x > x", capture=True)["not_captured"] == ["lib"]
+    assert ran(desk, 'test -z "$(ls -A lib)"')["exit"] == 0
     told = desk.lab.slip("run", "--capture", "--", "sh", "-c", "echo x > lib/x")
     assert b"not captured" in told.err
     assert b"lib\n" in told.err
