@@ -1169,7 +1169,7 @@ def test_a_branch_deleted_meanwhile_is_made_again_only_when_told_so(desk: Desk) 
     repo.git("branch", "-D", "--quiet", "other")
     before = repo.refs()
     fault = desk.commit_refused("missing")
-    assert fault.hint == "slip commit -s work --onto other -m MESSAGE"
+    assert fault.hint == "slip commit -s work --onto other -m land"
     assert repo.refs() == before
     landed = desk.commit("land", onto="other")
     assert landed.get("old_head") is None

@@ -212,7 +212,7 @@ def test_gates_are_as_with_commit(desk: Desk, *, atomic: bool) -> None:
     repo.commit({".slip.toml": '[gate.tests]\nrun = "true"\n'})
     fault = refused(desk, "unsupported", "a", "b", atomic=atomic)
     assert who(fault, "refused") == ["a", "b"]
-    otherwise = "slip commit -s a --no-check -m MESSAGE"
+    otherwise = "slip commit -s a --no-check -m 'Do a'"
     assert fault.hint == ("slip land a b --atomic --no-check" if atomic else otherwise)
     assert len(land(desk, "a", "b", check=False, atomic=atomic)["landed"]) == 2
 
