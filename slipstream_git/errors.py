@@ -74,3 +74,9 @@ class SlipError(Exception):
     def as_json(self) -> dict[str, object]:
         """The `error` object of the contract."""
         return {"code": self.code, "message": self.message, "hint": self.hint, "data": self.data}
+
+
+def of_system(fault: OSError) -> SlipError:
+    """The refusal by a system that says why."""
+    where = f"{fault.filename}: " if fault.filename else ""
+    return SlipError("git-failed", f"{where}{fault.strerror or fault}")

@@ -13,7 +13,11 @@ from slipstream_git.results import Applied, Change, FileRead, Overlap
 
 
 class Stepped(NamedTuple):
-    """What undo and redo answer."""
+    """What undo and redo answer.
+
+    Of a decision (a `resolve` step) also: ``undecided``, its paths that are to be decided again,
+    and ``unresolved``, how many are left in the session.
+    """
 
     session: str
     step: int
@@ -23,6 +27,9 @@ class Stepped(NamedTuple):
     redone: int | None = None
     changes: list[Change] | None = None
     overlaps: list[Overlap] | None = None
+    undecided: list[str] | None = None
+    unresolved: int | None = None
+    hint: str | None = None
 
 
 class LogStep(NamedTuple):
@@ -213,8 +220,9 @@ class Demonstrated(NamedTuple):
 class Ran(NamedTuple):
     """How a command ended that ran in a warm worktree, and what of it was folded back.
 
-    tree: what it ran on. dropped: it failed, so nothing was captured. settings: lines for
-    `.slip.toml` that may help where a program was not found.
+    tree: what it ran on. dropped: it failed, so nothing was captured. not_captured: submodules and
+    repositories in which it left something. settings: lines for `.slip.toml` that may help where a
+    program was not found.
     """
 
     session: str
@@ -224,6 +232,7 @@ class Ran(NamedTuple):
     captured: Applied | None = None
     timed_out: bool | None = None
     dropped: bool | None = None
+    not_captured: list[str] | None = None
     settings: list[str] | None = None
 
 

@@ -69,7 +69,8 @@ class Refusal(NamedTuple):
 class Status(NamedTuple):
     """refusal: of a landing, if it were tried now; not looked for in lists.
 
-    unresolved: how many paths a rebase left to be decided.
+    unresolved: how many paths a rebase left to be decided. message: what it lands with where no
+    other is given; not looked for in lists.
     """
 
     session: str
@@ -86,6 +87,7 @@ class Status(NamedTuple):
     agent: str | None
     refusal: Refusal | None = None
     unresolved: int | None = None
+    message: str | None = None
 
 
 class Listed(NamedTuple):

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import stat
 import subprocess
@@ -321,6 +322,16 @@ def slip_command(*arguments: str) -> list[str]:
 
 def slip_environment(env: dict[str, str] | None = None) -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(SOURCE)} | (env or {})
+
+
+def typed(hint: str | None, cwd: Path) -> None:
+    """Type a hint into a shell that stands in ``cwd``."""
+    assert hint is not None
+    slip = f'slip() {{ {shlex.join(slip_command())} "$@"; }}'
+    subprocess.run(
+        ["bash", "-euc", f"{slip}\n{hint}"],
+        cwd=cwd, env=slip_environment(), check=True, capture_output=True, timeout=DEADLINE_S,
+    )  # fmt: skip
 
 
 class Ground:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,48 @@ def function_length(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     end = node.end_lineno or node.lineno
     doc = ast.get_docstring(node, clean=False)
     return end - node.lineno + 1 - (doc.count("\n") + 1 if doc else 0)
+
+
+def named_in(source: str, known: Collection[str]) -> set[str]:
+    """The modules among ``known`` that a module imports, anywhere: in a function, for types."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            found.update(inner.intersection(known))
+            found.update({node.module or ""} if inner.difference(known) else ())
+    return found.intersection(known)
+
+
+def circle_in(sources: Mapping[str, str]) -> list[str]:
+    """Modules that import each other in a circle, the first again at the end; [] without one."""
+    graph = {name: named_in(text, sources) for name, text in sources.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as fault:
+        found: list[str] = fault.args[1]
+        return found
+    return []
+
+
+def test_a_circle_is_found_however_it_is_imported() -> None:
+    ways = ("import p.b", "from p import b", "from p.b import f", "def f():\n    from p import b")
+    for way in ways:
+        assert circle_in({"p": "", "p.a": way, "p.b": "from p.a import x"})
+        assert not circle_in({"p": "", "p.a": way, "p.b": "from p import x"})
+    assert circle_in({"a": "if TYPE_CHECKING:\n    from b import T", "b": "import a"})
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Also not inside of functions, where a circle would only come to light later."""
+    dotted_names = {
+        path: ".".join((PACKAGE.name, *path.relative_to(PACKAGE).with_suffix("").parts))
+        for path in MODULES
+    }
+    named = {name.removesuffix(".__init__"): p.read_text() for p, name in dotted_names.items()}
+    assert circle_in(named) == []
 
 
 def imported_by(*arguments: str) -> set[str]:

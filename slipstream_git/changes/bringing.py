@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from os import fsencode
 
-from slipstream_git.changes import capturing, sessions
+from slipstream_git.changes import captures, sessions
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import attributes
@@ -28,7 +28,7 @@ from slipstream_git.gitdb.worktrees.jobs import (
     Trouble,
     Worktree,
 )
-from slipstream_git.gitdb.worktrees.looking import NOT_TRACKED
+from slipstream_git.gitdb.worktrees.looking import CHANGED, NOT_TRACKED
 from slipstream_git.gitdb.worktrees.troubles import STAGED_DIFFERENTLY, InTheWay, command
 from slipstream_git.gitdb.worktrees.walking import shown
 from slipstream_git.gitdb.worktrees.writer import Writer
@@ -43,23 +43,51 @@ def hinting_at(ws: Workspace, session: Session) -> Iterator[None]:
         yield
     except InTheWay as fault:
         there = [] if fault.root == ws.repository.layout.root else ["-C", fault.root]
-        fault.hint = _way_out(session, there, fault.troubles)
+        fault.hint = _way_out(ws, session, there, fault.troubles)
         raise
 
 
-def _way_out(session: Session, there: Sequence[str], troubles: Sequence[Trouble]) -> str:
-    """A command after which these are in no landing's way, and nothing of them is lost."""
-    edited = {t.path for t in troubles if t.why != STAGED_DIFFERENTLY}
-    staged = [t.path for t in troubles if t.path not in edited]
-    if staged:
-        # A version that only the index has: git's stash keeps it, and gives it back.
-        return command(["git", *there, "stash", "push"], staged)
-    new = [t.path for t in troubles if t.why == NOT_TRACKED]
-    if new:
+def _way_out(
+    ws: Workspace, session: Session, there: Sequence[str], troubles: Sequence[Trouble]
+) -> str:
+    """A command that leads these out of a landing's way; of files nothing is lost by it."""
+    why = {trouble.path: set[str]() for trouble in troubles}
+    for trouble in troubles:
+        why[trouble.path].add(trouble.why)
+    new = next((path for path in why if NOT_TRACKED in why[path]), None)
+    if new is not None:
         # The session has a file of its own there, so capturing this one could only conflict.
         root = fsencode(there[1]) + b"/" if there else b""
-        return command(["mv", "-n"], [root + new[0], root + new[0] + b".mine"])
-    return command(["slip", *there, "capture", "-s", session.name], sorted(edited))
+        aside = command(["mv", "-n"], [root + new, root + new + b".mine"])
+        if STAGED_DIFFERENTLY not in why[new]:
+            return aside
+        return f"{command(['git', *there, 'rm', '-qf', '--cached'], [new])} && {aside}"
+    staged = [path for path in why if STAGED_DIFFERENTLY in why[path]]
+    captured = captures.captured(ws, session) if staged else {}
+    otherwise = _otherwise_than_staged(ws, there, staged)
+    # What is staged was gone on from, or only the index has it: then the file gets it back.
+    only = [path for path in staged if CHANGED not in why[path] and path not in captured]
+    later = [path for path in staged if path in otherwise and path not in only]
+    parts = []
+    if later:
+        parts.append(command(["git", *there, "add"], later))
+    if only:
+        parts.append(command(["git", *there, "restore"], only))
+    parts.append(command(["slip", *there, "capture", "-s", session.name], sorted(why)))
+    return " && ".join(parts)
+
+
+def _otherwise_than_staged(
+    ws: Workspace, there: Sequence[str], staged: Sequence[bytes]
+) -> Collection[bytes]:
+    """Those whose files are not as the index has them."""
+    if not staged:
+        return ()
+    git = ws.repository.git.at(there[1], os.path.join(there[1], ".git")) if there else None
+    asked = (git or ws.repository.git).run(
+        "--literal-pathspecs", "diff-files", "--name-only", "-z", "--", *staged, accept=range(256)
+    )
+    return set(asked.out.split(b"\0"))
 
 
 def every_worktree(ws: Workspace) -> list[Worktree]:
@@ -152,8 +180,8 @@ def versions(ws: Workspace, session: Session) -> Acceptable:
     None among them: a step removed the file, so that its absence is the session's doing.
     """
     trees = [step.tree for step in sessions.steps(ws, session)]
-    captured = capturing.captured(ws, session)
-    given_back = capturing.given_back(ws, session)
+    captured = captures.captured(ws, session)
+    given_back = captures.given_back(ws, session)
 
     def acceptable(path: bytes) -> Collection[Entry | None]:
         found: list[Entry | None] = list(captured.get(path, ()))

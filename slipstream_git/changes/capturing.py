@@ -8,14 +8,20 @@ landing's way, because the session has what it holds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Final
 
-from slipstream_git.changes import bounds, chain, differences, overlapping, sessions, staging
-from slipstream_git.changes.chain import Step
+from slipstream_git.changes import (
+    bounds,
+    captures,
+    chain,
+    differences,
+    overlapping,
+    sessions,
+    staging,
+)
 from slipstream_git.changes.sessions import Session
 from slipstream_git.changes.staging import Label
-from slipstream_git.codec import bytes_field, json_bytes
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, edited, locks, merge
 from slipstream_git.gitdb.edited import Edit
@@ -51,7 +57,7 @@ def capture(
     bounds.check_captured(ws, found)
     for path, _ in found:
         _check_path(ws, session, head_tree, path)
-    before = captured(ws, session)
+    before = captures.captured(ws, session)
     base, theirs = _sides(ws, head_tree, found, before)
     merged = merge.three_way(ws.repository, base, session.tree, theirs, ws.clock())
     if merged.conflicts:
@@ -130,14 +136,14 @@ def _check_path(ws: Workspace, session: Session, head_tree: str, path: bytes) ->
 def _step(
     ws: Workspace, session: Session, tree: str, theirs: str, found: Sequence[Edit], label: Label
 ) -> Applied:
-    known = captured(ws, session)
+    known = captures.captured(ws, session)
     news = [edit for edit in found if edit.entry not in known.get(edit.path, ())]
     if tree == session.tree and not news:
         ws.repository.objects.discard()
         return met(ws, told(ws, session, session), session, session)
     bounds.check_steps(ws, session.name, session.step)
     facts = staging.next_facts(session, label)
-    journal = [journal_row(edit) for edit in found]
+    journal = [captures.journal_row(edit) for edit in found]
     subject = ", ".join(paths.display(edit.path) for edit in found)
     # Merged, the tree may not hold what the files held: a second parent keeps that from gc.
     files = commits.encode(theirs, (), ws.signature(), ws.signature(), _FILES_MESSAGE)
@@ -169,40 +175,3 @@ def told(ws: Workspace, before: Session, after: Session) -> Applied:
 def met(ws: Workspace, answer: Applied, before: Session, after: Session) -> Applied:
     """The same reply, with the other sessions that are at work on these paths."""
     return answer._replace(overlaps=overlapping.overlaps(ws, after, before))
-
-
-def journal_row(edit: Edit) -> dict[str, Any]:
-    """What a journal says of a captured file."""
-    name, text = bytes_field("path", edit.path)
-    entry = edit.entry
-    facts = {"oid": entry.oid, "mode": f"{entry.mode:o}"} if entry else {"oid": None}
-    return {"op": "capture", name: text, **facts}
-
-
-def captured(ws: Workspace, session: Session) -> dict[bytes, list[Entry | None]]:
-    """What the session has captured of each path and not taken back, oldest first."""
-    return captured_by(sessions.effective(sessions.steps(ws, session))[0])
-
-
-def given_back(ws: Workspace, session: Session) -> dict[bytes, list[Entry | None]]:
-    """What it captured and took back: the user's own again, whatever the chain still holds."""
-    history = sessions.steps(ws, session)
-    active, _ = sessions.effective(history)
-    numbers = {step.number for step in active}
-    mine = captured_by(active)
-    return {
-        path: [entry for entry in entries if entry not in mine.get(path, ())]
-        for path, entries in captured_by(s for s in history if s.number not in numbers).items()
-    }
-
-
-def captured_by(steps: Iterable[Step]) -> dict[bytes, list[Entry | None]]:
-    """What these steps captured of each path, oldest first."""
-    found: dict[bytes, list[Entry | None]] = {}
-    for step in steps:
-        # A rebase that made one step of many tells again what they captured.
-        if step.facts.kind in ("capture", "rebase"):
-            for row in (row for row in chain.read_ops(step) if row["op"] == "capture"):
-                entry = Entry(int(row["mode"], 8), row["oid"]) if row["oid"] else None
-                found.setdefault(json_bytes(row, "path"), []).append(entry)
-    return found

@@ -20,6 +20,8 @@ from slipstream_git.results import Begun
 from slipstream_git.text import paths
 from slipstream_git.workspace import Workspace
 
+TRIES = 8
+
 
 def abort(ws: Workspace, session: Session) -> Closed:
     """Close a session without landing; `reopen` brings it back."""
@@ -43,6 +45,30 @@ def reopen(ws: Workspace, name: str) -> Begun:
     move_together(ws, moves, f"slip: reopen {plain}")
     session = sessions.at(ws, plain, tip)
     return Begun(session.name, session.ref, session.base, session.onto, tip)
+
+
+def keep(ws: Workspace, session: Session) -> str | None:
+    """Keep a chain whose session is open no more among the closed ones; what `reopen` calls it.
+
+    None where git finds something missing of it (its ref was deleted, and gc has been there).
+    """
+    kept = ws.repository.objects.publish()
+    try:
+        for _ in range(TRIES):
+            _, move = sessions.closing(ws, session)
+            whole = ("rev-list", "--objects", "--quiet", session.tip, "--not", "--all")
+            if ws.repository.git.run(*whole, accept=range(256)).status:
+                return None
+            try:
+                sessions.move(ws, [move], f"slip: keep {session.name}")
+            except SlipError as fault:
+                if fault.code != "ref-moved":
+                    raise
+            else:
+                return f"{session.name}@{move.name.rpartition('/')[2]}"
+    finally:
+        kept.release()
+    raise SlipError("ref-moved", f"others kept closing sessions named {session.name}")
 
 
 def landed(ws: Workspace, session: Session, oid: str) -> list[RefMove]:

@@ -8,7 +8,7 @@ from typing import Any
 from slipstream_git.changes import authors, candidates
 from slipstream_git.changes.authors import Touch
 from slipstream_git.changes.sessions import Session
-from slipstream_git.changes.sides import Names, Sides, Trees
+from slipstream_git.changes.sides import Names, Sides, Trees, joined
 from slipstream_git.codec import to_json
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.merged import Conflict
@@ -89,6 +89,7 @@ def files(
     decided: where hunks are decided one by one, the numbers of those that are; the others are told
     with theirs. Costs one git process at most, to ask who made the other side.
     """
+    found = joined(ws.repository, found, meeting.trees)
     told = _Told(ws, found[:MOST_FILES], meeting, decided)
     explained = [told.row(conflict) for conflict in found[:MOST_FILES]]
     bare = [_facts(conflict) | {"unexplained": True} for conflict in found[MOST_FILES:]]

@@ -6,7 +6,7 @@ from slipstream_git.changes import bounds, history, landing, sessions, staging
 from slipstream_git.changes.landing import Options, Order
 from slipstream_git.changes.sessions import Session, Wish
 from slipstream_git.changes.staging import Label, Staged
-from slipstream_git.errors import SlipError
+from slipstream_git.errors import SlipError, of_system
 from slipstream_git.model import Op
 from slipstream_git.outcomes import Executed, Flushed, Landed
 from slipstream_git.records import NamedTuple
@@ -123,9 +123,9 @@ def _land(ws: Workspace, opening: _Opening, order: Order) -> Landed:
         return landing.commit(ws, opening.staged.session._replace(has_ref=False), order)
     except BaseException as fault:
         session = _opened_after(opening)
+        if isinstance(fault, SlipError | OSError) and session is not None:
+            raise _left_open(fault, session, text=order.text) from None
         if isinstance(fault, SlipError):
-            if session is not None:
-                raise _left_open(fault, session) from None
             fault.hint = None  # it may name the session, which is not there
         raise
     finally:
@@ -143,8 +143,8 @@ def _opened_after(opening: _Opening) -> Session | None:
 def _land_open(ws: Workspace, session: Session, order: Order) -> Landed:
     try:
         return landing.commit(ws, session, order)
-    except SlipError as fault:
-        raise _left_open(fault, session) from None
+    except (SlipError, OSError) as fault:
+        raise _left_open(fault, session, text=order.text) from None
 
 
 def _flush(ws: Workspace, opening: _Opening) -> Flushed:
@@ -153,14 +153,22 @@ def _flush(ws: Workspace, opening: _Opening) -> Flushed:
     session = opening.open()
     try:
         return flushing.flush(ws, session, index=False)
-    except SlipError as fault:
+    except (SlipError, OSError) as fault:
         raise _left_open(fault, session, f"slip flush -s {session.name}") from None
 
 
-def _left_open(fault: SlipError, session: Session, again: str | None = None) -> SlipError:
-    """The same refusal, naming the session that holds the work. again: how to try once more."""
+def _left_open(
+    fault: SlipError | OSError, session: Session, again: str | None = None, text: bytes = b""
+) -> SlipError:
+    """The same refusal, naming the session that holds the work.
+
+    again: how to try once more. text: the message of the commit that was to be.
+    """
+    if isinstance(fault, OSError):
+        fault = of_system(fault)
     fault.data["session"] = session.name
     if fault.hint is None:
         fault.hint = again or f"slip commit -s {session.name} -m MESSAGE"
+        landing.hint_at(fault, session, text)
     fault.message += f" (session {paths.escape_for_terminal(session.name)} is left open)"
     return fault

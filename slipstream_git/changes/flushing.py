@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from slipstream_git.changes import bringing, capturing, recovery, sessions
+from slipstream_git.changes import bringing, captures, recovery, sessions
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import locks
@@ -94,7 +94,7 @@ def _given_back(ws: Workspace, session: Session) -> set[bytes]:
     trees = ws.repository.trees
     return {
         path
-        for path, entries in capturing.given_back(ws, session).items()
+        for path, entries in captures.given_back(ws, session).items()
         if entries and trees.leaf(session.tree, path) == trees.leaf(session.base_tree, path)
     }
 

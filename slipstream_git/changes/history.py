@@ -12,6 +12,7 @@ from typing import Any
 from slipstream_git.changes import chain, differences, overlapping, sessions, staging, views
 from slipstream_git.changes.chain import Facts, Step
 from slipstream_git.changes.sessions import Session
+from slipstream_git.codec import json_bytes
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, merge, quarantine
 from slipstream_git.outcomes import Diffed, Logged, LogStep, Shown, Stepped
@@ -34,9 +35,11 @@ def undo(ws: Workspace, session: Session, wanted: str | None) -> Stepped:
         raise _kept_elsewhere(ws, session, step)
     parent = chain.read_step(ws.repository, step.parents[0])
     after = _merged(ws, session, step.tree, parent.tree, f"undo of step {step.number}")
-    left = _left(session, [s for s in active if s is not step], step)
+    active = [s for s in active if s is not step]
+    left = _left(session, active, step)
     facts = _facts(session, "undo")._replace(undoes=step.number, unresolved=left)
-    return _append(ws, session, after, facts)._replace(undone=step.number)
+    told = _append(ws, session, after, facts)._replace(undone=step.number)
+    return _with_decisions(session, told, active, step)
 
 
 def redo(ws: Workspace, session: Session) -> Stepped:
@@ -52,9 +55,11 @@ def redo(ws: Workspace, session: Session) -> Stepped:
     step = undone[-1]
     parent = chain.read_step(ws.repository, step.parents[0])
     after = _merged(ws, session, parent.tree, step.tree, f"redo of step {step.number}")
-    left = _left(session, sorted([*active, step], key=lambda s: s.number), step)
+    active = sorted([*active, step], key=lambda s: s.number)
+    left = _left(session, active, step)
     facts = _facts(session, "redo")._replace(redoes=step.number, unresolved=left)
-    return _append(ws, session, after, facts)._replace(redone=step.number)
+    told = _append(ws, session, after, facts)._replace(redone=step.number)
+    return _with_decisions(session, told, active, step)._replace(undecided=None)
 
 
 def _left(session: Session, active: Sequence[Step], changed: Step) -> int:
@@ -64,6 +69,21 @@ def _left(session: Session, active: Sequence[Step], changed: Step) -> int:
     from slipstream_git.changes import unresolved
 
     return len(unresolved.folded(active))
+
+
+def _with_decisions(
+    session: Session, told: Stepped, active: Sequence[Step], changed: Step
+) -> Stepped:
+    """The answer for a decision says what is left; for every other step it is as it is."""
+    if changed.facts.kind != "resolve":
+        return told
+    from slipstream_git.changes import unresolved
+
+    open_now = unresolved.folded(active)
+    touched = {json_bytes(row, "path") for row in chain.read_ops(changed)}
+    names = [paths.display(path) for path in sorted(touched.intersection(open_now))]
+    hint = unresolved.hint(session, open_now) if open_now else None
+    return told._replace(undecided=names or None, unresolved=len(open_now), hint=hint)
 
 
 def _kept_elsewhere(ws: Workspace, session: Session, step: Step) -> SlipError:
@@ -152,9 +172,10 @@ def status(ws: Workspace, session: Session) -> Status:
 
 def outlook(ws: Workspace, session: Session) -> Status:
     """Its status, and what would refuse a landing now."""
-    from slipstream_git.changes import landing
+    from slipstream_git.changes import landing, proposing
 
     found, fault = status(ws, session), landing.obstacle(ws, session)
+    found = found._replace(message=proposing.message(ws, session))
     if fault is None:
         return found
     files = fault.data.get("files") if fault.code == "conflict" else None

@@ -24,10 +24,15 @@ UNKNOWN_USAGE = 129
 
 
 class Proposal(NamedTuple):
-    """A commit to be, as hooks get to see it. ``head``: whose settings hold; None for the first."""
+    """A commit to be, as hooks get to see it.
+
+    on: what the branch holds by then, None where it is not there. head: the commit whose settings
+    hold; None for the first of all.
+    """
 
     tree: str
     branch: str
+    on: str | None
     head: str | None
     text: bytes
     identity: Identity

@@ -6,6 +6,8 @@ publishing.py makes it so, in its order.
 
 from __future__ import annotations
 
+import shlex
+
 from slipstream_git.changes import (
     bringing,
     closing,
@@ -13,6 +15,7 @@ from slipstream_git.changes import (
     hooks,
     messages,
     normalising,
+    proposing,
     provenance,
     publishing,
     recovery,
@@ -37,6 +40,7 @@ from slipstream_git.workspace import Workspace
 
 TRIES = 16
 _COMMIT = "slip commit "
+_ANY_MESSAGE = "-m MESSAGE"
 
 
 class Options(NamedTuple):
@@ -130,9 +134,13 @@ def order(ws: Workspace, options: Options) -> Order:
 
 
 def ordered(ws: Workspace, session: Session, options: Options) -> Order:
-    """The same for one session, which the hint of a refusal names."""
+    """The same for one session, with its own message where none is given; a hint names it."""
     try:
-        return order(ws, options)
+        message = proposing.completed(ws, session, options.message)
+        if message != options.message:
+            subject = message.paragraphs[0].partition("\n")[0]
+            ws.notify(f"no -m: the message is what the session is called, {subject}")
+        return order(ws, options._replace(message=message))
     except SlipError as fault:
         hint_at(fault, session)
         raise
@@ -159,7 +167,7 @@ def commit(ws: Workspace, session: Session, order: Order) -> Landed:
                     return follow(ws, merged, order, landed)
                 cleared = clear(ws, merged, order, cleared)
             except SlipError as fault:
-                hint_at(fault, session)
+                hint_at(fault, session, order.text)
                 if fault.code != "ref-moved":
                     raise
             finally:
@@ -169,16 +177,20 @@ def commit(ws: Workspace, session: Session, order: Order) -> Landed:
     raise sessions.kept_moving(str(order.options.onto or session.onto), TRIES)
 
 
-def hint_at(fault: SlipError, session: Session) -> None:
+def hint_at(fault: SlipError, session: Session, text: bytes = b"") -> None:
     """A hint to commit otherwise names the session, which need not be the default one.
 
     What lies outside (a lock, a disk, a directory that nobody may write to) is mended there, and
-    then the same is tried again.
+    then the same is tried again. text: the message, which the hint then has.
     """
     if fault.hint is None and fault.code in ("locked", "git-failed"):
         fault.hint = f"{_COMMIT}-m MESSAGE"
     if fault.hint and fault.hint.startswith(_COMMIT) and " -s " not in fault.hint:
         fault.hint = f"{_COMMIT}-s {session.name} {fault.hint.removeprefix(_COMMIT)}"
+    if fault.hint and fault.hint.startswith(_COMMIT) and fault.hint.endswith(_ANY_MESSAGE) and text:
+        said = text.decode("utf-8", "surrogateescape").rstrip("\n")
+        again = shlex.join(part for paragraph in said.split("\n\n") for part in ("-m", paragraph))
+        fault.hint = fault.hint.removesuffix(_ANY_MESSAGE) + again
 
 
 def _landed(
@@ -271,7 +283,7 @@ def clear(ws: Workspace, merged: Merged | None, order: Order, before: Cleared | 
 
 
 def _proposal(merged: Merged, order: Order, tree: str, text: bytes) -> Proposal:
-    return Proposal(tree, merged.branch, merged.start, text, order.identity)
+    return Proposal(tree, merged.branch, merged.head, merged.start, text, order.identity)
 
 
 def follow(ws: Workspace, merged: Merged | None, order: Order, landed: Landed) -> Landed:
@@ -283,6 +295,7 @@ def follow(ws: Workspace, merged: Merged | None, order: Order, landed: Landed) -
     from slipstream_git.changes import rehearsal
 
     proposal = _proposal(merged, order, landed.tree or merged.tree, order.text)
+    proposal = proposal._replace(on=landed.commit, head=landed.commit)
     try:
         runs = rehearsal.after(ws, proposal)
     except SlipError as fault:
@@ -307,7 +320,7 @@ def obstacle(ws: Workspace, session: Session) -> SlipError | None:
                 target = Target(session, met.branch, met.head, met.head_tree, met.tree)
                 publishing.look(ws, target)
     except SlipError as fault:
-        hint_at(fault, session)
+        hint_at(fault, session, (proposing.message(ws, session) or "").encode())
         return fault
     finally:
         ws.repository.objects.discard()

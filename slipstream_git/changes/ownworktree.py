@@ -17,13 +17,13 @@ from typing import Final
 from slipstream_git.changes import bringing, flushing, sessions
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import commits, edited, locks
+from slipstream_git.gitdb import commits, edited, locks, submodules
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.gitdb.worktrees import owned
 from slipstream_git.gitdb.worktrees.jobs import Trouble, Worktree
 from slipstream_git.gitdb.worktrees.owned import Owned
 from slipstream_git.gitdb.worktrees.troubles import InTheWay, command
-from slipstream_git.model import EMPTY_TREE, GITLINK
+from slipstream_git.model import EMPTY_TREE
 from slipstream_git.outcomes import SessionWorktree
 from slipstream_git.workspace import Workspace
 
@@ -265,9 +265,8 @@ def _beside_tracked(view: Repository) -> Iterator[Trouble]:
             yield Trouble(path, "a repository")
     for path in filter(None, view.git.run(*others, "--ignored", "--directory").out.split(b"\0")):
         yield Trouble(path, _IGNORED)
-    for record in filter(None, view.git.run("ls-files", "-s", "-z").out.split(b"\0")):
-        facts, _, path = record.partition(b"\t")
-        if int(facts.split(b" ")[0], 8) == GITLINK and _holds_something(view, path):
+    for path, _ in submodules.entries(view.git):
+        if _holds_something(view, path):
             yield Trouble(path, _SUBMODULE)
     # `git submodule deinit` leaves them; git itself does not remove such a worktree.
     with suppress(FileNotFoundError):

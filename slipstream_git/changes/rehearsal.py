@@ -7,13 +7,14 @@ leave in its index is what lands; what else they change is told and forgotten.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from slipstream_git.changes import hooks, messages, settings, warm
 from slipstream_git.changes.hooks import Passed, Proposal
 from slipstream_git.changes.messages import Identity
 from slipstream_git.changes.settings import Pool
 from slipstream_git.errors import SlipError
+from slipstream_git.gitdb import refs
 from slipstream_git.gitdb.pool import Slot
 from slipstream_git.gitdb.process import Output
 from slipstream_git.gitdb.repository import Repository
@@ -28,8 +29,8 @@ def run(ws: Workspace, proposal: Proposal, names: Sequence[str]) -> Passed:
     pool = settings.at(repository, proposal.head).pool
     kept = repository.objects.publish()
     try:
-        with warm.leased(repository, proposal.tree, proposal.branch, pool) as slot:
-            rehearsal = _Rehearsal(repository, slot, proposal, pool)
+        with warm.leased(repository, proposal.tree, _head(repository, proposal), pool) as slot:
+            rehearsal = _Rehearsal(ws, slot, proposal, pool)
             for name in names:
                 rehearsal.run(name)
             return rehearsal.passed()
@@ -39,19 +40,33 @@ def run(ws: Workspace, proposal: Proposal, names: Sequence[str]) -> Passed:
 
 def after(ws: Workspace, proposal: Proposal) -> list[HookRun]:
     """Run `post-commit`; the commit has landed, so its failure is told and changes nothing."""
-    pool = settings.at(ws.repository, proposal.head).pool
-    with warm.leased(ws.repository, proposal.tree, proposal.branch, pool) as slot:
+    repository = ws.repository
+    pool = settings.at(repository, proposal.head).pool
+    with warm.leased(repository, proposal.tree, _head(repository, proposal), pool) as slot:
         done = _run(slot, hooks.AFTER, (), proposal.identity)
+    if not done.status:
+        _pass_on(ws.notify, hooks.AFTER, done)
     return [
         HookRun(hooks.AFTER, "failed" if done.status else "passed", done.status, output=_said(done))
     ]
 
 
+def _head(repository: Repository, proposal: Proposal) -> str:
+    """What HEAD shall be: the branch, where that holds the commit that the proposal stands on.
+
+    Of several that land together only the first stands on the branch as it is; for the others it
+    is detached at the commit before. After the landing it is so for all but the last.
+    """
+    now = refs.read_ref(repository.git, repository.layout.common_dir, proposal.branch)
+    return proposal.branch if now == proposal.on else proposal.head or proposal.branch
+
+
 class _Rehearsal:
     """One proposal going through its hooks."""
 
-    def __init__(self, repository: Repository, slot: Slot, proposal: Proposal, pool: Pool) -> None:
-        self._repository = repository
+    def __init__(self, ws: Workspace, slot: Slot, proposal: Proposal, pool: Pool) -> None:
+        self._repository = ws.repository
+        self._notify = ws.notify
         self._slot = slot
         self._proposal = proposal
         self._pool = pool
@@ -70,6 +85,7 @@ class _Rehearsal:
         done = _run(self._slot, name, arguments, self._proposal.identity)
         if done.status:
             raise self._refused(name, done)
+        _pass_on(self._notify, name, done)
         tree, left = self._slot.staged_tree(), self._slot.unstaged()
         self._runs.append(
             HookRun(
@@ -130,6 +146,12 @@ def _run(slot: Slot, name: str, arguments: Sequence[str], identity: Identity) ->
     }
     given = ("--", *arguments) if arguments else ()
     return slot.trusting().observed("hook", "run", "--ignore-missing", name, *given, env=env)
+
+
+def _pass_on(notify: Callable[[str], None], name: str, done: Output) -> None:
+    """Tell what a hook said that passed, as git would: a person may have to read it."""
+    for line in warm.tail(done).splitlines():
+        notify(f"{name}: {line}")
 
 
 def _said(done: Output) -> str | None:

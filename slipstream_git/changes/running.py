@@ -19,6 +19,7 @@ from slipstream_git.changes.sessions import Session
 from slipstream_git.changes.settings import Pool
 from slipstream_git.changes.staging import Label
 from slipstream_git.codec import bytes_field
+from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import edited, foreground, merge
 from slipstream_git.gitdb.edited import Edit
 from slipstream_git.gitdb.foreground import Ended
@@ -72,7 +73,9 @@ def run(ws: Workspace, session: Session, wish: Wish) -> Ran:
             ran = ran._replace(settings=advice or None)
         if not wish.capture or ended.status:
             return ran._replace(dropped=True if wish.capture else None)
-        return ran._replace(captured=_captured(ws, session, slot, wish, pool))
+        captured = _captured(ws, session, slot, wish, pool)
+        left = [paths.display(path) for path in edited.left_out(slot.seen_from(), session.tree)]
+        return ran._replace(captured=captured, not_captured=left or None)
 
 
 def _ended(ws: Workspace, session: Session, slot: Slot, wish: Wish, pool: Pool) -> Ended:
@@ -115,7 +118,8 @@ def _captured(ws: Workspace, session: Session, slot: Slot, wish: Wish, pool: Poo
         if ws.repository.trees.lookup(session.tree, path) is None:
             paths.check(path)
         sessions.check_scope(session, path)
-    for now in sessions.tries(ws, session):
+    now = session
+    for _ in range(sessions.TRIES):
         tree = _merged(ws, session, now, made, wish)
         if tree == now.tree:
             ws.repository.objects.discard()
@@ -128,8 +132,16 @@ def _captured(ws: Workspace, session: Session, slot: Slot, wish: Wish, pool: Poo
         after = now._replace(tip=tip, tree=tree, step=now.step + 1)
         told = capturing.told(ws, now, after)
         bounds.check_quota(ws)
-        if staging.advance(ws, now, tip):
-            return capturing.met(ws, told, now, after)
+        try:
+            if staging.advance(ws, now, tip):
+                return capturing.met(ws, told, now, after)
+            now = sessions.load(ws, now.name)
+        except SlipError as fault:
+            if fault.code != "session-missing":
+                raise
+            raise _kept(ws, after, fault.message) from None
+        if not now.began(session.begin):
+            raise _kept(ws, after, f"another session named {now.name} is open by now")
     raise sessions.kept_moving(f"session {session.name}")
 
 
@@ -177,6 +189,24 @@ def _merged(ws: Workspace, before: Session, now: Session, made: str, wish: Wish)
     )  # fmt: skip
     fault.data["tree"] = made
     raise fault
+
+
+def _kept(ws: Workspace, session: Session, why: str) -> SlipError:
+    """The session is gone; its chain with what the command made is kept among the closed ones."""
+    from slipstream_git.changes import closing
+
+    name = closing.keep(ws, session)
+    data = {"session": session.name, "commit": session.tip, "tree": session.tree}
+    made = f"what the command made is the tree {session.tree[:10]}"
+    hint = None
+    if name is not None:
+        ref = f"{sessions.CLOSED}{name.replace('@', '/')}"
+        data["ref"] = ref
+        made += f", kept as {name}"
+        hint = f"slip reopen {name}"
+        if ws.repository.store.ref(session.ref) is not None:  # nothing can be opened beside it
+            hint = f"git diff --binary {ref}^ {ref} | slip apply -s {session.name} -"
+    return SlipError("session-missing", f"{why}; {made}", hint=hint, data=data)
 
 
 def _journal(ws: Workspace, now: Session, tree: str) -> list[dict[str, Any]]:

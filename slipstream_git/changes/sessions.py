@@ -248,7 +248,7 @@ def load(ws: Workspace, name: str) -> Session:
     paths.session_name(name)
     tip = ws.repository.store.ref(OPEN + name)
     if tip is None:
-        raise _missing(ws, name)
+        raise missing(ws, name)
     return at(ws, name, tip)
 
 
@@ -264,7 +264,7 @@ def kept_moving(what: str, times: int = TRIES) -> SlipError:
     return SlipError("ref-moved", f"{what} kept moving; {times} tries were lost")
 
 
-def _missing(ws: Workspace, name: str) -> SlipError:
+def missing(ws: Workspace, name: str) -> SlipError:
     """That no such session is open, and what became of the last one of that name."""
     numbers = closed_numbers(ws, name)
     if not numbers:
@@ -316,7 +316,7 @@ def choose(ws: Workspace, name: str | None) -> Session:
     if len(here) == 1:
         return here[0]
     if own is not None and not here:
-        raise _missing(ws, own.session)
+        raise missing(ws, own.session)
     if not everyone:
         raise SlipError("session-required", "no session is open", hint="slip begin")
     names = [session.name for session in everyone]

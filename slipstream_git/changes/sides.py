@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from slipstream_git.gitdb.merged import Conflict
 from slipstream_git.gitdb.repository import Repository
@@ -31,6 +31,25 @@ class Names(NamedTuple):
     def every(self, path: bytes) -> tuple[bytes, ...]:
         """All of them and ``path``, each once."""
         return tuple(dict.fromkeys(name for name in (path, *self) if name is not None))
+
+
+def joined(
+    repository: Repository, found: Sequence[Conflict], ids: tuple[str, str, str] | None
+) -> Sequence[Conflict]:
+    """Conflicts with one of two kinds of thing at a path as one, with what each tree has there.
+
+    git gives each side a row of its own, of which the one pushed aside has a name with a commit in
+    it that may be made up, and neither has the other's entry.
+    """
+    if ids is None or all(conflict.kind != "type" for conflict in found):
+        return found
+    sides = Sides(repository, Trees(*ids))
+    names = {c: sides.original(c) or c.path for c in found if c.kind == "type"}
+    whole = {}
+    for name in names.values():
+        base, ours, theirs = (repository.trees.leaf(tree, name) for tree in ids)
+        whole[name] = Conflict(name, "type", base, ours, theirs)
+    return list(dict.fromkeys(whole[names[c]] if c in names else c for c in found))
 
 
 class Sides:

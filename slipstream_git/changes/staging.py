@@ -128,11 +128,7 @@ def advance(ws: Workspace, session: Session, tip: str) -> bool:
         if fault.code != "ref-moved":
             raise
         if ws.repository.store.ref(session.ref) is None:
-            raise SlipError(
-                "session-missing",
-                f"session {session.name} was closed meanwhile",
-                hint=f"slip reopen {session.name}",
-            ) from None
+            raise sessions.missing(ws, session.name) from None
         return False
     finally:
         kept.release()

@@ -15,12 +15,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from slipstream_git import codec
-from slipstream_git.errors import INTERRUPTED, SlipError
+from slipstream_git.errors import INTERRUPTED, SlipError, of_system
 from slipstream_git.faces.calls import Call
 from slipstream_git.operations import calling
 from slipstream_git.operations.registry import Operation, Parameter
 
 if TYPE_CHECKING:  # its import is paid for by commands that need a repository
+    from slipstream_git.faces.standing import Standing
     from slipstream_git.workspace import Workspace
 
 LARGEST_INPUT = 512 << 20
@@ -35,7 +36,7 @@ def run(arguments: Sequence[str]) -> int:
         call = _parsed(arguments)
         if call is not None:
             as_json = call.json
-            value = _answer(call)
+            value = _answer(call, arguments)
             _reply(call, value)
             # What was run for the caller says how it ended.
             return value.exit if call.operation.name == "run" else 0
@@ -63,7 +64,7 @@ def _parsed(arguments: Sequence[str]) -> Call | None:
     return cli.parse(arguments)
 
 
-def _answer(call: Call) -> Any:
+def _answer(call: Call, arguments: Sequence[str]) -> Any:
     row = call.operation
     values = _filled(row, call.values)
     if not row.needs_repository:
@@ -79,9 +80,44 @@ def _answer(call: Call) -> Any:
         output=2 if call.json else 1,
     )
     with workspace.repository:
-        if _wants_editor(row, values):
-            return _edited(row, workspace, values)
-        return calling.call(row, workspace, values)
+        try:
+            edited = _wants_editor(row, values)
+            answer = (_edited if edited else calling.call)(row, workspace, values)
+        except SlipError as fault:
+            _place_hints(fault, call, arguments, workspace)
+            raise
+        standing = _standing(workspace)
+        return answer if standing is None else standing.in_answer(answer)
+
+
+def _place_hints(
+    fault: SlipError, call: Call, arguments: Sequence[str], workspace: Workspace
+) -> None:
+    """Let the hints of an error be what can be typed from here."""
+    if fault.code == "session-required" and fault.hint and " -s " in fault.hint:
+        from slipstream_git.faces import standing
+
+        # It names the likeliest of them.
+        fault.hint = standing.named(call, arguments, fault.hint.rpartition(" ")[2])
+        return
+    place = _standing(workspace)
+    if place is not None:
+        place.in_error(fault)
+
+
+def _standing(workspace: Workspace) -> Standing | None:
+    """Where the user stands; None at the root, where hints are right as they are."""
+    layout = workspace.repository.layout
+    try:
+        here = os.getcwd()
+    except OSError:  # a directory that is gone
+        return None
+    if here == (layout.root or layout.git_dir):
+        return None
+    from slipstream_git.faces.standing import Standing
+
+    found = Standing(layout, here)
+    return found if found.way is not None else None
 
 
 def _edited(row: Operation, workspace: Workspace, values: dict[str, Any]) -> Any:
@@ -200,7 +236,9 @@ def _print_reply(call: Call, value: Any) -> None:
 
 
 def _print_notice(text: str) -> None:
-    _write(sys.stderr, f"slip: {text}")
+    from slipstream_git.text.paths import escape_for_terminal
+
+    _write(sys.stderr, f"slip: {escape_for_terminal(text)}")
 
 
 def _write(stream: Any, text: str) -> None:
@@ -233,8 +271,7 @@ def _translated(fault: BaseException) -> SlipError:
     if isinstance(fault, KeyboardInterrupt):
         return SlipError("interrupted", "what was not acknowledged did not happen")
     if isinstance(fault, OSError):
-        where = f"{fault.filename}: " if fault.filename else ""
-        return SlipError("git-failed", f"{where}{fault.strerror or fault}")
+        return of_system(fault)
     if isinstance(fault, MemoryError):
         return SlipError("too-large", "not enough memory for this")
     return SlipError("bug", _report(fault))

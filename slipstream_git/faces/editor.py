@@ -22,7 +22,11 @@ def message(ws: Workspace, session: str | None) -> tuple[bytes, str]:
     if diff is None:
         raise ValueError("the table has no diff")
     found = calling.call(diff, ws, {"session": session, "stat": True})
-    template = EXPLANATION.format(session=found.session)
+    status = registry.find("status")
+    if status is None:
+        raise ValueError("the table has no status")
+    proposed = calling.call(status, ws, {"session": found.session}).message or ""
+    template = proposed + EXPLANATION.format(session=found.session)
     shown = text.render("diff", found, color=False, terminal=True)
     template += "".join(f"# {line}\n" for line in shown.split("\n"))
     path = os.path.join(ws.repository.layout.git_dir, f"SLIP_EDITMSG-{found.session}")

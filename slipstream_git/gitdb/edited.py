@@ -12,10 +12,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import quarantine
+from slipstream_git.gitdb import quarantine, submodules
 from slipstream_git.gitdb.quarantine import Quarantine
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.gitdb.worktrees.jobs import TEMPORARY
+from slipstream_git.gitdb.worktrees.troubles import command
 from slipstream_git.model import EMPTY_TREE, GITLINK, Entry
 from slipstream_git.records import NamedTuple
 from slipstream_git.text import paths
@@ -51,7 +52,13 @@ def edits(
         found += _stored(repository, room, {path for path, is_there in stands.items() if is_there})
         for item in room.loose():
             repository.objects.write(item.kind, item.data)
-    repository.objects.check(edit.entry.oid for edit in found if edit.entry)
+    for path, entry in found:
+        try:
+            repository.objects.check([entry.oid] if entry else [])
+        except SlipError as fault:
+            if fault.hint == "git fsck":  # it is gone, and the file is there to make it anew
+                fault.hint = command(["git", "hash-object", "-w"], [path])
+            raise
     return sorted(found)
 
 
@@ -73,6 +80,16 @@ def moved_submodules(
     """Submodules that stand on another commit than ``head`` says."""
     rows = _differing(repository, head, wanted, "--ignore-submodules=dirty")
     return [path for path, mode in rows if mode == GITLINK]
+
+
+def left_out(repository: Repository, tree: str) -> list[bytes]:
+    """Submodules that are not as ``tree`` has them, and repositories it lacks: never an edit."""
+    root = os.fsencode(repository.layout.root or "")
+    rows = _differing(repository, tree, (), "--ignore-submodules=none")
+    found = {path for path, mode in rows if mode == GITLINK}
+    found.update(submodules.unpopulated(repository.git, root))
+    out = repository.git.run("ls-files", "-o", "-z", "--exclude-standard").out
+    return sorted(found.union(path for path in out.split(b"\0") if path.endswith(b"/")))
 
 
 def _tracked(

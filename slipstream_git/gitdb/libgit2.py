@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 import pygit2
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import loose
 from slipstream_git.gitdb.gitstore import GitStore
+from slipstream_git.gitdb.layout import Layout
 from slipstream_git.gitdb.objects import LARGEST_OBJECT, too_large
 from slipstream_git.gitdb.packs import RawObject
 from slipstream_git.gitdb.process import Git
@@ -25,6 +25,7 @@ from slipstream_git.gitdb.refs import (
     LOCK_PATIENCE_S,
     RefMove,
     list_refs,
+    locked,
     move_with_git,
     read_ref,
 )
@@ -35,35 +36,22 @@ LOCK_POLL_S = 0.005
 _KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
 
 
-class Place(Protocol):
-    """Where the repository is: a `repository.Layout`, which this file is below."""
-
-    @property
-    def git_dir(self) -> str: ...
-    @property
-    def common_dir(self) -> str: ...
-    @property
-    def objects_dir(self) -> str: ...
-    @property
-    def sharing(self) -> int: ...
-
-
 class LibgitStore:
     """Objects and refs, read and moved by libgit2."""
 
-    def __init__(self, place: Place, git: Git) -> None:
+    def __init__(self, layout: Layout, git: Git) -> None:
         self._git = git
         prefer_openssl()
         try:
-            self._repository = pygit2.Repository(place.git_dir)
+            self._repository = pygit2.Repository(layout.git_dir)
         except pygit2.GitError as fault:
             raise SlipError(
-                "unsupported", f"{place.git_dir}: libgit2 cannot open it: {fault}"
+                "unsupported", f"{layout.git_dir}: libgit2 cannot open it: {fault}"
             ) from None
         self._odb = self._repository.odb
-        self._common_dir = place.common_dir
-        self._is_shared = bool(place.sharing)
-        self._loose = loose.directories(place.objects_dir)
+        self._common_dir = layout.common_dir
+        self._is_shared = bool(layout.sharing)
+        self._loose = loose.directories(layout.objects_dir)
         self._careful: GitStore | None = None
 
     def read(self, oid: str) -> RawObject | None:
@@ -149,5 +137,5 @@ class LibgitStore:
         if any(self.ref(move.name) != move.old for move in moves):
             return SlipError("ref-moved", f"{names} moved meanwhile: {fault}")
         if "lock" in str(fault):
-            return SlipError("locked", f"another process holds the lock of {names}: {fault}")
+            return locked(names, str(fault))
         return SlipError("git-failed", f"{names} cannot be moved: {fault}")

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import permissions
-from slipstream_git.gitdb.repository import Layout
+from slipstream_git.gitdb.layout import Layout
 
 PATIENCE_S = 60.0
 QUEUE_PATIENCE_S = 3600.0

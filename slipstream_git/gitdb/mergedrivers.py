@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection
 
 from slipstream_git.gitdb import attributes
-from slipstream_git.gitdb.repository import Config, Repository
+from slipstream_git.gitdb.repository import BeyondTrees, Config, Repository
 
 TELLING = frozenset({b"merge", b"binary"})
 GLOB = frozenset(b"*?[\\")
@@ -23,30 +23,24 @@ BOM = b"\xef\xbb\xbf"
 LIKELY = ("/etc/gitattributes", "/usr/etc/gitattributes", "/usr/local/etc/gitattributes")
 
 
-class Beyond:
+def beyond(repository: Repository) -> BeyondTrees:
     """What configuration and the attributes outside of trees say; looked up once a process.
 
     The files are read anew each time, since anybody may edit them meanwhile.
     """
-
-    def __init__(self, repository: Repository) -> None:
-        config = repository.config
-        self.is_plain = _is_plain(config)
-        self.files = (
-            os.path.join(repository.layout.common_dir, "info", "attributes"),
-            *_asked(repository),
-            _of_user(repository),
-        )
+    if repository.beyond_trees is None:
+        own = os.path.join(repository.layout.common_dir, "info", "attributes")
+        files = (own, *_asked(repository), _of_user(repository))
+        repository.beyond_trees = BeyondTrees(_is_plain(repository.config), files)
+    return repository.beyond_trees
 
 
 def are_plain(repository: Repository, tree: str, paths: Collection[bytes]) -> bool:
     """Whether git is certain to merge ``paths`` as texts, by the attributes of ``tree``."""
-    beyond = repository.beyond_trees
-    if beyond is None:
-        beyond = repository.beyond_trees = Beyond(repository)
-    if not beyond.is_plain:
+    outside = beyond(repository)
+    if not outside.is_plain:
         return False
-    if any(_may_tell(_read(name), paths) for name in beyond.files):
+    if any(_may_tell(_read(name), paths) for name in outside.files):
         return False
     inside = attributes.files_above(repository, tree, paths)
     return not any(_may_tell(repository.objects.blob(entry.oid), paths) for _, entry in inside)

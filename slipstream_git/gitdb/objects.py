@@ -38,6 +38,11 @@ def broken(name: str) -> SlipError:
     )
 
 
+def missing(oid: str) -> SlipError:
+    """The refusal of an object that is named and not there."""
+    return SlipError("git-failed", f"object {oid} is missing from the repository", hint="git fsck")
+
+
 class ObjectStore(Protocol):
     """Where committed objects come from: libgit2 in the process, or a git child."""
 
@@ -63,9 +68,7 @@ class Objects:
         """Raises `git-failed` when the object is not there."""
         found = self.find(oid)
         if found is None:
-            raise SlipError(
-                "git-failed", f"object {oid} is missing from the repository", hint="git fsck"
-            )
+            raise missing(oid)
         return found
 
     def find(self, oid: str) -> RawObject | None:
@@ -125,11 +128,14 @@ class Objects:
     def check(self, oids: Iterable[str]) -> None:
         """Read back blobs that git says it has stored. Raises `git-failed` for a broken one.
 
-        git writes no object whose file is there already, empty or cut short as it may be.
+        git writes no object whose file is there already, empty or cut short as it may be, and none
+        that the index has for a file which looks the same as then.
         """
         for oid in oids:
             if oid not in self._pending:
                 found = self.find(oid)
+                if found is None and not self._is_loose(oid):
+                    raise missing(oid)
                 if found is None or object_id(found.kind, found.data) != oid:
                     raise broken(oid)
 

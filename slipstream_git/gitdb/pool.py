@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import locks, permissions
+from slipstream_git.gitdb import locks, permissions, submodules
 from slipstream_git.gitdb.process import Git
 from slipstream_git.gitdb.repository import Repository
 
@@ -108,9 +108,11 @@ class Slot:
         _write(self.exclude, text + "".join(f"/{name}\n" for name in names))
 
     def clean(self) -> None:
-        """Remove files that are neither tracked nor ignored."""
+        """Remove files that are neither tracked nor ignored, in submodules, too."""
         ignoring = ("-c", f"core.excludesFile={self.exclude}")
         self.git.run(*_PLAIN, *ignoring, "clean", "-ffdq", accept=(0, 1))
+        git = self.git.setting(_PLAIN[1], _PLAIN[3])
+        submodules.restore(git, os.fsencode(self.root), os.fsencode(self.place))
 
     def staged_tree(self) -> str:
         """The tree of what the index holds now. Raises `git-failed`, for one that is unmerged."""

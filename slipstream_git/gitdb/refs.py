@@ -92,11 +92,25 @@ def move_with_git(git: Git, moves: Sequence[RefMove], reason: str) -> None:
         raise translate_refusal(done.said, moves)
 
 
+def locked(names: str, said: str) -> SlipError:
+    """The refusal where somebody holds a lock of refs; git gives one back in milliseconds.
+
+    The hint removes one that was left behind, and does nothing to one that is a minute old or less.
+    """
+    import re  # hardly ever needed
+    import shlex
+
+    found = re.search(r"(/[^']*(?:[.]lock|packed-refs[.]new))", said)
+    hint = f"find {shlex.quote(found[1])} -mmin +1 -delete" if found else None
+    said += " (a git that was killed leaves it behind)" if found else ""
+    return SlipError("locked", f"another process holds the lock of {names}: {said}", hint=hint)
+
+
 def translate_refusal(said: str, moves: Sequence[RefMove]) -> SlipError:
     """Which of our codes a refused ref transaction is."""
     names = ", ".join(move.name for move in moves)
     if ".lock': File exists" in said or "packed-refs.new: File exists" in said:
-        return SlipError("locked", f"another process holds the lock of {names}: {said}")
+        return locked(names, said)
     if "aborted by" in said and "hook" in said:
         return SlipError(
             "hook-failed", f"the hook reference-transaction refused: {said}", data={"output": said}

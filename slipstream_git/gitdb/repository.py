@@ -10,18 +10,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import Protocol, Self
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import permissions, reffiles, settingfiles
+from slipstream_git.gitdb.layout import Layout
 from slipstream_git.gitdb.objects import Objects, ObjectStore
 from slipstream_git.gitdb.process import Git, Output
 from slipstream_git.gitdb.refs import RefStore
 from slipstream_git.gitdb.trees import Trees
 from slipstream_git.records import NamedTuple
-
-if TYPE_CHECKING:
-    from slipstream_git.gitdb.mergedrivers import Beyond
 
 LISTED = ("config", "--list", "-z")
 OLDEST_GIT = (2, 38)
@@ -47,29 +45,6 @@ class Store(ObjectStore, RefStore, Protocol):
     """Objects and refs of one repository; two makers: `GitStore` and `LibgitStore`."""
 
     def close(self) -> None: ...
-
-
-class Layout(NamedTuple):
-    """Where a repository's parts are. Absolute paths; ``root`` is None without a worktree.
-
-    sharing: who else may write there, see `permissions.parse`.
-    """
-
-    git_dir: str
-    common_dir: str
-    root: str | None
-    bare: bool
-    hooks_dir: str
-    sharing: int = 0
-
-    @property
-    def slip_dir(self) -> str:
-        """What slip keeps beside the objects: caches, intents, the lock."""
-        return os.path.join(self.common_dir, "slip")
-
-    @property
-    def objects_dir(self) -> str:
-        return os.path.join(self.common_dir, "objects")
 
 
 class Config:
@@ -138,6 +113,16 @@ def _normal(key: str) -> str:
     return f"{section.lower()}.{subsection}{dot}{name.lower()}"
 
 
+class BeyondTrees(NamedTuple):
+    """What decides outside of trees whether texts are merged in git's ordinary way.
+
+    is_plain: whether configuration leaves them to it. files: attributes files that may not.
+    """
+
+    is_plain: bool
+    files: tuple[str, ...]
+
+
 class Found(NamedTuple):
     """What there is to know of a repository before it is opened.
 
@@ -175,7 +160,7 @@ class Repository:
         self.objects = Objects(self.store, self.layout.objects_dir, self.layout.sharing)
         self.trees = Trees(self.objects)
         # See `mergedrivers`.
-        self.beyond_trees: Beyond | None = None
+        self.beyond_trees: BeyondTrees | None = None
         # See `attributes.remembering`.
         self.attributes: dict[tuple[str, frozenset[bytes]], Attributes] | None = None
 

@@ -12,9 +12,9 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Protocol
 
 from slipstream_git.gitdb import permissions
+from slipstream_git.gitdb.layout import Layout
 from slipstream_git.gitdb.process import Git, Output
 from slipstream_git.records import NamedTuple
 
@@ -25,19 +25,6 @@ _ORIGIN = b"file:"
 
 # What tells one state of a file from another; None where it is not there.
 State = tuple[int, ...] | None
-
-
-class Place(Protocol):
-    """Where the repository is: a `repository.Layout`, which this file is below."""
-
-    @property
-    def git_dir(self) -> str: ...
-    @property
-    def common_dir(self) -> str: ...
-    @property
-    def slip_dir(self) -> str: ...
-    @property
-    def sharing(self) -> int: ...
 
 
 def of_user(env: Mapping[str, str], name: str) -> list[str]:
@@ -61,26 +48,29 @@ class Watched(NamedTuple):
         return tuple(map(_state, self.paths)) == self.states
 
 
-def watched(env: Mapping[str, str], place: Place, system: Output) -> Watched | None:
+def watched(env: Mapping[str, str], layout: Layout, system: Output) -> Watched | None:
     """Every file that a configuration without includes may come from, as it is now.
 
     system: the answer to `SYSTEM`. None where not all of them are known.
     """
     named = system_file(system)
-    paths = _of_configuration(env, place, named) if named else []
+    paths = _of_configuration(env, layout, named) if named else []
     if not paths or not all(map(os.path.isabs, paths)):
         return None
     return Watched(tuple(paths), tuple(map(_state, paths)))
 
 
-def _of_configuration(env: Mapping[str, str], place: Place, system: str) -> list[str]:
+def _of_configuration(env: Mapping[str, str], layout: Layout, system: str) -> list[str]:
     if "GIT_CONFIG_GLOBAL" in env:
         users = [env["GIT_CONFIG_GLOBAL"]]
     else:
         users = of_user(env, "config")
         if env.get("HOME"):
             users.append(os.path.join(env["HOME"], ".gitconfig"))
-    own = [os.path.join(place.common_dir, "config"), os.path.join(place.git_dir, "config.worktree")]
+    own = [
+        os.path.join(layout.common_dir, "config"),
+        os.path.join(layout.git_dir, "config.worktree"),
+    ]
     return [system, *users, *own]
 
 
@@ -109,19 +99,19 @@ def _absolute(path: str) -> str | None:
     return path if os.path.isabs(path) else None
 
 
-def system_attributes(git: Git, place: Place) -> str | None:
+def system_attributes(git: Git, layout: Layout) -> str | None:
     """The system's attributes file, beside its configuration; None where git does not say."""
-    found = _system_directory(git, place)
+    found = _system_directory(git, layout)
     return os.path.join(found, "gitattributes") if found else None
 
 
-def _system_directory(git: Git, place: Place) -> str | None:
+def _system_directory(git: Git, layout: Layout) -> str | None:
     program = _state(git.program)
     # A script that starts one git or the other is the same file for both.
     if program is None or not os.path.isabs(git.program) or _is_script(git.program):
         program = None
     key = [git.program, *(program or ())]
-    path = os.path.join(place.slip_dir, "system")
+    path = os.path.join(layout.slip_dir, "system")
     known = _kept(path)
     if program is not None and known[:-1] == key:
         return str(known[-1]) or None
@@ -131,7 +121,7 @@ def _system_directory(git: Git, place: Place) -> str | None:
     directory = os.path.dirname(found) if found else ""
     if program is not None:
         with suppress(OSError):
-            _keep(path, [*key, directory], place.sharing)
+            _keep(path, [*key, directory], layout.sharing)
     return directory or None
 
 

@@ -61,6 +61,7 @@ def _is_signed_copy(signed_data: bytes, data: bytes) -> bool:
 def _refused(why: str) -> SlipError:
     return SlipError(
         "git-failed",
-        f"the commit cannot be signed: {why}",
-        hint="slip commit --no-sign -m MESSAGE",
+        f"the commit cannot be signed: {why} (mend that and commit again; --no-sign would land it"
+        " unsigned)",
+        hint="git config --show-origin --get-regexp '^(gpg[.]|user[.]signing|commit[.]gpgsign)'",
     )

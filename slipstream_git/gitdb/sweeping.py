@@ -14,7 +14,7 @@ import time
 from contextlib import suppress
 
 from slipstream_git.gitdb import packs
-from slipstream_git.gitdb.repository import Layout
+from slipstream_git.gitdb.layout import Layout
 from slipstream_git.gitdb.worktrees import owned
 
 STALE_S = 1.5

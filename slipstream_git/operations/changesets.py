@@ -343,7 +343,8 @@ def commit(
     Merged with what the branch has gained meanwhile, as git merges. A conflict moves nothing, and
     is shown with both sides: `slip rebase` takes it into the session, to be decided there by
     `slip resolve`. Every worktree that has the branch checked out is brought along; edits in the
-    way are refused as `dirty` before anything moves.
+    way are refused as `dirty` before anything moves. Without a message it is the session's title;
+    on a terminal the editor opens, with that in it.
     """
     from slipstream_git.changes import closing, landing, messages, sessions
 

@@ -234,11 +234,12 @@ def display(path: bytes) -> str:
     try:
         text = path.decode()
     except UnicodeDecodeError:
-        return _c_quoted(path)
-    return _c_quoted(path) if _CONTROL.search(text) or text.startswith('"') else text
+        return c_quoted(path)
+    return c_quoted(path) if _CONTROL.search(text) or text.startswith('"') else text
 
 
-def _c_quoted(path: bytes) -> str:
+def c_quoted(path: bytes) -> str:
+    """The path as git quotes it where it is told to (core.quotePath)."""
     return '"' + "".join(map(_c_escape, path)) + '"'
 
 

@@ -121,8 +121,23 @@ def test_a_hook_that_refuses(ready: Desk, name: str) -> None:
     assert data == {"hook": name, "exit": 3, "output": "no, because"}
     fault = ready.commit_refused("hook-failed")
     # To see what it says and to try again comes first; to skip it is only said.
-    assert fault.hint == f"slip commit -s {ready.call('status')['session']} -m MESSAGE"
+    assert fault.hint == f"slip commit -s {ready.call('status')['session']} -m land"
     assert ("--no-verify" in fault.message) is (name != "prepare-commit-msg")
+
+
+def test_what_a_hook_says_that_passes_is_told(ready: Desk) -> None:
+    hook(ready.lab, "pre-commit", "echo 2 warnings; printf '\\033[2Jmore\\n' >&2")
+    hook(ready.lab, "post-commit", "echo pushed")
+    reply = ready.lab.slip("commit", "-m", "land")
+    assert reply.err.decode().splitlines() == [
+        "slip: pre-commit: 2 warnings", r"slip: pre-commit: \x1b[2Jmore",
+        "slip: post-commit: pushed",
+    ]  # fmt: skip
+    assert b"warnings" not in reply.out
+    ready.begin("work")
+    ready.apply(write("b.txt", "1\n"))
+    runs = ready.lab.slip_json("commit", "-m", "land").json["hooks"]
+    assert [run["output"] for run in runs] == ["2 warnings\n\x1b[2Jmore", "pushed"]
 
 
 @pytest.mark.parametrize("name", ["pre-commit", "commit-msg"])

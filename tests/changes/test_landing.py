@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.workspace import Workspace
 from tests.desk import Desk, Free, batch, delete, move, replace, write
-from tests.lab import Content, Ground, Lab, Link, Script
+from tests.lab import Content, Ground, Lab, Link, Script, typed
 
 TIP = "refs/slip/sessions/work"
 LANDED = "refs/notes/slip/landed"
@@ -554,6 +555,46 @@ def test_without_an_identity_nothing_lands(desk: Desk) -> None:
     assert "refs/slip/sessions/work" in desk.lab.refs()
 
 
+def test_the_title_is_the_message_where_none_is_given(desk: Desk) -> None:
+    staged(desk, title="Say it")
+    assert desk.call("status")["message"] == "Say it"
+    reply = desk.lab.slip("commit")
+    assert b"the message is what the session is called, Say it" in reply.err
+    assert desk.lab.message() == "Say it\n"
+    staged(desk, write("b", "1\n"))
+    desk.refused("usage", "commit")
+    desk.call("commit", message=("other",))
+    staged(desk, write("c", "1\n"), title="Unsaid")
+    assert b"Unsaid" not in desk.lab.slip("commit", "-m", "said").err
+    assert desk.lab.message() == "said\n"
+
+
+@pytest.mark.parametrize("lock", ["HEAD.lock", "packed-refs.lock", "refs/heads/main.lock"])
+def test_a_lock_of_refs_that_was_left_behind_goes_by_the_hint(desk: Desk, lock: str) -> None:
+    staged(desk, title='It\'s "quoted"')
+    desk.lab.git("pack-refs", "--all")
+    place = desk.lab.common_dir / lock
+    place.write_bytes(b"")
+    fault = desk.refused("locked", "commit")
+    typed(fault.hint, desk.lab.path)
+    assert place.exists()  # somebody may be at it yet
+    os.utime(place, (0, 0))
+    typed(fault.hint, desk.lab.path)
+    assert not place.exists()
+    desk.call("commit")
+
+
+def test_a_hint_to_try_again_has_the_whole_message(desk: Desk) -> None:
+    staged(desk)
+    place = desk.lab.path / ".git/index.lock"
+    place.write_bytes(b"")
+    said = ('It\'s a "subject"', "A body\nof two lines", "$HOME")
+    fault = desk.refused("locked", "commit", message=said, trailer=("Key=Value",))
+    place.unlink()
+    typed(fault.hint, desk.lab.path)
+    assert desk.lab.message() == "\n\n".join((*said, "Key: Value\n"))
+
+
 def test_provenance_is_a_note(desk: Desk) -> None:
     repo = desk.lab
     staged(desk, title="T", agent="ada")
@@ -587,6 +628,8 @@ IN_THE_WAY: dict[str, tuple[dict[str, Content], list[list[str]]]] = {
     "edited, the mode": ({"README.md": Script(b"# Demo\n")}, []),
     "staged": ({"README.md": "# mine\n"}, [["add", "README.md"]]),
     "staged, then put back": ({"README.md": "# mine\n"}, [["add", "README.md"], ["restore-file"]]),
+    "staged, then edited": ({"README.md": "# my\n"}, [["add", "README.md"], ["edit-file"]]),
+    "staged and new": ({"new/file": "mine\n"}, [["add", "new/file"]]),
     "removed from the index": ({}, [["rm", "--quiet", "--cached", "README.md"]]),
     "untracked": ({"new/file": "mine\n"}, []),
     "untracked where a directory comes": ({"new": "mine\n"}, []),
@@ -597,7 +640,9 @@ IN_THE_WAY: dict[str, tuple[dict[str, Content], list[list[str]]]] = {
 }
 
 WAYS_OUT = {
-    "staged, then put back": "git stash push README.md",
+    "staged, then put back": "git restore README.md && slip capture -s work README.md",
+    "staged, then edited": "git add README.md && slip capture -s work README.md",
+    "staged and new": "git rm -qf --cached new/file && mv -n new/file new/file.mine",
     "untracked": "mv -n new/file new/file.mine",
     "ignored": "mv -n new/x.log new/x.log.mine",
 }
@@ -618,6 +663,8 @@ def test_what_is_in_the_way_stops_it_before_anything_moves(desk: Desk, what: str
     for command in commands:
         if command == ["restore-file"]:
             repo.write("README.md", "# Demo\n")
+        elif command == ["edit-file"]:
+            repo.write("README.md", "# mine\n")
         else:
             repo.git(*command)
     before, refs = repo.snapshot(), repo.refs()
@@ -626,6 +673,30 @@ def test_what_is_in_the_way_stops_it_before_anything_moves(desk: Desk, what: str
     assert fault.data["paths"]
     assert (repo.snapshot(), repo.refs()) == (before, refs)
     assert desk.commit("land", no_checkout=True)["committed"]
+
+
+@pytest.mark.parametrize("what", ["staged, then put back", "staged, then edited", "staged and new"])
+def test_the_way_out_leads_out(desk: Desk, linked_repo: Lab, what: str) -> None:
+    """Typed as it stands, also for another worktree, nothing of the user's is lost by it."""
+    for repo in (desk.lab, linked_repo):
+        branch = repo.git("symbolic-ref", "HEAD").removeprefix("refs/heads/")
+        lines = "".join(f"{number}\n" for number in range(20))
+        repo.commit({"f": lines})
+        staged(desk, replace("f", "18", "eighteen"), write("new", "1\n"), onto=branch, base=branch)
+        path, mine = "f", lines.replace("3\n", "three\n", 1)
+        if what == "staged and new":
+            path, mine = "new", "mine\n"
+        repo.write(path, lines.replace("2\n", "two\n", 1) if "edited" in what else mine)
+        repo.git("add", path)
+        repo.write(path, lines if "put back" in what else mine)
+        fault = desk.commit_refused("dirty")
+        typed(fault.hint, desk.lab.path)
+        desk.commit("land")
+        assert (b"three" in repo.read("f")) is (path == "f")
+        assert b"eighteen" in repo.read("f")
+        if path == "new":
+            assert repo.read("new.mine") == b"mine\n"
+        assert repo.git("status", "--porcelain", "-uno") == ""
 
 
 def test_other_edits_stay_byte_for_byte(desk: Desk) -> None:
@@ -684,10 +755,10 @@ def test_a_locked_index_is_waited_for_and_then_told(desk: Desk) -> None:
     refs = desk.lab.refs()
     fault = desk.commit_refused("locked")
     assert "(remove it if no git is running)" in fault.message
-    assert fault.hint == "slip commit -s work -m MESSAGE"
+    assert fault.hint == "slip commit -s work -m land"
     assert desk.lab.refs() == refs
     fault = desk.refused("locked", "exec", ops=batch(write("b", "1\n")), message=("x",))
-    assert fault.hint == "slip commit -s s1 -m MESSAGE"
+    assert fault.hint == "slip commit -s s1 -m x"
     (desk.lab.path / ".git/index.lock").unlink()
     assert desk.commit("land", session="work")["committed"]
     assert desk.commit("land", session="s1")["committed"]
@@ -707,7 +778,7 @@ def test_what_the_disk_refuses_is_tried_again_by_the_hint(
     with monkeypatch.context() as patch:
         patch.setattr(os, "rename", refuse)
         fault = desk.refused("git-failed", "exec", ops=ops, message=("x",))
-        assert fault.hint == "slip commit -s s1 -m MESSAGE"
+        assert fault.hint == "slip commit -s s1 -m x"
         fault = desk.refused("git-failed", "exec", ops=ops, flush=True)
         assert fault.hint == "slip flush -s s2"
     assert [row["path"] for row in desk.call("flush", session="s2")["files"]] == ["a"]
@@ -982,6 +1053,20 @@ def test_exec_keeps_what_it_is_interrupted_in(desk: Desk, monkeypatch: pytest.Mo
     assert not list(desk.lab.common_dir.glob("objects/pack/*.keep"))
 
 
+@pytest.mark.parametrize("deed", [{"message": ("x",)}, {"message": ("x",), "keep": True}])
+def test_exec_that_the_system_refuses_names_the_session(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, deed: dict[str, Free]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/somewhere")
+
+    monkeypatch.setattr(landing, "commit", refuse)
+    fault = desk.refused("git-failed", "exec", ops=batch(write("a", "1\n")), **deed)
+    assert fault.message == ("/somewhere: No space left on device (session s1 is left open)")
+    assert (fault.data["session"], fault.hint) == ("s1", "slip commit -s s1 -m x")
+    assert desk.lab.tree("refs/slip/sessions/s1")["a"] == b"1\n"
+
+
 def test_exec_under_a_name_that_another_takes_meanwhile(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -1084,7 +1169,7 @@ def test_a_branch_deleted_meanwhile_is_made_again_only_when_told_so(desk: Desk) 
     repo.git("branch", "-D", "--quiet", "other")
     before = repo.refs()
     fault = desk.commit_refused("missing")
-    assert fault.hint == "slip commit -s work --onto other -m MESSAGE"
+    assert fault.hint == "slip commit -s work --onto other -m land"
     assert repo.refs() == before
     landed = desk.commit("land", onto="other")
     assert landed.get("old_head") is None

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.desk import Desk, Json, delete, replace, write
-from tests.lab import Ground, Lab
+from tests.lab import Ground, Lab, typed
 
 
 @pytest.fixture
@@ -24,12 +23,6 @@ def ready(desk: Desk) -> Desk:
 def own(ready: Desk, ground: Ground) -> Desk:
     """The session's worktree."""
     return ready.at(ground.at(Path(ready.call("worktree")["worktree"])))
-
-
-def typed(hint: str | None, cwd: Path) -> None:
-    """Type a hint, `slip` being on the PATH."""
-    assert hint is not None
-    subprocess.run(["sh", "-ec", hint], check=True, cwd=cwd, capture_output=True)
 
 
 def test_it_holds_the_session_and_nothing_of_the_users_moves(ready: Desk, ground: Ground) -> None:
@@ -289,6 +282,23 @@ def test_another_sessions_in_the_place_of_one_that_is_gone(own: Desk, ready: Des
     ready.call("worktree", session="s", remove=True)
     assert own.lab.git("show", ":README.md") == "staged"
     assert ready.call("worktree", session="t")["worktree"] == str(own.lab.path)
+
+
+def test_a_removal_that_died_and_whose_place_is_taken(own: Desk, ready: Desk) -> None:
+    root, aside = own.lab.path, own.lab.path.with_name(".slip-tmp-1-s")
+    git_dir = own.lab.git_dir
+    root.rename(aside)
+    (git_dir / "slip-going").write_text(f"{aside}\n")
+    root.mkdir()
+    (root / "another").write_text("mine\n")
+    fault = ready.refused("git-failed", "worktree", session="s", remove=True)
+    assert f"{aside} cannot be {root} again" in fault.message
+    typed(fault.hint, ready.lab.path)
+    ready.call("recover")
+    assert (root / "another").read_text() == "mine\n"
+    (root / "another").unlink()
+    ready.call("worktree", session="s", remove=True)
+    assert not aside.exists()
 
 
 def test_a_directory_that_was_moved(own: Desk, ready: Desk, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from slipstream_git.gitdb import loose
 from slipstream_git.text.objectid import object_id
 from tests.desk import Desk, delete, replace, write
-from tests.lab import Lab
+from tests.lab import Lab, typed
 
 CONTENT = "poisoned\n" * 400
 KINDS = ("empty", "cut", "garbage")
@@ -117,6 +117,21 @@ def test_capture_relies_on_nothing_broken(desk: Desk, how: str) -> None:
     assert repo.refs() == refs
     assert fault.hint == "slip doctor"
     path.unlink()
+    desk.call("capture")
+    assert repo.tree("refs/slip/sessions/work")["README.md"] == CONTENT.encode()
+
+
+def test_a_staged_blob_that_is_gone_is_called_missing(desk: Desk) -> None:
+    repo = desk.lab
+    repo.damaged = True
+    desk.begin("work")
+    repo.write("README.md", CONTENT)
+    repo.git("add", "README.md")
+    oid = repo.git("rev-parse", ":README.md")
+    (repo.common_dir / "objects" / oid[:2] / oid[2:]).unlink()
+    fault = desk.refused("git-failed", "capture")
+    assert fault.message == f"object {oid} is missing from the repository"
+    typed(fault.hint, repo.path)
     desk.call("capture")
     assert repo.tree("refs/slip/sessions/work")["README.md"] == CONTENT.encode()
 

@@ -6,18 +6,20 @@ import fcntl
 import os
 import pty
 import select
+import shlex
 import signal
 import time
 from pathlib import Path
 
 import pytest
 
-from slipstream_git.changes import running
+from slipstream_git.changes import closing, running, sessions
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import foreground
+from slipstream_git.workspace import open_workspace
 from tests.children import Children
 from tests.desk import Desk, Free, Json, delete, replace, write
-from tests.lab import Ground, Lab, Link, Script, slip_command, slip_environment
+from tests.lab import Ground, Lab, Link, Script, slip_command, slip_environment, typed
 
 
 @pytest.fixture
@@ -260,7 +262,67 @@ def test_shared_directories_are_never_captured(ready: Desk) -> None:
 
 
 def test_a_nested_repository_is_not_captured(ready: Desk) -> None:
-    assert captured(ready, "git init -q nested; echo x > nested/x; echo y > y") == {"y": "A"}
+    script = "git init -q nested; echo x > nested/x; echo y > y"
+    answer = ran(ready, script, capture=True)
+    assert [change["path"] for change in answer["captured"]["changes"]] == ["y"]
+    assert answer["not_captured"] == ["nested/"]
+    assert captured(ready, "test ! -e nested; echo z > z") == {"z": "A"}
+
+
+@pytest.fixture
+def beside_submodule(ground: Ground, store: str) -> Desk:
+    """A session in a repository with a submodule at `lib`, that has its commits from a file."""
+    desk = Desk(ground.holding_submodule(), store)
+    desk.begin("s")
+    return desk
+
+
+def test_what_is_left_in_a_submodules_directory_goes_and_is_told(beside_submodule: Desk) -> None:
+    desk = beside_submodule
+    answer = ran(desk, "echo x > lib/x; mkdir lib/d; echo y > lib/d/y; echo z > z", capture=True)
+    assert [change["path"] for change in answer["captured"]["changes"]] == ["z"]
+    assert answer["not_captured"] == ["lib"]
+    answer = ran(desk, 'test -d lib; test -z "$(ls -A lib)"', capture=True)
+    assert (answer["exit"], "not_captured" in answer) == (0, False)
+    script = (
+        "git init -q lib; cd lib; git -c user.name=x -c user.email=x commit -qm x --allow-empty"
+    )
+    assert ran(desk, f"{script}; echo x > x", capture=True)["not_captured"] == ["lib"]
+    assert ran(desk, 'test -z "$(ls -A lib)"')["exit"] == 0
+    told = desk.lab.slip("run", "--capture", "--", "sh", "-c", "echo x > lib/x")
+    assert b"not captured" in told.err
+    assert b"lib\n" in told.err
+
+
+def test_nothing_is_removed_behind_a_link(beside_submodule: Desk, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/x").write_text("mine\n")
+    ran(beside_submodule, f"rm -r lib; ln -s {tmp_path}/mine lib")
+    assert ran(beside_submodule, "test -d lib; test ! -e lib/x")["exit"] == 0
+    assert (tmp_path / "mine/x").read_text() == "mine\n"
+
+
+def test_a_submodule_that_a_set_up_checked_out_is_restored(
+    beside_submodule: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = beside_submodule
+    for number, (key, value) in enumerate(
+        {"protocol.file.allow": "always", "advice.detachedHead": "false"}.items()
+    ):
+        monkeypatch.setenv(f"GIT_CONFIG_KEY_{number}", key)
+        monkeypatch.setenv(f"GIT_CONFIG_VALUE_{number}", value)
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "2")
+    setup = "git submodule --quiet update --init"
+    desk.lab.commit({".slip.toml": f'[pool]\nsetup = "{setup}"\n'})
+    script = (
+        "git -C lib rev-parse HEAD; echo 1 > lib/README.md; echo x > lib/x;"
+        "git -C lib -c user.name=x -c user.email=x commit -qam mine; echo y > lib/README.md"
+    )
+    answer = ran(desk, script, capture=True)
+    assert (answer["exit"], answer["not_captured"]) == (0, ["lib"])
+    before = desk.lab.entries()["lib"][1]
+    again = f'test $(git -C lib rev-parse HEAD) = {before}; test -z "$(git -C lib status --short)"'
+    assert ran(desk, again)["exit"] == 0
 
 
 def test_what_the_session_may_not_touch_is_refused(desk: Desk) -> None:
@@ -311,10 +373,60 @@ def test_a_conflict_with_the_session_keeps_what_was_made(ready: Desk) -> None:
 
 def test_a_session_closed_meanwhile(ready: Desk) -> None:
     abort = " ".join(slip_command("abort"))
-    reply = ready.lab.slip_json(
-        "run", "--capture", "--", "sh", "-c", f"{abort}; echo x > x", expect=1
+    error = closed_meanwhile(ready.lab, abort)
+    assert error["data"]["ref"] == "refs/slip/closed/s/2"
+    assert ready.lab.tree(error["data"]["tree"])["x"] == b"x\n"
+    typed(error["hint"], ready.lab.path)
+    assert (ready.call("status")["tip"], ready.call("log")["steps"][-1]["op"]) == (
+        error["data"]["commit"],
+        "run",
     )
+    ready.call("commit", message=("land",))
+    assert ready.lab.tree()["x"] == b"x\n"
+
+
+def closed_meanwhile(repo: Lab, deed: str) -> Json:
+    """The error of a command that does away with its session, and makes a file."""
+    script = f"{deed}; echo x > x"
+    reply = repo.slip_json("run", "-s", "s", "--capture", "--", "sh", "-c", script, expect=1)
     assert reply.error["code"] == "session-missing"
+    return reply.error
+
+
+def test_a_session_that_landed_meanwhile(ready: Desk) -> None:
+    error = closed_meanwhile(ready.lab, shlex.join(slip_command("commit", "-m", "land")))
+    assert "it landed as" in error["message"]
+    typed(error["hint"], ready.lab.path)
+    ready.call("commit", message=("more",))
+    assert (ready.lab.tree()["x"], ready.lab.tree()["new"]) == (b"x\n", b"n\n")
+
+
+def test_a_session_whose_ref_was_deleted_meanwhile(ready: Desk) -> None:
+    error = closed_meanwhile(ready.lab, "git update-ref -d refs/slip/sessions/s")
+    assert error["hint"] == "slip reopen s@1"
+    typed(error["hint"], ready.lab.path)
+    assert ready.call("read", paths=("x",))["files"][0]["text"] == "x\n"
+
+
+def test_no_ref_is_made_for_a_chain_of_which_parts_are_gone(ready: Desk) -> None:
+    ws = open_workspace(str(ready.lab.path), os.environ, in_process=False)
+    with ws.repository:
+        session = sessions.load(ws, "s")
+        ready.lab.git("update-ref", "-d", session.ref)
+        assert closing.keep(ws, session) == "s@1"
+        ready.lab.git("update-ref", "-d", "refs/slip/closed/s/1")
+        ready.lab.git("gc", "--quiet", "--prune=now")
+        assert closing.keep(ws, session) is None
+    assert ready.lab.refs("refs/slip/") == {}
+
+
+def test_a_session_whose_name_is_anothers_by_now(ready: Desk) -> None:
+    again = "; ".join(map(shlex.join, (slip_command("abort"), slip_command("begin", "s"))))
+    error = closed_meanwhile(ready.lab, again)
+    assert ready.call("status", session="s")["steps"] == 0
+    typed(error["hint"], ready.lab.path)
+    changes = ready.call("status", session="s")["changes"]
+    assert [change["path"] for change in changes] == ["x"]
 
 
 # The end -----------------------------------------------------------------------------------------
@@ -417,7 +529,7 @@ def test_runs_leave_slots_to_hooks(ready: Desk, monkeypatch: pytest.MonkeyPatch)
 # On a terminal -----------------------------------------------------------------------------------
 
 
-def typed(repo: Lab, script: str, *keys: tuple[bytes, bytes]) -> tuple[int, bytes]:
+def on_a_terminal(repo: Lab, script: str, *keys: tuple[bytes, bytes]) -> tuple[int, bytes]:
     """A script in `slip run` on a terminal: each key is typed once its prompt has been printed."""
     pid, terminal = pty.fork()
     if pid == 0:
@@ -448,16 +560,18 @@ def typed(repo: Lab, script: str, *keys: tuple[bytes, bytes]) -> tuple[int, byte
 
 
 def test_a_command_may_ask_the_person(ready: Desk) -> None:
-    status, said = typed(ready.lab, "echo ready; read a; echo got $a", (b"ready", b"word\n"))
+    status, said = on_a_terminal(
+        ready.lab, "echo ready; read a; echo got $a", (b"ready", b"word\n")
+    )
     assert (status, b"got word" in said) == (0, True), said
 
 
 def test_ctrl_c_on_a_terminal(ready: Desk) -> None:
     """Before the command has asked for the terminal, slip passes it on; afterwards it gets it."""
-    status, said = typed(ready.lab, "echo ready; sleep 600", (b"ready", b"\x03"))
+    status, said = on_a_terminal(ready.lab, "echo ready; sleep 600", (b"ready", b"\x03"))
     assert status == 130, said
     script = "echo ready; read a; echo asked; sleep 600"
-    status, said = typed(ready.lab, script, (b"ready", b"x\n"), (b"asked", b"\x03"))
+    status, said = on_a_terminal(ready.lab, script, (b"ready", b"x\n"), (b"asked", b"\x03"))
     assert status == 130, said
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from slipstream_git.changes import chain, closing, landing, messages, sessions
+from slipstream_git.changes import chain, closing, landing, messages, proposing, sessions
 from slipstream_git.changes.concurrency.reporting import (
     Fault,
     Item,
@@ -158,7 +158,8 @@ def _queue(
     for session in wanted:
         message = options.message
         if session.title and not (alone and given):
-            message = message._replace(paragraphs=(session.title,), file=None)
+            message = message._replace(paragraphs=(), file=None)
+            message = proposing.completed(ws, session, message)
         own = options._replace(message=message)
         landing.branch_of(ws, session, own)
         if not queue:

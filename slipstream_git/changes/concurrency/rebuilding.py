@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from slipstream_git.changes import capturing, chain
+from slipstream_git.changes import captures, chain
 from slipstream_git.changes.chain import Facts, Step
 from slipstream_git.codec import json_bytes
 from slipstream_git.gitdb import merge
@@ -105,8 +105,8 @@ def one_step(
         adopted=next((s.facts.adopted for s in reversed(steps) if s.facts.adopted), ""),
     )
     rows = [
-        capturing.journal_row(Edit(path, entry))
-        for path, entries in capturing.captured_by(steps).items()
+        captures.journal_row(Edit(path, entry))
+        for path, entries in captures.captured_by(steps).items()
         for entry in entries
     ]
     return chain.write_step(ws, tree, (start.begin, was), facts, [*rows, *journal], subject)

@@ -104,10 +104,10 @@ def resolve(ws: Workspace, session: Session, wanted: str, what: Choice, label: L
 
 
 def _item(session: Session, found: Open, wanted: str) -> Unresolved:
-    """The path that was named, by its bytes or as it is shown."""
+    """The path that was named, by its bytes, as it is shown, or as git quotes it."""
     path = paths.from_text(wanted)
     item = found.get(path) or next(
-        (i for p, i in found.items() if paths.display(p) == wanted), None
+        (i for p, i in found.items() if wanted in (paths.display(p), paths.c_quoted(p))), None
     )
     if item is None:
         raise SlipError(

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import slipstream_git
 from slipstream_git.changes import factfile
-from slipstream_git.gitdb.mergedrivers import Beyond
+from slipstream_git.gitdb import mergedrivers
 from slipstream_git.gitdb.repository import Repository
 
 FILE: Final = "verdicts"
@@ -61,7 +61,7 @@ class Verdicts:
 def surroundings(repository: Repository) -> str | None:
     """A digest of what decides merges beside their trees; None where that cannot be told."""
     config = repository.config
-    beyond = repository.beyond_trees = repository.beyond_trees or Beyond(repository)
+    beyond = mergedrivers.beyond(repository)
     if not beyond.is_plain or any(key.endswith(".driver") for key in config.below("merge")):
         return None
     settings: Mapping[str, str] = {

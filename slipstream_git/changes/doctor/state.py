@@ -18,6 +18,9 @@ from slipstream_git.workspace import Workspace
 OURS = ("refs/slip/", "refs/notes/slip/")
 # Nobody holds a lock so long but who died with it, or sits in an editor.
 STALE_S = 600
+# git holds one of a ref for milliseconds, or as long as a hook looks at the transaction.
+STALE_REF_S = 60
+OF_FILES = ("index.lock", "config.lock", "shallow.lock")
 LOCKS = ("HEAD.lock", "packed-refs.lock", "packed-refs.new", "config.lock", "shallow.lock")
 
 
@@ -90,14 +93,19 @@ def _intent(path: str, why: SlipError | None) -> Finding:
 
 def locks_left(ws: Workspace) -> Finding:
     """Lock files of git's that have stood for long; slip's own goes with its holder."""
-    since = ws.clock() - STALE_S
+    now = ws.clock()
     held = dict(_locks(ws))
-    stale = [path for path, touched in held.items() if touched < since]
+    stale = [path for path, touched in held.items() if now - touched > _patience_s(path)]
     if stale:
         names = [os.path.relpath(path, ws.repository.layout.common_dir) for path in stale]
-        said = f"held for over {STALE_S // 60} minutes: {some(names)}; remove what no git holds"
+        longest = int(now - max(held[path] for path in stale))
+        said = f"held for {longest} s or more: {some(names)}; remove what no git holds"
         return Finding(said, WARN, removing(stale))
     return Finding(f"{len(held)} held, none for long" if held else "none held")
+
+
+def _patience_s(path: str) -> int:
+    return STALE_S if os.path.basename(path) in OF_FILES else STALE_REF_S
 
 
 def _locks(ws: Workspace) -> Iterator[tuple[str, float]]:

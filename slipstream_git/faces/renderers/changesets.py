@@ -119,7 +119,13 @@ def _stepped(value: outcomes.Stepped) -> Iterable[str]:
     what = f"took back step {value.undone}" if value.undone else f"brought back step {value.redone}"
     yield f"{value.session}: {what} (step {value.step})"
     yield from changes(value.changes or [])
+    if value.undecided:
+        yield f"to be decided again before it can land: {some(value.undecided)}"
+    elif value.unresolved is not None:
+        yield f"left to decide: {counted(value.unresolved, 'path')}"
     yield from _overlapping(value.overlaps or [])
+    if value.hint:
+        yield f"try: {value.hint}"
 
 
 def _was_read(value: results.WasRead) -> Iterable[str]:

@@ -67,6 +67,8 @@ def _conflicts(value: meetings.Conflicts) -> Iterable[str]:
     for pair in value.pairs:
         apart = " (they land on different branches)" if pair.different_onto else ""
         yield f"{_party(pair.a)} and {_party(pair.b)} conflict{apart}"
+        if any(collision.hunks for collision in pair.paths):
+            yield f"  lines of {_party(pair.a)} (-) against those of {_party(pair.b)} (+):"
         for collision in pair.paths:
             yield from _collision(collision)
     for row in value.unreadable:

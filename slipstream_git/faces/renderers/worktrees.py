@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from slipstream_git.faces.phrases import some
 from slipstream_git.faces.renderers import changesets
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ def _ran(value: outcomes.Ran) -> Iterable[str]:
         yield f"{value.session}: the command changed nothing; no step was made"
     elif value.captured is not None:
         yield from changesets.RENDERERS["Applied"](value.captured)
+    if value.not_captured:
+        left = some(value.not_captured)
+        yield f"slip: not captured, because slip does not reach into other repositories: {left}"
     if value.settings:
         yield "slip: warm worktrees lack what your project ignores; .slip.toml can give it to them:"
         yield from (f"  {line}" for line in value.settings)

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from slipstream_git.errors import SlipError
+from slipstream_git.gitdb.layout import Layout
 from slipstream_git.gitdb.process import Git
-from slipstream_git.gitdb.repository import Config, Layout
+from slipstream_git.gitdb.repository import Config
 from slipstream_git.gitdb.worktrees.jobs import Manner, Worktree
 
 # Under way in a worktree: the index and files belong to that, until it is over.

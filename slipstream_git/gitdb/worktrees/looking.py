@@ -31,6 +31,7 @@ from slipstream_git.model import EXECUTABLE, GITLINK, REGULAR, SYMLINK, Entry
 from slipstream_git.records import NamedTuple
 
 NOT_TRACKED: Final = "not tracked"
+CHANGED: Final = "changed"
 
 # A file changed twice within one tick of the clock has the same times: a signature this much
 # younger than the file system's own now proves nothing (4 ms on Linux before 6.13, 2 s on FAT).
@@ -221,7 +222,7 @@ class View:
             return None, Found(leaf, entry, is_new)
         if reading.fault:
             return f"cannot be read: {reading.fault}", Found(leaf)
-        return (NOT_TRACKED if wanted.old is None else "changed"), Found(leaf)
+        return (NOT_TRACKED if wanted.old is None else CHANGED), Found(leaf)
 
     def _versions(self, wanted: Wanted) -> Iterator[Entry]:
         """What may stand at a path, the likeliest first."""

@@ -19,6 +19,7 @@ from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import permissions
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.gitdb.worktrees.jobs import TEMPORARY
+from slipstream_git.gitdb.worktrees.troubles import command
 from slipstream_git.records import NamedTuple
 
 MARK: Final = "slip-session"
@@ -70,7 +71,7 @@ def every(common_dir: str) -> Iterator[Owned]:
 def tidied(owned: Owned) -> Owned | None:
     """What a dead process left half way, brought to an end; None where no worktree is left.
 
-    The caller holds the landing lock.
+    The caller holds the landing lock. Raises `git-failed` where one cannot have its name back.
     """
     making, going = (_read(os.path.join(owned.git_dir, name)) for name in (_MAKING, _GOING))
     if making and not owned.is_there:
@@ -81,13 +82,24 @@ def tidied(owned: Owned) -> Owned | None:
         _settle(owned)
     if going and not owned.is_there:
         if os.path.isdir(going):
-            os.rename(going, owned.root)  # what it holds by now is looked at again
+            _give_back(going, owned.root)  # what it holds by now is looked at again
         else:
             forget(owned)
             return None
     with suppress(FileNotFoundError):
         os.unlink(os.path.join(owned.git_dir, _GOING))
     return owned
+
+
+def _give_back(aside: str, root: str) -> None:
+    try:
+        os.rename(aside, root)
+    except OSError as fault:
+        raise SlipError(
+            "git-failed",
+            f"{aside} cannot be {root} again: {fault.strerror}",
+            hint=command(["ls", "-ld"], map(os.fsencode, (aside, root))),
+        ) from None
 
 
 def make(repository: Repository, owned: Owned, commit: str, token: str) -> Owned:
@@ -190,7 +202,7 @@ def sweep(common_dir: str) -> None:
     The caller holds the landing lock.
     """
     for owned in every(common_dir):
-        with suppress(OSError):
+        with suppress(OSError, SlipError):
             tidied(owned)
 
 

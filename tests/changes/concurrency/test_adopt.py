@@ -496,3 +496,28 @@ def _anything(
             to = path if kind == "edit" else f"{path}-moved{number}"
             files[to] = there[to] = text
     return files, f"Commit {number}"
+
+
+def test_the_one_commits_message_is_proposed(ready: Desk) -> None:
+    repo = ready.lab
+    repo.git("switch", "-qc", "one", "base")
+    repo.commit({"one": "1\n"}, "Add one\n\nBecause it\nis one.\n\nKey: Value")
+    repo.git("switch", "-q", "base")
+    adopt(ready, "one", onto="base")
+    assert ready.call("commit", session="one")["committed"]
+    assert repo.message("base") == "Add one\n\nBecause it\nis one.\n\nKey: Value\n"
+
+
+def test_the_subjects_of_several_are_proposed_below_the_title(ready: Desk) -> None:
+    repo = ready.lab
+    for name in ("many", "titled"):
+        repo.git("switch", "-qc", name, "base")
+        for number, subject in enumerate(("Add", "Fix", "Fix", "End (2)")):
+            repo.commit({f"{name}{number}": "1\n"}, f"{subject}\n\nNot told.")
+    repo.git("switch", "-q", "base")
+    adopt(ready, "many", onto="base")
+    adopt(ready, "titled", onto="base", title="Said")
+    ready.call("undo", step="1", session="titled")
+    ready.call("land", sessions=("many", "titled"))
+    assert repo.message("base~1") == "many\n\n- Add\n- Fix\n- Fix\n- End (2)\n"
+    assert repo.message("base") == "Said\n\n- Fix\n- Fix\n- End (2)\n"

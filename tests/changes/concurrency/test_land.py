@@ -212,7 +212,7 @@ def test_gates_are_as_with_commit(desk: Desk, *, atomic: bool) -> None:
     repo.commit({".slip.toml": '[gate.tests]\nrun = "true"\n'})
     fault = refused(desk, "unsupported", "a", "b", atomic=atomic)
     assert who(fault, "refused") == ["a", "b"]
-    otherwise = "slip commit -s a --no-check -m MESSAGE"
+    otherwise = "slip commit -s a --no-check -m 'Do a'"
     assert fault.hint == ("slip land a b --atomic --no-check" if atomic else otherwise)
     assert len(land(desk, "a", "b", check=False, atomic=atomic)["landed"]) == 2
 
@@ -498,6 +498,24 @@ def test_a_hook_sees_each_in_order(desk: Desk, tmp_path: Path, *, atomic: bool) 
     )
 
 
+def test_a_hook_sees_those_before_as_head(desk: Desk, tmp_path: Path, *, atomic: bool) -> None:
+    repo = desk.lab
+    seen = "$(git log --format=%s -1) $(git diff --cached --name-only HEAD | xargs)"
+    hook(repo, "pre-commit", f'echo "before $(git symbolic-ref -q HEAD) {seen}" >> {tmp_path}/log')
+    hook(repo, "post-commit", f'echo "after {seen}" >> {tmp_path}/log')
+    for name in ("a", "b", "c"):
+        staged(desk, name)
+    land(desk, "a", "b", "c", atomic=atomic)
+    lines = (tmp_path / "log").read_text().splitlines()
+    main = "" if atomic else "refs/heads/main"
+    assert [line for line in lines if line.startswith("before")] == [
+        "before refs/heads/main start a", f"before {main} Do a b", f"before {main} Do b c",
+    ]  # fmt: skip
+    assert [line for line in lines if line.startswith("after")] == [
+        f"after Do {name} " for name in "abc"
+    ]
+
+
 def test_a_hook_that_refuses_one(desk: Desk, *, atomic: bool) -> None:
     repo = desk.lab
     hook(repo, "pre-commit", "! git diff --cached --name-only HEAD | grep -q '^b$'")
@@ -506,7 +524,7 @@ def test_a_hook_that_refuses_one(desk: Desk, *, atomic: bool) -> None:
     fault = refused(desk, "hook-failed", "a", "b", "c", atomic=atomic)
     (row,) = rows(fault, "refused")
     assert (row["session"], row["code"]) == ("b", "hook-failed")
-    again = "slip land a b c --atomic" if atomic else "slip commit -s b -m MESSAGE"
+    again = "slip land a b c --atomic" if atomic else "slip commit -s b -m 'Do b'"
     assert row["hint"] == again
     assert subjects(repo) == ([] if atomic else ["Do a", "Do c"])
     assert open_sessions(repo) == (["a", "b", "c"] if atomic else ["b"])

@@ -122,6 +122,7 @@ def test_the_text_names_branches_as_such(desk: Desk) -> None:
         "branch main and one conflict",
         "3 pairs in conflict, 0 clean",
     ]
+    assert "  lines of main (-) against those of one (+):" in text
     assert "    - main" in text
     assert "    + uno" in text
 

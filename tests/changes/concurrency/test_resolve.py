@@ -162,6 +162,20 @@ def test_decisions_are_undone_in_any_order(met: Desk) -> None:
     assert (text(met), left(resolve(met, "f"))) == (MERGED, [1, 2])
 
 
+def test_undo_says_that_a_conflict_is_back(met: Desk) -> None:
+    resolve(met, "f", "theirs")
+    told = met.call("undo", session="w")
+    assert (told["undecided"], told["unresolved"]) == (["f"], 1)
+    assert told["hint"] == "slip resolve -s w --theirs f"
+    told = met.call("redo", session="w")
+    assert (told["unresolved"], "undecided" in told, "hint" in told) == (0, False, False)
+    said = met.lab.slip("undo", "-s", "w").text
+    assert "to be decided again before it can land: f\ntry: slip resolve" in said
+    assert met.lab.slip("redo", "-s", "w").text.endswith("left to decide: 0 paths\n")
+    met.apply(write("more", "more\n"), session="w")
+    assert "unresolved" not in met.call("undo", session="w")
+
+
 def test_other_steps_carry_what_is_left(met: Desk) -> None:
     met.apply(write("more", "more\n"), session="w")
     met.lab.write("README.md", "edited\n")

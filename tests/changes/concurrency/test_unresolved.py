@@ -18,8 +18,8 @@ from tests.changes.concurrency.meeting import (
     resolve,
     tip,
 )
-from tests.desk import Desk, Json
-from tests.lab import Content, Lab, Link, Script
+from tests.desk import Desk, Json, write
+from tests.lab import Content, Lab, Link, Script, typed
 
 OURS, THEIRS = changed(3, "ours"), changed(3, "theirs")
 BINARY = b"\0\1\2"
@@ -259,6 +259,17 @@ def test_a_bare_repository(desk: Desk, bare_repo: Lab) -> None:
     assert bare.lab.tree("main")["f"] == both
 
 
+def test_a_name_as_git_quotes_it(desk: Desk) -> None:
+    desk.lab.commit({"café": LINES})
+    desk.begin("w")
+    desk.apply(write("café", THEIRS), session="w")
+    desk.lab.commit({"café": OURS})
+    rebase(desk)
+    quoted = desk.lab.git("ls-files", "caf*")
+    assert quoted == r'"caf\303\251"'
+    assert resolve(desk, quoted, "theirs")["resolved"] is True
+
+
 def test_a_name_that_is_not_utf8(desk: Desk) -> None:
     name = b"caf\xe9"
     path = name.decode("utf-8", "surrogateescape")
@@ -273,5 +284,9 @@ def test_a_name_that_is_not_utf8(desk: Desk) -> None:
     assert reply["path_b64"] == b64encode(name).decode()
     desk.call("undo", session="w")
     resolve(desk, path, "theirs")
+    desk.call("undo", session="w")
+    hint = desk.lab.slip("resolve", "-s", "w").text.splitlines()[-1].removeprefix("try: ")
+    assert hint == "slip resolve -s w --theirs $'caf\\351'"
+    typed(hint, desk.lab.path)
     desk.commit("land", session="w")
     assert desk.lab.tree("main")[path] == THEIRS.encode()

@@ -1,0 +1,57 @@
+"""The message that a session lands with when nobody gives another: its title, or its branch's."""
+
+from __future__ import annotations
+
+import re
+
+from slipstream_git.changes import sessions
+from slipstream_git.changes.chain import Step
+from slipstream_git.changes.messages import Message
+from slipstream_git.changes.sessions import Session
+from slipstream_git.gitdb import commits
+from slipstream_git.workspace import Workspace
+
+_AGAIN = re.compile(r" \(\d+\)$")
+
+
+def message(ws: Workspace, session: Session) -> str | None:
+    """The session's title; None where it has none.
+
+    Of one commit that was adopted, and stands alone under its own subject, the whole message, as
+    long as it is there. Below the title of several, their subjects as a list.
+    """
+    if not session.title or not session.branch:
+        return session.title or None
+    active, _ = sessions.effective(sessions.steps(ws, session))
+    adopted = [step for step in active if step.facts.adopted and step.facts.group]
+    if len(active) == len(adopted) == 1:
+        return _own_message(ws, adopted[0], session.title) or session.title
+    subjects = _subjects(adopted)
+    if len(subjects) < 2:
+        return session.title
+    return "\n".join([session.title, "", *(f"- {subject}" for subject in subjects)])
+
+
+def completed(ws: Workspace, session: Session, given: Message) -> Message:
+    """The message as it was given, else with the one that is proposed, where there is one."""
+    proposed = None if given.given else message(ws, session)
+    return given if proposed is None else given._replace(paragraphs=(proposed,))
+
+
+def _own_message(ws: Workspace, step: Step, title: str) -> str | None:
+    found = ws.repository.objects.find(step.facts.adopted)
+    if found is None or found.kind != "commit" or title != step.facts.group:
+        return None
+    try:
+        return commits.parse(step.facts.adopted, found.data).message.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _subjects(adopted: list[Step]) -> list[str]:
+    """The subjects of adopted commits; a second of the same has a number in its label."""
+    found: list[str] = []
+    for step in adopted:
+        plain = _AGAIN.sub("", step.facts.group)
+        found.append(plain if plain in found else step.facts.group)
+    return found
