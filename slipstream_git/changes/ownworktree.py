@@ -43,7 +43,7 @@ def give(ws: Workspace, session: Session, directory: str | None) -> SessionWorkt
     place = os.path.normpath(os.path.join(ws.directory, directory)) if directory else None
     with locks.held(ws.repository.layout):
         mine = of(ws, session)
-        mine = owned.tidied(mine) if mine else None
+        mine = owned.tidied(ws.repository.layout, mine) if mine else None
         if mine is None:
             wanted = Owned(session.name, session.begin, place or _beside(ws, session), "")
             mine = owned.make(ws.repository, wanted, session.tip, ws.token())
@@ -71,7 +71,7 @@ def remove(ws: Workspace, name: str | None) -> SessionWorktree:
     """
     mine, session = _named(ws, name)
     with locks.held(ws.repository.layout):
-        found = owned.tidied(mine)
+        found = owned.tidied(ws.repository.layout, mine)
         if found is not None:
             if found.is_locked:
                 raise SlipError(
@@ -83,7 +83,7 @@ def remove(ws: Workspace, name: str | None) -> SessionWorktree:
             def check(there: Owned) -> None:
                 _check(ws, session, there, found.root, ignored=True)
 
-            owned.remove(found, check, ws.token())
+            owned.remove(ws.repository.layout, found, check, ws.token())
     return SessionWorktree(session.name, mine.root, session.tip, removed=True)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -241,6 +244,48 @@ def test_removal_keeps_what_submodules_have_not_pushed(desk: Desk, ground: Groun
     typed(fault.hint, repo.path)
     desk.call("worktree", remove=True)
     assert not own.path.exists()
+
+
+def broken_off(own: Desk, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A removal that the disk stops after the first file; where the rest stands."""
+    unlink = os.unlink
+    seen: list[object] = []
+
+    def once(path: str, *, dir_fd: int | None = None) -> None:
+        if dir_fd is not None:  # as the removal of a directory calls it
+            seen.append(path)
+            if len(seen) > 1:
+                raise OSError(errno.EIO, "the disk fails")
+        unlink(path, dir_fd=dir_fd)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", once)
+        message = own.refused("git-failed", "worktree", session="s", remove=True).message
+    assert message == f"{own.lab.path} cannot be removed: the disk fails"
+    (aside,) = own.lab.path.parent.glob(".slip-tmp-*")
+    return aside
+
+
+def test_a_removal_that_broke_off_goes_on(
+    own: Desk, ready: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has deleted already is not taken for somebody's edit."""
+    aside = broken_off(ready.at(own.lab), monkeypatch)
+    assert ready.call("worktree", session="s", remove=True)["removed"] is True
+    assert not aside.exists()
+    assert list((ready.lab.common_dir / "worktrees").iterdir()) == []
+    assert list((ready.lab.common_dir / "slip/quarantine").iterdir()) == []
+
+
+def test_what_was_written_into_the_rest_of_it_stays(
+    own: Desk, ready: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aside = broken_off(own, monkeypatch)
+    time.sleep(0.05)
+    (aside / "late").write_text("mine\n")
+    ready.call("recover")
+    assert own.lab.read("late") == b"mine\n"
+    own.lab.damaged = True  # its own end of the link may be gone
 
 
 def test_what_was_captured_may_go(own: Desk, ready: Desk) -> None:
