@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from subprocess import SubprocessError
 from typing import Any
 
 from bench.git import git
@@ -133,7 +134,7 @@ class Agent:
                 self.world.works[work.name] = work
                 self.work(work)
                 self.count(work.fate)
-        except (Broken, ValueError, RuntimeError, OSError) as fault:
+        except (Broken, ValueError, RuntimeError, OSError, SubprocessError) as fault:
             self.world.faults.append(f"BROKEN {self.number}: {fault!r}")
         finally:
             self.seconds = time.monotonic() - start

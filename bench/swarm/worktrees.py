@@ -82,6 +82,7 @@ class WorktreeAgent(Agent):
     def _remove(self, work: Work) -> None:
         """Remove the worktree; an edit that came too late to be captured is there until then."""
         place = self.place(work)
+        said: object = None
         for _ in range(TRIES):
             if not place.exists():
                 return
@@ -89,6 +90,7 @@ class WorktreeAgent(Agent):
             answer = self.caller.call("worktree", session=work.name, remove=True)
             if late and (answer.is_ok or self._late(work, place) != late):
                 self.world.faults.append(f"TOUCHED {place}: {late}")
+            said = answer.value
             if answer.code == "dirty":
                 self.count("kept a late edit")
                 with self.world.quiet.working():
@@ -96,7 +98,7 @@ class WorktreeAgent(Agent):
                     git(place, "clean", "-fdqx")
             elif not answer.is_ok and answer.code not in {"killed", "locked", "session-missing"}:
                 raise Broken(f"worktree --remove: {answer.value}")
-        raise Broken(f"worktree --remove: {answer.value} {work.trail}")
+        raise Broken(f"worktree --remove: {said} {work.trail}")
 
     def _late(self, work: Work, place: Path) -> set[str]:
         """Tokens of the agent that stand there and that the session never had."""
@@ -123,10 +125,11 @@ class BranchAgent(Agent):
         branch = self.branch(work)
         # By its id: `git checkout -b` looks a name up twice, and the branch may move in between.
         start = line(self.world.repository, "rev-parse", BRANCH)
-        with self.world.quiet.working():
-            if self.place.exists():
+        if self.place.exists():
+            with self.world.quiet.working():
                 git(self.place, "checkout", "--quiet", "-b", branch, start)
-            else:
+        else:
+            with self.world.quiet.alone():  # two of these trip over each other
                 git(self.world.repository, "worktree", "add", "--quiet", "-b", branch,
                     str(self.place), start)  # fmt: skip
         after = self._committed(work, Effect())

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from slipstream_git.gitdb.worktrees import owned
 from tests.desk import Desk, Json, delete, replace, write
 from tests.lab import Ground, Lab
 
@@ -57,6 +58,22 @@ def test_it_holds_the_session_and_nothing_of_the_users_moves(ready: Desk, ground
     assert str(own.path) in listed
     assert "locked" not in listed
     assert "prunable" not in listed
+
+
+def test_git_never_meets_half_of_it(ready: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """git fails where a worktree's git directory lacks a line that it is about to get."""
+    writing = owned._write
+
+    def write_and_look(path: str, text: str) -> None:
+        writing(path, "")
+        ready.lab.git("worktree", "list")
+        writing(path, text)
+
+    monkeypatch.setattr(owned, "_write", write_and_look)
+    assert ready.call("worktree")["made"] is True
+    assert (ready.lab.common_dir / "worktrees").stat().st_mode == (
+        next((ready.lab.common_dir / "worktrees").iterdir()).stat().st_mode
+    )
 
 
 def test_it_prints_the_directory(ready: Desk, tmp_path: Path) -> None:

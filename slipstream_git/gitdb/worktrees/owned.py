@@ -135,31 +135,51 @@ def make(repository: Repository, owned: Owned, commit: str, token: str) -> Owned
 
 
 def _registered(repository: Repository, owned: Owned, commit: str, aside: str) -> Owned:
-    """A git directory for a worktree that is not there yet; git leaves a locked one alone."""
+    """A git directory for a worktree that is not there yet; git leaves a locked one alone.
+
+    It gets its files by one rename: a git that lists worktrees fails where it meets half of one.
+    """
     layout = repository.layout
     parent = os.path.join(layout.common_dir, "worktrees")
     permissions.make_directory(parent, layout.sharing)
-    name = "".join(c if c.isalnum() or c in "._-" else "-" for c in os.path.basename(owned.root))
+    room = quarantine.private_directory(layout)
+    try:
+        made = os.path.join(room, "worktree")
+        os.mkdir(made)
+        permissions.adjust(made, layout.sharing)
+        for file, text in (
+            (_LOCKED, "slip is making it"),
+            (_MAKING, aside),
+            ("gitdir", os.path.join(owned.root, ".git")),
+            (MARK, f"{owned.session} {owned.begin}"),
+            ("commondir", "../.."),
+            ("HEAD", commit),
+        ):
+            _write(os.path.join(made, file), f"{text}\n")
+        git_dir = _claimed(parent, os.path.basename(owned.root))
+        try:
+            os.rename(made, git_dir)
+        except OSError:
+            os.rmdir(git_dir)
+            raise
+    finally:
+        quarantine.remove(room)
+    return owned._replace(git_dir=git_dir)
+
+
+def _claimed(parent: str, name: str) -> str:
+    """An empty directory of this name, or nearly, for nobody else."""
+    name = "".join(c if c.isalnum() or c in "._-" else "-" for c in name)
     name = name.strip(".").removesuffix(".lock") or "session"
     number = 0
     while True:
         git_dir = os.path.join(parent, f"{name}{number or ''}")
         try:
             os.mkdir(git_dir)
-            break
         except FileExistsError:
             number += 1
-    permissions.adjust(git_dir, layout.sharing)
-    for file, text in (
-        (_LOCKED, "slip is making it"),
-        (_MAKING, aside),
-        ("gitdir", os.path.join(owned.root, ".git")),
-        (MARK, f"{owned.session} {owned.begin}"),
-        ("commondir", "../.."),
-        ("HEAD", commit),
-    ):
-        _write(os.path.join(git_dir, file), f"{text}\n")
-    return owned._replace(git_dir=git_dir)
+        else:
+            return git_dir
 
 
 def _settle(owned: Owned) -> None:
