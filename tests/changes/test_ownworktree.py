@@ -155,6 +155,36 @@ def test_flush_brings_the_files_along(own: Desk, ready: Desk) -> None:
     assert own.lab.git("status", "--porcelain") == " M g"
 
 
+@pytest.fixture
+def half_along(own: Desk, ready: Desk) -> Desk:
+    """Brought past a rebase but for its HEAD, as by a kill, and then rebased once more."""
+    head = own.lab.oid("HEAD")
+    ready.lab.commit({"other": "other\n", "g": "main's\n"})
+    ready.call("rebase", session="s")
+    ready.call("worktree", session="s")
+    own.lab.git("update-ref", "--no-deref", "HEAD", head)
+    ready.lab.commit({"other": "other again\n", "more": "more\n"})
+    ready.call("rebase", session="s")
+    return own
+
+
+def test_a_rebase_more_does_not_make_edits_of_it(half_along: Desk, ready: Desk) -> None:
+    own = half_along.lab
+    own.write("g", "mine\n")
+    fault = ready.refused("dirty", "worktree", session="s", remove=True)
+    assert str(fault.message).endswith(": g (not captured)")
+    own.write("g", "main's\n")
+    ready.call("worktree", session="s")
+    assert own.git("status", "--porcelain") == ""
+    assert own.tree() == {path: content for path, (_, content) in own.files().items()}
+    assert own.read("other") == b"other again\n"
+
+
+def test_it_goes_though_it_is_behind_a_rebase(half_along: Desk, ready: Desk) -> None:
+    ready.commit("land", session="s")
+    assert ready.call("worktree", session="s", remove=True)["removed"] is True
+
+
 def test_an_undo_is_brought_along(own: Desk) -> None:
     own.call("undo")
     own.call("worktree")
