@@ -107,6 +107,7 @@ class Caller:
         finally:
             fired = killer is not None and killer.ended()
         if fired and child.returncode == -signal.SIGKILL:
+            _wait_for(child.pid)
             self.killed += 1
             return Answer(None)
         self._usual_s += (time.monotonic() - started - self._usual_s) / 8
@@ -130,6 +131,7 @@ class Staying(Caller):
             with suppress(ProcessLookupError):
                 os.killpg(self._child.pid, signal.SIGKILL)
             self._child.communicate()
+            _wait_for(self._child.pid)
             self._child = None
 
     def _made(self, name: str, values: dict[str, Any], at: Path, *, deadly: bool) -> Answer:
@@ -157,6 +159,26 @@ class Staying(Caller):
             raise Broken(f"{name}: the process that stays hung or died")
         self.killed += 1
         return Answer(None)
+
+
+def _wait_for(session: int) -> None:
+    """Wait until all processes of a session are gone.
+
+    A git that slip has given a group of its own outlives it for a moment, and may still move a ref.
+    """
+    for _ in range(LONGEST_S * 20):
+        if not any(
+            _is_in(int(p.name), session) for p in Path("/proc").iterdir() if p.name.isdigit()
+        ):
+            return
+        time.sleep(0.05)
+    raise Broken("what was killed does not end")
+
+
+def _is_in(pid: int, session: int) -> bool:
+    with suppress(ProcessLookupError, PermissionError):
+        return os.getsid(pid) == session
+    return False
 
 
 class _Killer:

@@ -63,7 +63,7 @@ class WorktreeAgent(Agent):
                 self._brought(work)  # else an undo would leave the edits where they stand
                 return
             if answer.code not in {"killed", "ref-moved", "locked"}:
-                raise Broken(f"capture: {answer.value}")
+                raise Broken(f"capture: {work.trail} {answer.value}")
         raise Broken(f"capture: {TRIES} tries")
 
     def _brought(self, work: Work) -> bool:
