@@ -51,8 +51,7 @@ def capture(
     bounds.check_captured(ws, found)
     for path, _ in found:
         _check_path(ws, session, head_tree, path)
-    before = captured(ws, session)
-    base, theirs = _sides(ws, head_tree, found, before)
+    base, theirs = _sides(ws, head_tree, found, _captured_since(ws, session, head))
     merged = merge.three_way(ws.repository, base, session.tree, theirs, ws.clock())
     if merged.conflicts:
         from slipstream_git.changes import conflicts
@@ -182,6 +181,15 @@ def journal_row(edit: Edit) -> dict[str, Any]:
 def captured(ws: Workspace, session: Session) -> dict[bytes, list[Entry | None]]:
     """What the session has captured of each path and not taken back, oldest first."""
     return captured_by(sessions.effective(sessions.steps(ws, session))[0])
+
+
+def _captured_since(
+    ws: Workspace, session: Session, head: str | None
+) -> dict[bytes, list[Entry | None]]:
+    """The same, but for what a worktree at this step of the session was given with the step."""
+    history = sessions.steps(ws, session)
+    number = next((step.number for step in history if step.commit == head), 0)
+    return captured_by(s for s in sessions.effective(history)[0] if s.number > number)
 
 
 def given_back(ws: Workspace, session: Session) -> dict[bytes, list[Entry | None]]:

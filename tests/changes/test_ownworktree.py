@@ -155,6 +155,17 @@ def test_flush_brings_the_files_along(own: Desk, ready: Desk) -> None:
     assert own.lab.git("status", "--porcelain") == " M g"
 
 
+def test_edits_are_of_what_it_was_brought_to(own: Desk, ready: Desk) -> None:
+    """And not of what was captured before that, which lies beside and would collide."""
+    own.lab.write("f", "one\n2\nthree\n4\nfive\n")
+    own.call("capture")
+    ready.apply(replace("f", "4", "four again"), session="s")
+    own.call("worktree")
+    own.lab.write("f", "one\n2\n3\nfour again\nfive\n")
+    own.call("capture")
+    assert own.lab.tree("refs/slip/sessions/s")["f"] == b"one\n2\n3\nfour again\nfive\n"
+
+
 @pytest.fixture
 def half_along(own: Desk, ready: Desk) -> Desk:
     """Brought past a rebase but for its HEAD, as by a kill, and then rebased once more."""
