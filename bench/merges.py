@@ -2,8 +2,8 @@
 
     python bench/merges.py --repo NAME=PATH… [--most 1000] [--listed FILE]
 
-Each merge commit with two parents of the repositories is made again, in the process, and by
-`git merge-tree`; at most --most of each repository, evenly over its history, and all criss-cross
+Each merge commit with two parents that any ref of the repositories reaches is made again, in the
+process, and by `git merge-tree`; of more than --most of a repository every so manyth, criss-cross
 ones among them. --listed adds the merges of a file of JSON lines ({"repo": "OWNER/NAME", "base",
 "ours", "theirs"}), of those repositories that are called NAME here. The repositories are only read:
 everything is written to clones that borrow their objects.
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         for name, _, path in (repo.partition("=") for repo in asked.repo):
             place = room / name
-            git(room, "clone", "--quiet", "--bare", "--shared", path, str(place))
+            git(room, "clone", "--quiet", "--mirror", "--shared", path, str(place))
             sides = {*_listed(asked.listed, name), *_merges(place, asked.most)}
             found += _compared(name, place, sorted(sides, key=str))
     finally:

@@ -49,3 +49,12 @@ def captured_by(steps: Iterable[Step]) -> dict[bytes, list[Entry | None]]:
                 entry = Entry(int(row["mode"], 8), row["oid"]) if row["oid"] else None
                 found.setdefault(json_bytes(row, "path"), []).append(entry)
     return found
+
+
+def captured_since(
+    ws: Workspace, session: Session, head: str | None
+) -> dict[bytes, list[Entry | None]]:
+    """What `captured` tells, but for what a worktree at this step was given with the step."""
+    history = sessions.steps(ws, session)
+    number = next((step.number for step in history if step.commit == head), 0)
+    return captured_by(s for s in sessions.effective(history)[0] if s.number > number)

@@ -57,8 +57,8 @@ def capture(
     bounds.check_captured(ws, found)
     for path, _ in found:
         _check_path(ws, session, head_tree, path)
-    before = captures.captured(ws, session)
-    base, theirs = _sides(ws, head_tree, found, before)
+    since = captures.captured_since(ws, session, head)
+    base, theirs = _sides(ws, head_tree, found, since)
     merged = merge.three_way(ws.repository, base, session.tree, theirs, ws.clock())
     if merged.conflicts:
         from slipstream_git.changes import conflicts

@@ -41,10 +41,12 @@ def brought(
     find: Callable[[], Sequence[Placement]],
     *,
     index: bool,
+    earlier: Sequence[Session] = (),
 ) -> Flushed:
     """Bring one worktree from what placements call old to what they call new, all or nothing.
 
-    find: gives them, under the landing lock. Raises `dirty` before anything moves.
+    find: gives them, under the landing lock. earlier: chains whose versions of a file may be
+    written over, too. Raises `dirty` before anything moves.
     """
     trees = ws.repository.trees
     held = locks.held(ws.repository.layout)
@@ -54,8 +56,8 @@ def brought(
         token = ws.token()
         barrier = Barrier()
         found = bringing.writers(
-            ws, [session], placements, [worktree], tree=session.tree, token=token, index=index,
-            barrier=barrier,
+            ws, [session, *earlier], placements, [worktree], tree=session.tree, token=token,
+            index=index, barrier=barrier,
         )  # fmt: skip
         bringing.preflight(found)
         written = sorted(set().union(*(writer.changing() for writer in found)))

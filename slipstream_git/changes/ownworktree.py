@@ -43,7 +43,7 @@ def give(ws: Workspace, session: Session, directory: str | None) -> SessionWorkt
     place = os.path.normpath(os.path.join(ws.directory, directory)) if directory else None
     with locks.held(ws.repository.layout):
         mine = of(ws, session)
-        mine = owned.tidied(mine) if mine else None
+        mine = owned.tidied(ws.repository.layout, mine) if mine else None
         if mine is None:
             wanted = Owned(session.name, session.begin, place or _beside(ws, session), "")
             mine = owned.make(ws.repository, wanted, session.tip, ws.token())
@@ -71,7 +71,7 @@ def remove(ws: Workspace, name: str | None) -> SessionWorktree:
     """
     mine, session = _named(ws, name)
     with locks.held(ws.repository.layout):
-        found = owned.tidied(mine)
+        found = owned.tidied(ws.repository.layout, mine)
         if found is not None:
             if found.is_locked:
                 raise SlipError(
@@ -83,7 +83,7 @@ def remove(ws: Workspace, name: str | None) -> SessionWorktree:
             def check(there: Owned) -> None:
                 _check(ws, session, there, found.root, ignored=True)
 
-            owned.remove(found, check, ws.token())
+            owned.remove(ws.repository.layout, found, check, ws.token())
     return SessionWorktree(session.name, mine.root, session.tip, removed=True)
 
 
@@ -133,7 +133,8 @@ def _named(ws: Workspace, name: str | None) -> tuple[Owned, Session]:
         if mine.session != wanted:
             continue
         tips = [ws.repository.store.ref(sessions.OPEN + wanted)]
-        tips += sessions.closed_numbers(ws, wanted).values()
+        # The newest first: it knows what it was before its rebases, and not the other way round.
+        tips += [tip for _, tip in sorted(sessions.closed_numbers(ws, wanted).items())[::-1]]
         for session in (sessions.at(ws, wanted, tip) for tip in tips if tip):
             if session.began(mine.begin):
                 return mine, session
@@ -165,7 +166,8 @@ def _tree(ws: Workspace, commit: str | None) -> str:
 def _bring(ws: Workspace, session: Session, mine: Owned) -> list[str] | None:
     """Bring files, index and HEAD to the session's tip; the paths that were not as they should be.
 
-    HEAD comes last: killed before, the same again finds the files as they should be.
+    HEAD comes last: killed before, the same again finds the files as they should be; or, where the
+    session was rebased meanwhile, as they should have been.
     """
     view = ws.repository.seen_from(mine.root, mine.git_dir)
     branch, head = view.head()
@@ -186,6 +188,7 @@ def _bring(ws: Workspace, session: Session, mine: Owned) -> list[str] | None:
         worktree,
         lambda: bringing.placements_between(ws.repository, old, new),
         index=True,
+        earlier=sessions.before_rebases(ws, session),
     )
     reason = f"slip: {session.name} step {session.step}"
     view.git.run("update-ref", "--no-deref", "-m", reason, "HEAD", session.tip, head)
@@ -249,7 +252,8 @@ def _uncaptured(ws: Workspace, session: Session, view: Repository) -> Iterator[T
     base = _step_below(ws, session, view, head) if head and branch is None else None
     base = base or head
     found = edited.edits(view, base, (), untracked=True)
-    versions = bringing.versions(ws, session)
+    chains = (session, *sessions.before_rebases(ws, session))
+    versions = bringing.of_any([bringing.versions(ws, chain) for chain in chains])
     trees, before = ws.repository.trees, {_tree(ws, base), _tree(ws, head)}
     for path, entry in found:
         if entry != trees.leaf(session.tree, path) and entry not in versions(path):

@@ -151,7 +151,7 @@ def opened(
     drivers: commands of filter drivers will run.
     """
     with quarantine.opened(repository) as room:
-        directory = quarantine.private_directory(repository)
+        directory = quarantine.private_directory(repository.layout)
         try:
             shop = Workshop(repository, room, directory)
             if drivers and repository.layout.root is not None:
@@ -243,7 +243,7 @@ class Smudged:
         if self._directory is None:
             import weakref  # a cold start does not pay for it
 
-            self._directory = quarantine.private_directory(self._repository)
+            self._directory = quarantine.private_directory(self._repository.layout)
             weakref.finalize(self, quarantine.remove, self._directory)
         return self._directory
 

@@ -14,6 +14,7 @@ from itertools import count
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import packs, permissions
+from slipstream_git.gitdb.layout import Layout
 from slipstream_git.gitdb.packs import RawObject
 from slipstream_git.gitdb.repository import Repository
 
@@ -49,7 +50,7 @@ def opened(
     repository: Repository, extra: Mapping[str, RawObject] | None = None
 ) -> Iterator[Quarantine]:
     """A quarantine that sees the repository, its overlay and ``extra``; gone on exit."""
-    directory = private_directory(repository)
+    directory = private_directory(repository.layout)
     try:
         pending = {**repository.objects.pending(), **(extra or {})}
         if pending:
@@ -59,9 +60,8 @@ def opened(
         remove(directory)
 
 
-def private_directory(repository: Repository) -> str:
+def private_directory(layout: Layout) -> str:
     """A new directory of this process, which is swept away if it dies. Raises `git-failed`."""
-    layout = repository.layout
     parent = os.path.join(layout.slip_dir, "quarantine")
     try:
         permissions.make_directory(parent, layout.sharing)
@@ -79,6 +79,15 @@ def _new_directory(start: str) -> str:
             os.mkdir(f"{start}{number}", 0o700)
             break
     return f"{start}{number}"
+
+
+def discard(layout: Layout, directory: str) -> None:
+    """Remove a directory of the git directory: gone at once, by one rename, where there is room."""
+    with suppress(SlipError, OSError):
+        room = private_directory(layout)
+        os.rename(directory, os.path.join(room, os.path.basename(directory)))
+        directory = room
+    remove(directory)
 
 
 def remove(directory: str) -> None:

@@ -50,7 +50,7 @@ def sweep(layout: Layout) -> None:
             import shutil  # 2 ms; there is hardly ever one
 
             shutil.rmtree(os.path.join(quarantine, name), ignore_errors=True)
-    owned.sweep(layout.common_dir)
+    owned.sweep(layout)
 
 
 def _names(directory: str) -> list[str]:

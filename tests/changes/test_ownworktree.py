@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 
+from slipstream_git.gitdb.worktrees import owned
 from tests.desk import Desk, Json, delete, replace, write
 from tests.lab import Ground, Lab, typed
 
@@ -47,6 +51,22 @@ def test_it_holds_the_session_and_nothing_of_the_users_moves(ready: Desk, ground
     assert str(own.path) in listed
     assert "locked" not in listed
     assert "prunable" not in listed
+
+
+def test_git_never_meets_half_of_it(ready: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """git fails where a worktree's git directory lacks a line that it is about to get."""
+    writing = owned._write
+
+    def write_and_look(path: str, text: str) -> None:
+        writing(path, "")
+        ready.lab.git("worktree", "list")
+        writing(path, text)
+
+    monkeypatch.setattr(owned, "_write", write_and_look)
+    assert ready.call("worktree")["made"] is True
+    assert (ready.lab.common_dir / "worktrees").stat().st_mode == (
+        next((ready.lab.common_dir / "worktrees").iterdir()).stat().st_mode
+    )
 
 
 def test_it_prints_the_directory(ready: Desk, tmp_path: Path) -> None:
@@ -126,6 +146,47 @@ def test_flush_brings_the_files_along(own: Desk, ready: Desk) -> None:
     assert own.lab.read("g") == b"edited\n"
     own.call("worktree")
     assert own.lab.git("status", "--porcelain") == " M g"
+
+
+def test_edits_are_of_what_it_was_brought_to(own: Desk, ready: Desk) -> None:
+    """And not of what was captured before that, which lies beside and would collide."""
+    own.lab.write("f", "one\n2\nthree\n4\nfive\n")
+    own.call("capture")
+    ready.apply(replace("f", "4", "four again"), session="s")
+    own.call("worktree")
+    own.lab.write("f", "one\n2\n3\nfour again\nfive\n")
+    own.call("capture")
+    assert own.lab.tree("refs/slip/sessions/s")["f"] == b"one\n2\n3\nfour again\nfive\n"
+
+
+@pytest.fixture
+def half_along(own: Desk, ready: Desk) -> Desk:
+    """Brought past a rebase but for its HEAD, as by a kill, and then rebased once more."""
+    head = own.lab.oid("HEAD")
+    ready.lab.commit({"other": "other\n", "g": "main's\n"})
+    ready.call("rebase", session="s")
+    ready.call("worktree", session="s")
+    own.lab.git("update-ref", "--no-deref", "HEAD", head)
+    ready.lab.commit({"other": "other again\n", "more": "more\n"})
+    ready.call("rebase", session="s")
+    return own
+
+
+def test_a_rebase_more_does_not_make_edits_of_it(half_along: Desk, ready: Desk) -> None:
+    own = half_along.lab
+    own.write("g", "mine\n")
+    fault = ready.refused("dirty", "worktree", session="s", remove=True)
+    assert str(fault.message).endswith(": g (not captured)")
+    own.write("g", "main's\n")
+    ready.call("worktree", session="s")
+    assert own.git("status", "--porcelain") == ""
+    assert own.tree() == {path: content for path, (_, content) in own.files().items()}
+    assert own.read("other") == b"other again\n"
+
+
+def test_it_goes_though_it_is_behind_a_rebase(half_along: Desk, ready: Desk) -> None:
+    ready.commit("land", session="s")
+    assert ready.call("worktree", session="s", remove=True)["removed"] is True
 
 
 def test_an_undo_is_brought_along(own: Desk) -> None:
@@ -234,6 +295,48 @@ def test_removal_keeps_what_submodules_have_not_pushed(desk: Desk, ground: Groun
     typed(fault.hint, repo.path)
     desk.call("worktree", remove=True)
     assert not own.path.exists()
+
+
+def broken_off(own: Desk, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A removal that the disk stops after the first file; where the rest stands."""
+    unlink = os.unlink
+    seen: list[object] = []
+
+    def once(path: str, *, dir_fd: int | None = None) -> None:
+        if dir_fd is not None:  # as the removal of a directory calls it
+            seen.append(path)
+            if len(seen) > 1:
+                raise OSError(errno.EIO, "the disk fails")
+        unlink(path, dir_fd=dir_fd)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", once)
+        message = own.refused("git-failed", "worktree", session="s", remove=True).message
+    assert message == f"{own.lab.path} cannot be removed: the disk fails"
+    (aside,) = own.lab.path.parent.glob(".slip-tmp-*")
+    return aside
+
+
+def test_a_removal_that_broke_off_goes_on(
+    own: Desk, ready: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has deleted already is not taken for somebody's edit."""
+    aside = broken_off(ready.at(own.lab), monkeypatch)
+    assert ready.call("worktree", session="s", remove=True)["removed"] is True
+    assert not aside.exists()
+    assert list((ready.lab.common_dir / "worktrees").iterdir()) == []
+    assert list((ready.lab.common_dir / "slip/quarantine").iterdir()) == []
+
+
+def test_what_was_written_into_the_rest_of_it_stays(
+    own: Desk, ready: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aside = broken_off(own, monkeypatch)
+    time.sleep(0.05)
+    (aside / "late").write_text("mine\n")
+    ready.call("recover")
+    assert own.lab.read("late") == b"mine\n"
+    own.lab.damaged = True  # its own end of the link may be gone
 
 
 def test_what_was_captured_may_go(own: Desk, ready: Desk) -> None:

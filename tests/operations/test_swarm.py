@@ -6,9 +6,14 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from bench.swarm import judging
+from bench.swarm.agents import Work, World
+from bench.swarm.effects import Effect
+from bench.swarm.running import Plan, run
 from tests.children import Children, Started
 from tests.desk import Desk, write
 from tests.lab import Lab, slip_command, slip_environment
@@ -126,3 +131,88 @@ def test_landings_among_plain_commits(bare_repo: Lab, env: Env, children: Childr
     assert {f"f{n}" for n in range(6)} < set(bare_repo.tree("main"))
     subjects = bare_repo.git("log", "--format=%s", "main").splitlines()
     assert sum(subject.startswith("land n") for subject in subjects) == 6
+
+
+# Agents in each other's way, killed, with gc meanwhile (what is judged: bench/swarm) --------------
+
+
+@pytest.mark.parametrize("kind", ["sessions", "worktrees"])
+def test_a_small_swarm(kind: str, tmp_path: Path) -> None:
+    verdict = run(Plan(agents=5, works=1, seed=1, kind=kind, shared=1), tmp_path)
+    assert verdict.faults == []
+    assert verdict.counts["landed"] + verdict.counts["aborted"] == verdict.counts["works"] == 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("kind", ["sessions", "worktrees"])
+def test_a_swarm(kind: str, seed: int, tmp_path: Path) -> None:
+    verdict = run(Plan(agents=20, works=3, seed=seed, kind=kind), tmp_path)
+    assert verdict.faults == []
+    assert verdict.counts["killed"]
+    assert verdict.done["conflicting rebase"]
+
+
+PATH = "shared/0.txt"
+SEED, OURS, OTHERS = "tok-000-0001", "tok-001-0001", "tok-002-0001"
+
+
+@pytest.fixture
+def landed(repo: Lab) -> World:
+    """A branch on which two sessions landed, one of them putting its token for the first's."""
+    world = World(repo.path, 3, 1)
+    effects = {
+        "seed": Effect().edited(PATH, None, SEED),
+        "one": Effect().edited(PATH, SEED, OURS),
+        "two": Effect().edited(PATH, None, OTHERS),
+    }
+    texts = {"seed": [SEED], "one": [OURS], "two": [OURS, OTHERS]}
+    for name, effect in effects.items():
+        work = world.works[name] = Work(name)
+        work.effects, work.fate, work.claimed = [effect], "landed", True
+        repo.commit({PATH: "".join(f"{token}\n" for token in texts[name])}, work.title)
+    return world
+
+
+def words(world: World) -> list[str]:
+    return [fault.split(" ")[0] for fault in judging.judge(world)]
+
+
+def test_the_judge_finds_nothing_where_nothing_is(landed: World) -> None:
+    assert words(landed) == []
+
+
+def test_the_judge_finds_what_was_lost(landed: World, repo: Lab) -> None:
+    repo.git("reset", "--quiet", "--hard", "main~1")
+    assert words(landed) == ["LOST", "LIED"]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "found"),
+    [
+        ((OTHERS,), ["REVERT"]),
+        ((OURS,), ["LOST"]),
+        ((OURS, OTHERS, "tok-003-0001"), ["PHANTOM"]),
+        ((OURS, OTHERS, SEED), ["PHANTOM"]),
+        ((OURS, OTHERS, OTHERS), ["DUP"]),
+    ],
+)
+def test_the_judge_finds_a_wrong_merge(
+    landed: World, repo: Lab, tokens: tuple[str, ...], found: list[str]
+) -> None:
+    repo.git("reset", "--quiet", "--hard", "main~1")
+    repo.commit({PATH: "".join(f"{token}\n" for token in tokens)}, landed.works["two"].title)
+    assert words(landed) == found
+
+
+def test_the_judge_finds_what_nobody_did_or_did_twice(landed: World, repo: Lab) -> None:
+    repo.commit({}, "by nobody")
+    assert words(landed) == ["PHANTOM"]
+    repo.commit({}, landed.works["two"].title)
+    assert words(landed)[0] == "DUP"
+
+
+def test_the_judge_finds_a_session_that_should_not_have_landed(landed: World) -> None:
+    landed.works["two"].fate = "aborted"
+    landed.works["two"].claimed = False
+    assert words(landed) == ["PHANTOM"]

@@ -16,7 +16,8 @@ from contextlib import suppress
 from typing import Final
 
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import permissions
+from slipstream_git.gitdb import permissions, quarantine
+from slipstream_git.gitdb.layout import Layout
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.gitdb.worktrees.jobs import TEMPORARY
 from slipstream_git.gitdb.worktrees.troubles import command
@@ -26,6 +27,8 @@ MARK: Final = "slip-session"
 # While one is made or goes: where its files are meanwhile.
 _MAKING: Final = "slip-making"
 _GOING: Final = "slip-going"
+# It has been looked at there, and goes for good.
+_GONE: Final = "slip-gone"
 _LOCKED: Final = "locked"
 
 
@@ -68,7 +71,7 @@ def every(common_dir: str) -> Iterator[Owned]:
             yield owned
 
 
-def tidied(owned: Owned) -> Owned | None:
+def tidied(layout: Layout, owned: Owned) -> Owned | None:
     """What a dead process left half way, brought to an end; None where no worktree is left.
 
     The caller holds the landing lock. Raises `git-failed` where one cannot have its name back.
@@ -76,18 +79,17 @@ def tidied(owned: Owned) -> Owned | None:
     making, going = (_read(os.path.join(owned.git_dir, name)) for name in (_MAKING, _GOING))
     if making and not owned.is_there:
         _remove_aside(making)
-        forget(owned)
+        quarantine.discard(layout, owned.git_dir)
         return None
     if making:
         _settle(owned)
     if going and not owned.is_there:
-        if os.path.isdir(going):
-            _give_back(going, owned.root)  # what it holds by now is looked at again
-        else:
-            forget(owned)
+        if not os.path.isdir(going) or _is_left(owned, going):
+            _remove_aside(going)
+            quarantine.discard(layout, owned.git_dir)
             return None
-    with suppress(FileNotFoundError):
-        os.unlink(os.path.join(owned.git_dir, _GOING))
+        _give_back(going, owned.root)  # what it holds by now is looked at again
+    _unlink(owned, _GONE, _GOING)
     return owned
 
 
@@ -100,6 +102,19 @@ def _give_back(aside: str, root: str) -> None:
             f"{aside} cannot be {root} again: {fault.strerror}",
             hint=command(["ls", "-ld"], map(os.fsencode, (aside, root))),
         ) from None
+
+
+def _is_left(owned: Owned, aside: str) -> bool:
+    """Whether a directory is what a removal left of itself: no file came or changed since."""
+    try:
+        decided_at = os.stat(os.path.join(owned.git_dir, _GONE)).st_mtime_ns
+    except FileNotFoundError:
+        return False
+    return all(
+        os.lstat(os.path.join(directory, name)).st_ctime_ns <= decided_at
+        for directory, _, names in os.walk(aside)
+        for name in names
+    )
 
 
 def make(repository: Repository, owned: Owned, commit: str, token: str) -> Owned:
@@ -126,49 +141,75 @@ def make(repository: Repository, owned: Owned, commit: str, token: str) -> Owned
         raise SlipError(fault.code, f"no worktree at {owned.root}: {fault.message}") from None
     finally:
         if owned.git_dir and not owned.is_there:
-            _remove_aside(aside)
-            forget(owned)
+            with suppress(OSError):  # then the next to look goes on
+                _remove_aside(aside)
+                quarantine.discard(repository.layout, owned.git_dir)
     return owned
 
 
 def _registered(repository: Repository, owned: Owned, commit: str, aside: str) -> Owned:
-    """A git directory for a worktree that is not there yet; git leaves a locked one alone."""
+    """A git directory for a worktree that is not there yet; git leaves a locked one alone.
+
+    It gets its files by one rename: a git that lists worktrees fails where it meets half of one.
+    """
     layout = repository.layout
     parent = os.path.join(layout.common_dir, "worktrees")
     permissions.make_directory(parent, layout.sharing)
-    name = "".join(c if c.isalnum() or c in "._-" else "-" for c in os.path.basename(owned.root))
+    room = quarantine.private_directory(layout)
+    try:
+        made = os.path.join(room, "worktree")
+        os.mkdir(made)
+        permissions.adjust(made, layout.sharing)
+        for file, text in (
+            (_LOCKED, "slip is making it"),
+            (_MAKING, aside),
+            ("gitdir", os.path.join(owned.root, ".git")),
+            (MARK, f"{owned.session} {owned.begin}"),
+            ("commondir", "../.."),
+            ("HEAD", commit),
+        ):
+            _write(os.path.join(made, file), f"{text}\n")
+        git_dir = _claimed(parent, os.path.basename(owned.root))
+        try:
+            os.rename(made, git_dir)
+        except OSError:
+            os.rmdir(git_dir)
+            raise
+    finally:
+        quarantine.remove(room)
+    return owned._replace(git_dir=git_dir)
+
+
+def _claimed(parent: str, name: str) -> str:
+    """An empty directory of this name, or nearly, for nobody else."""
+    name = "".join(c if c.isalnum() or c in "._-" else "-" for c in name)
     name = name.strip(".").removesuffix(".lock") or "session"
     number = 0
     while True:
         git_dir = os.path.join(parent, f"{name}{number or ''}")
         try:
             os.mkdir(git_dir)
-            break
         except FileExistsError:
             number += 1
-    permissions.adjust(git_dir, layout.sharing)
-    for file, text in (
-        (_LOCKED, "slip is making it"),
-        (_MAKING, aside),
-        ("gitdir", os.path.join(owned.root, ".git")),
-        (MARK, f"{owned.session} {owned.begin}"),
-        ("commondir", "../.."),
-        ("HEAD", commit),
-    ):
-        _write(os.path.join(git_dir, file), f"{text}\n")
-    return owned._replace(git_dir=git_dir)
+        else:
+            return git_dir
 
 
 def _settle(owned: Owned) -> None:
-    for name in (_LOCKED, _MAKING):
+    _unlink(owned, _LOCKED, _MAKING)
+
+
+def _unlink(owned: Owned, *names: str) -> None:
+    for name in names:
         with suppress(FileNotFoundError):
             os.unlink(os.path.join(owned.git_dir, name))
 
 
-def remove(owned: Owned, check: Callable[[Owned], None], token: str) -> None:
+def remove(layout: Layout, owned: Owned, check: Callable[[Owned], None], token: str) -> None:
     """Remove a worktree, if ``check`` does not refuse it, here or where it is renamed to.
 
-    The caller holds the landing lock.
+    The caller holds the landing lock. Raises `git-failed` where the disk does: what is left by
+    then stands aside, and the same again, or `tidied`, goes on.
     """
     if owned.is_there:
         check(owned)
@@ -178,45 +219,46 @@ def remove(owned: Owned, check: Callable[[Owned], None], token: str) -> None:
         try:
             os.rename(owned.root, aside)
         except OSError as fault:
-            os.unlink(os.path.join(owned.git_dir, _GOING))
-            said = f"{owned.root} cannot be removed: {fault.strerror}"
-            raise SlipError("git-failed", said) from None
+            _unlink(owned, _GOING)
+            raise _cannot(owned, fault) from None
         try:
             check(owned._replace(root=aside))  # who knew the old name cannot write here any more
-        except BaseException:
+            _write(os.path.join(owned.git_dir, _GONE), "")
+        except BaseException as fault:
             os.rename(aside, owned.root)
-            os.unlink(os.path.join(owned.git_dir, _GOING))
+            _unlink(owned, _GONE, _GOING)
+            if isinstance(fault, OSError):
+                raise _cannot(owned, fault) from None
             raise
-        _remove_aside(aside)
-    forget(owned)
+        try:
+            _remove_aside(aside)
+        except OSError as fault:
+            raise _cannot(owned, fault) from None
+    quarantine.discard(layout, owned.git_dir)
 
 
-def forget(owned: Owned) -> None:
-    """Let git forget a worktree whose directory is gone, as `git worktree prune` does it."""
-    _remove(owned.git_dir)
+def _cannot(owned: Owned, fault: OSError) -> SlipError:
+    return SlipError("git-failed", f"{owned.root} cannot be removed: {fault.strerror}")
 
 
-def sweep(common_dir: str) -> None:
+def sweep(layout: Layout) -> None:
     """Bring to an end what dead processes left half made or half removed.
 
     The caller holds the landing lock.
     """
-    for owned in every(common_dir):
+    for owned in every(layout.common_dir):
         with suppress(OSError, SlipError):
-            tidied(owned)
+            tidied(layout, owned)
 
 
 def _remove_aside(path: str) -> None:
-    """Remove a directory of the name that was chosen here; its `.git` last, which says whose."""
+    """Remove a directory of the name that was chosen here. Raises OSError."""
     if not os.path.basename(path).startswith(os.fsdecode(TEMPORARY)):
         raise ValueError(f"not aside: {path}")
-    _remove(path)
+    if os.path.isdir(path):
+        import shutil  # a short command does without it
 
-
-def _remove(path: str) -> None:
-    import shutil  # a short command does without it
-
-    shutil.rmtree(path, ignore_errors=True)
+        shutil.rmtree(path)
 
 
 def _is_empty(path: str) -> bool:
