@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from slipstream_git.readings import Outline, Use
 from slipstream_git.text import matching
 from slipstream_git.text.outlining import assembling, detecting, guessing, headings, remarks
-from slipstream_git.text.outlining.assembling import VALUES, Found, Lines, Locality, Places
+from slipstream_git.text.outlining.assembling import PASSING, Found, Lines, Locality, Places
 from slipstream_git.text.outlining.grammar import Grammar
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class _Reader:
                 put = spans[role].append
                 for node in nodes[role]:
                     put((node.start_byte, node.end_byte))
-            elif role in VALUES:
+            elif role in PASSING:
                 values.append((role, nodes, rank))
             else:
                 places.found.extend(_found(role, nodes, rank))
@@ -103,20 +103,25 @@ def _found(role: str, nodes: dict[str, list[Node]], rank: int) -> Iterator[Found
     if role == "closure":
         yield Found(role, start, stop, (start, start), body, rank, "")
         return
-    names = nodes.get("name") or list(map(_declared, nodes["declarator"]))
-    for name in names:
-        span = name.start_byte, name.end_byte
-        yield Found(role, start, stop, span, body, rank, (owner or b"").decode("utf-8", "replace"))
+    spans = (
+        [(name.start_byte, name.end_byte) for name in nodes["name"]]
+        if "name" in nodes
+        else map(_declared, nodes["declarator"])
+    )
+    for span in spans:
+        yield Found(role, start, stop, span, body, -1 if role == "wrap" else rank, (owner or b"").decode("utf-8", "replace"))
 
 
-def _declared(node: Node) -> Node:
+def _declared(node: Node) -> tuple[int, int]:
     """The name within a C declarator: under pointers, arrays, parameters and parentheses."""
     while True:
         inner = node.child_by_field_name("declarator")
         if inner is None and node.type in ("parenthesized_declarator", "reference_declarator"):
             inner = node.named_children[-1] if node.named_children else None
         if inner is None:
-            return node
+            return node.start_byte, node.end_byte
+        if inner.type.startswith("abstract_"):  # the conversion `operator bool()`
+            return node.start_byte, inner.start_byte
         node = inner
 
 

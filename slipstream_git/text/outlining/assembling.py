@@ -22,7 +22,12 @@ MOST_SYMBOLS = 20_000
 
 _LOCAL = frozenset({"function", "method", "property", "prototype", "closure"})
 _HOLDERS = TYPES | {"module", "scope"}
-VALUES = frozenset({"variable", "constant"})
+#: What stands for another kind, and may say more of it.
+_MEANINGS = {"prototype": "function", "valued": "function", "alias": "type", "field": "property", "member": "method"}
+#: Dropped in the body of a function.
+PASSING = frozenset({"variable", "constant", "field", "member", "prototype", "valued"})
+_VALUES = frozenset({"variable", "constant", "property"})
+_SHORT = _VALUES | {"macro"}
 _SHOUTED = re.compile(r"_{0,2}[A-Z][A-Z0-9_]*\Z")
 _SPREAD = re.compile(r"([(\[]) | ?,? ([)\]])")  # what is left of a list with a line an item
 _ARGUMENTS = re.compile(r"<[^<>]*>|\[[^\[\]]*\]|[&*\s]|\bmut\b")
@@ -61,11 +66,13 @@ class Locality:
         self._places = [0]
         self._local = [False]
         open_: list[tuple[int, bool]] = []
-        for start, stop, kind in sorted((one.start, one.stop, one.kind) for one in found):
+        for start, stop, kind in sorted(
+            ((one.start, one.stop, one.kind) for one in found), key=lambda at: (at[0], -at[1])
+        ):
             self._close(open_, start)
             local = kind in _LOCAL or (kind not in _HOLDERS and bool(open_) and open_[-1][1])
             open_.append((stop, local))
-            self._mark(start, local=local)
+            self._mark(start + 1, local=local)  # what begins with a definition is not inside of it
         self._close(open_, None)
 
     def _close(self, open_: list[tuple[int, bool]], until: int | None) -> None:
@@ -131,7 +138,8 @@ def merged(found: Iterable[Found]) -> list[Found]:
             body=late.body if late.body >= 0 else early.body,
             owner=late.owner or early.owner,
         )
-    return sorted(best.values(), key=lambda one: (one.start, -one.stop, one.name[0]))
+    kept = (one for one in best.values() if one.kind != "wrap")
+    return sorted(kept, key=lambda one: (one.start, -one.stop, one.name[0]))
 
 
 def assemble(data: bytes, places: Places, grammar: Grammar, lines: Lines) -> Assembled:
@@ -160,39 +168,47 @@ class _Nest:
         self.prototypes: dict[str, list[int]] = {}
         self.joints = re.compile(grammar.joints) if grammar.joints else None
         self.remarks = remarks.Remarks(
-            data, places.comments, places.attributes, places.docstrings
+            data, places.comments, places.attributes, places.docstrings, grammar.inner
         )
         self.open: list[tuple[int, str, str]] = []  # where it stops, its name, its kind
+        self.last = (-1, -1)  # the span of the definition opened last, if it may have siblings
         self.values: set[tuple[str, str]] = set()
 
     def add(self, one: Found) -> None:
+        if self.last == (one.start, one.stop) and self.open and one.kind != "alias":
+            self.open.pop()  # several names of one declaration do not stand in each other
         while self.open and self.open[-1][0] <= one.start:
             self.open.pop()
-        _, parent, around = self.open[-1] if self.open else (0, "", "module")
+        level = -2 if one.kind == "alias" and self.last == (one.start, one.stop) else -1
+        _, parent, around = self.open[level] if len(self.open) >= -level else (0, "", "module")
         if one.kind == "closure":
             self.open.append((one.stop, parent, "closure"))
             return
-        name = self.data[slice(*one.name)].decode("utf-8", "replace")
+        name = self.data[slice(*one.name)].decode("utf-8", "replace").strip("\"'`\n ")
         if one.kind == "scope":
-            self.open.append((one.stop, joined(parent, plain(name)), "class"))
+            self.open.append((one.stop, joined(parent, self._owner(name)), "class"))
             return
         kind = self._kind(one, name, around)
-        if kind in VALUES | {"property"} and around in _LOCAL and kind != "property":
-            return
         name, owner = self._parted(name, one.owner)
         if owner:
             parent, kind = joined(parent, owner), self._member(kind)
         symbol = self._symbol(one, name, kind, parent)
+        if name not in symbol.signature:
+            symbol = symbol._replace(signature=f"{symbol.signature} {name}")
         if not self._repeated(one, symbol):
             self.symbols.append(symbol)
         self.names.add(one.name[0])
-        self.open.append((one.stop, symbol.qualified, kind))
+        if one.kind != "alias":
+            self.open.append((one.stop, symbol.qualified, kind))
+            self.last = one.start, one.stop
 
     def _kind(self, one: Found, name: str, around: str) -> str:
-        kind = "function" if one.kind == "prototype" else one.kind
+        kind = _MEANINGS.get(one.kind, one.kind)
         if kind == "variable" and self.grammar.shouting and _SHOUTED.match(name):
             return "constant"
-        return self._member(kind) if around in TYPES else kind
+        if around in TYPES or (around == "module" and self.open and self.grammar.modular):
+            return self._member(kind)
+        return kind
 
     def _member(self, kind: str) -> str:
         return {"function": "method", "variable": "property"}.get(kind, kind)
@@ -201,19 +217,23 @@ class _Nest:
         """The last part of a qualified name, and what it is qualified with."""
         parts = self.joints.split(_without_arguments(name)) if self.joints else [name]
         if len(parts) > 1:
-            return parts[-1], ".".join(part for part in [plain(owner), *parts[:-1]] if part)
-        return name, plain(owner)
+            return parts[-1], self._owner(".".join([owner, *parts[:-1]]))
+        return name.removeprefix(":"), self._owner(owner)
+
+    def _owner(self, owner: str) -> str:
+        parts = plain(owner).split(".")
+        return ".".join(part for part in parts if part and part not in self.grammar.unnamed)
 
     def _repeated(self, one: Found, symbol: Symbol) -> bool:
         """Whether it is a variable that has been seen; keeps account of prototypes, too."""
-        if symbol.kind in VALUES | {"property"} and one.body < 0:
+        if symbol.kind in _VALUES and one.body < 0:
             key = symbol.parent, symbol.name
             if key in self.values:
                 return True
             self.values.add(key)
-        elif one.kind == "prototype":
+        elif one.kind == "prototype" and symbol.kind == "function":
             self.prototypes.setdefault(symbol.qualified, []).append(len(self.symbols))
-        elif symbol.kind in ("function", "method"):
+        elif symbol.kind in ("function", "method") and one.body >= 0:
             self.bodies.add(symbol.qualified)
         return False
 
@@ -227,7 +247,7 @@ class _Nest:
             kind=kind,
             line=line,
             end=end,
-            signature=self._signature(one),
+            signature=self._signature(one, whole=kind not in _SHORT),
             parent=parent,
             summary=self.remarks.summary(one.body, above, first),
             doc=doc,
@@ -236,13 +256,18 @@ class _Nest:
             at=(self.lines.line(one.name[0]), self.lines.column(one.name[0])),
         )
 
-    def _signature(self, one: Found) -> str:
-        """The definition up to its body, on one line, without comments and decorators."""
+    def _signature(self, one: Found, *, whole: bool) -> str:
+        """The definition up to its body, on one line, without comments and decorators.
+
+        Not ``whole``: its first line, for values.
+        """
         stop = one.body if one.body >= 0 else one.stop
         stop = min(stop, max(one.name[1], one.start) + 8 * LONGEST_SIGNATURE)
         text = self.remarks.code(one.start, stop, one.name[0])
-        said = " ".join(text.decode("utf-8", "replace").split()).rstrip(" {:=;,")
-        if b"\n" in text:
+        if not whole and one.body < 0 and b"\n" in text.strip():
+            text = text.strip().partition(b"\n")[0] + "…".encode()
+        said = " ".join(text.decode("utf-8", "replace").split()).rstrip(" {:=;,").removesuffix(" =>")
+        if b"\n" in text or "( " in said:
             said = _SPREAD.sub(r"\1\2", said)
         if said.endswith((" do", " then")):
             said = said.rpartition(" ")[0]

@@ -6,7 +6,10 @@ A query pattern has one capture named after a kind of symbol; its node is the de
   node gives the span, the last pattern of the query the kind.
 - ``@declarator``: instead of a name, where it is found by going down the field `declarator` (C).
 - ``@body``: where the signature ends. ``@owner``: the type that a method outside of it belongs to.
-- ``@prototype`` is a function that is dropped if the file also has its body.
+- ``@wrap``: only widens what another pattern finds (exports, templates); stands first.
+- ``@prototype``: a function, dropped if the file also has its body. ``@alias``: a type that holds
+  nothing. ``@field`` and ``@member``: properties and methods; ``@valued``: a function that is
+  assigned. All of these, variables and constants are dropped where they are local.
 - ``@scope``: no symbol, but what it holds is named after it. ``@closure``: no symbol; variables in
   it are local.
 
@@ -31,7 +34,9 @@ class Grammar(NamedTuple):
 
     ``shouting``: a name in capitals is a constant, since the language has no other. ``keywords``
     are not counted as names; ``word`` is what a name looks like. ``joints`` part a name from what
-    it is qualified with.
+    it is qualified with; ``unnamed`` are such parts that name nothing (JavaScript's `prototype`).
+    ``modular``: functions of a module are methods. ``inner``: how a comment begins that speaks of
+    what it stands in.
     """
 
     language: str
@@ -41,6 +46,9 @@ class Grammar(NamedTuple):
     maker: str = "language"
     word: bytes = rb"[\w\x80-\xff]+"
     joints: str = ""
+    unnamed: frozenset[str] = frozenset()
+    modular: bool = False
+    inner: bytes = b""
     shouting: bool = False
 
     @property

@@ -5,6 +5,8 @@ from __future__ import annotations
 from slipstream_git.text.outlining.grammar import Grammar, keywords
 
 QUERY = """
+(decorated_definition definition: (_ name: (identifier) @name)) @wrap
+
 (comment) @comment
 (string) @blank
 (interpolation) @code
@@ -22,7 +24,7 @@ QUERY = """
 (assignment left: (identifier) @name) @variable
 (assignment left: (pattern_list (identifier) @name)) @variable
 (assignment left: (tuple_pattern (identifier) @name)) @variable
-(assignment left: (identifier) @name right: (lambda)) @function
+(assignment left: (identifier) @name right: (lambda)) @valued
 (assignment left: (identifier) @name type: (type (identifier) @_t) (#eq? @_t "TypeAlias")) @type
 (assignment left: (identifier) @name
   type: (type (attribute attribute: (identifier) @_t)) (#eq? @_t "TypeAlias")) @type
@@ -31,8 +33,6 @@ QUERY = """
 
 (lambda) @closure
 (function_definition name: (identifier) @name body: (block) @body) @function
-(decorated_definition definition:
-  (function_definition name: (identifier) @name body: (block) @body)) @function
 (decorated_definition
   (decorator (identifier) @_d)
   definition: (function_definition name: (identifier) @name body: (block) @body)
@@ -43,8 +43,6 @@ QUERY = """
   (#any-of? @_d "cached_property" "setter" "getter" "deleter" "abstractproperty")) @property
 
 (class_definition name: (identifier) @name body: (block) @body) @class
-(decorated_definition definition:
-  (class_definition name: (identifier) @name body: (block) @body)) @class
 (class_definition name: (identifier) @name
   superclasses: (argument_list [
     (identifier) @_b

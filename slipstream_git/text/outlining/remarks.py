@@ -21,7 +21,7 @@ _BLANKS = re.compile(rb"\s*")
 _PREFIX = re.compile(r"[A-Za-z]{0,3}(\"\"\"|'''|\"|')")
 # Comments that speak to a tool, or of the licence, and not of what the file is for.
 _IDLE = re.compile(
-    r"\A\W*(?:!|-\*-|vim?:|ex:|eslint|jshint|jslint|jscs|global |istanbul|prettier-|@ts-|@flow|"
+    r"\A#!|\A\W*(?:-\*-|vim?:|ex:|eslint|jshint|jslint|jscs|global |istanbul|prettier-|@ts-|@flow|"
     r"@generated|tslint|pylint|flake8|noqa|type:|mypy:|ruff:|fmt:|coding[:=]|frozen_string_literal|"
     r"shellcheck|nolint|go:build|\+build|clang-format|rubocop|phpcs|use strict)|"
     r"\b(?:copyright|licen[cs]ed?|SPDX-|all rights reserved|\(c\) \d{4}|GNU General Public)",
@@ -33,8 +33,14 @@ class Remarks:
     """The comments and attributes of one file, asked by where code stands."""
 
     def __init__(
-        self, data: bytes, comments: list[Span], attributes: list[Span], docstrings: list[Span]
+        self,
+        data: bytes,
+        comments: list[Span],
+        attributes: list[Span],
+        docstrings: list[Span],
+        inner: bytes = b"",
     ) -> None:
+        self._inner = inner
         self._data = data
         self._comments = sorted(comments)
         self._starts = [start for start, _ in self._comments]
@@ -55,13 +61,18 @@ class Remarks:
             gap = self._data[ends:top]
             if gap.strip() or gap.count(b"\n") > (self._data[ends - 1 : ends] != b"\n"):
                 break
-            if not attribute and not self._alone(begins):
+            if not attribute and not self._outer(begins):
                 break
             top = begins
             if attribute:
                 first = begins
             place -= 1
         return first, top
+
+    def _outer(self, begins: int) -> bool:
+        """Whether a comment may speak of what follows it, and not of what it stands in."""
+        inner = bool(self._inner) and self._data.startswith(self._inner, begins)
+        return not inner and self._alone(begins)
 
     def _alone(self, begins: int) -> bool:
         """Whether nothing but blanks stands before a comment on its line."""
