@@ -43,7 +43,8 @@ class Outline(NamedTuple):
     ``engine``: "tree-sitter"; "headings" for Markdown, whose scan is exact; "lines" where symbols
     were guessed line by line. ``fault``: "" or why it may be incomplete: "syntax" (the parser
     skipped something), "too-large", "too-many" (``omitted`` symbols are left out), "binary",
-    "not-installed" (the extra is missing), "no-grammar". ``names``: how often each identifier is used,
+    "not-installed" (the extra is missing), "incompatible" (its parser is of another
+    version), "no-grammar". ``names``: how often each identifier is used,
     outside of comments and strings, and not counting where this file defines it.
     ``imports``: modules as the file writes them, in order, each once.
     """

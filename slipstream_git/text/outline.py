@@ -70,11 +70,13 @@ class _Reader:
         roles = self._roles
         values = []
         for rank, nodes in self._cursor(self.query).matches(root):
-            role = roles.get(rank) or roles.setdefault(rank, _role(nodes))
+            if rank in roles:
+                role = roles[rank]
+            else:
+                role = roles[rank] = _role(nodes)
             if role in spans:
-                put = spans[role].append
                 for node in nodes[role]:
-                    put((node.start_byte, node.end_byte))
+                    spans[role].append((node.start_byte, node.end_byte))
             elif role in PASSING:
                 values.append((role, nodes, rank))
             else:
@@ -135,6 +137,8 @@ def _reader(language: str) -> _Reader | str:
         return _Reader(grammar)
     except ImportError:
         return "not-installed"
+    except (ValueError, RuntimeError):  # a wheel newer than the query, or than tree-sitter
+        return "incompatible"
 
 
 def outline(path: str, data: bytes) -> Outline:

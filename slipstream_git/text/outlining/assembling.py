@@ -10,6 +10,7 @@ import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable
+from itertools import accumulate
 
 from slipstream_git.readings import Symbol
 from slipstream_git.records import NamedTuple
@@ -93,7 +94,10 @@ class Lines:
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self._starts = [0, *(match.end() for match in re.finditer(b"\n", data))]
+        # Without lone carriage returns, these are the lines that line feeds end.
+        self._starts = [0, *accumulate(map(len, data.splitlines(keepends=True)))]
+        if data and not data.endswith(b"\n"):
+            self._starts.pop()
 
     def __len__(self) -> int:
         """As an editor counts them: no line after the last line feed."""
@@ -215,12 +219,16 @@ class _Nest:
 
     def _parted(self, name: str, owner: str) -> tuple[str, str]:
         """The last part of a qualified name, and what it is qualified with."""
-        parts = self.joints.split(_without_arguments(name)) if self.joints else [name]
+        parts = [name]
+        if self.joints and self.joints.search(name):
+            parts = self.joints.split(_without_arguments(name))
         if len(parts) > 1:
             return parts[-1], self._owner(".".join([owner, *parts[:-1]]))
         return name.removeprefix(":"), self._owner(owner)
 
     def _owner(self, owner: str) -> str:
+        if not owner:
+            return ""
         parts = plain(owner).split(".")
         return ".".join(part for part in parts if part and part not in self.grammar.unnamed)
 
@@ -298,14 +306,13 @@ def used(data: bytes, places: Places, grammar: Grammar, defined: set[int]) -> di
     """How often each name stands in code where it is not defined."""
     code = b" ".join(remarks.outside(data, [*places.comments, *places.blanks]))
     words: Counter[bytes] = Counter(re.findall(grammar.word, code))
-    for keyword in grammar.keywords:
-        words.pop(keyword, None)
-    word = re.compile(grammar.word)
+    word, keywords = re.compile(grammar.word), grammar.keywords
     for offset in defined:
         if at := word.match(data, offset):
             words[at[0]] -= 1
+    said = b"\n".join(words).decode("utf-8", "replace").split("\n")
     return {
-        name.decode("utf-8", "replace"): count
-        for name, count in words.items()
-        if count > 0 and not name[:1].isdigit()
+        name: count
+        for name, count in zip(said, words.values(), strict=True)
+        if count > 0 and name not in keywords and not "/" < name < ":"  # no digit first
     }

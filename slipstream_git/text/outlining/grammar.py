@@ -42,7 +42,7 @@ class Grammar(NamedTuple):
     language: str
     wheel: str
     query: str
-    keywords: frozenset[bytes]
+    keywords: frozenset[str]
     maker: str = "language"
     word: bytes = rb"[\w\x80-\xff]+"
     joints: str = ""
@@ -56,5 +56,5 @@ class Grammar(NamedTuple):
         return self.wheel.replace("-", "_")
 
 
-def keywords(text: str) -> frozenset[bytes]:
-    return frozenset(text.encode().split())
+def keywords(text: str) -> frozenset[str]:
+    return frozenset(text.split())

@@ -71,7 +71,7 @@ FIELDS = """
   (arrow_function body: (_) @body) (function_expression body: (_) @body)]) @method
 """
 SCRIPT = """
-(hash_bang_line) @comment
+(hash_bang_line) @blank
 """
 MARKUP = """
 (jsx_text) @blank

@@ -23,7 +23,7 @@ QUERY = """
 (class_declaration name: (_) @name (enum_class_body) @body) @enum
 (object_declaration name: (_) @name) @class
 (object_declaration name: (_) @name (class_body) @body) @class
-(companion_object (class_body) @body) @scope
+(companion_object "companion" @name) @scope
 (enum_entry . (identifier) @name) @constant
 (type_alias type: (identifier) @name) @type
 (property_declaration (variable_declaration (identifier) @name)) @variable
@@ -38,6 +38,7 @@ GRAMMAR = Grammar(
     wheel="tree-sitter-kotlin",
     query=QUERY,
     shouting=True,
+    unnamed=frozenset({"companion"}),
     keywords=keywords(
         "abstract as break by class companion const constructor continue crossinline data do else enum"
         " external false final finally for fun get if import in infix init inline inner interface"

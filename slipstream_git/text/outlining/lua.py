@@ -8,7 +8,7 @@ QUERY = """
 (variable_declaration (assignment_statement (variable_list name: (identifier) @name))) @wrap
 
 (comment) @comment
-(hash_bang_line) @comment
+(hash_bang_line) @blank
 (string) @blank
 (function_call name: (identifier) @_f arguments: (arguments . (string) @import)
   (#eq? @_f "require"))
@@ -18,11 +18,12 @@ QUERY = """
 (variable_declaration (variable_list name: (identifier) @name)) @variable
 (assignment_statement
   (variable_list . name: (identifier) @name .)
-  (expression_list . value: (function_definition body: (_) @body) .)) @function
+  (expression_list . value: (function_definition parameters: (_) . (_)? @body) .)) @function
 (assignment_statement
   (variable_list . name: (dot_index_expression) @name .)
-  (expression_list . value: (function_definition body: (_) @body) .)) @function
-(field name: (identifier) @name value: (function_definition body: (_) @body)) @member
+  (expression_list . value: (function_definition parameters: (_) . (_)? @body) .)) @function
+(field name: (identifier) @name
+  value: (function_definition parameters: (_) . (_)? @body)) @member
 (function_declaration name: (_) @name) @function
 (function_declaration name: (_) @name body: (_) @body) @function
 """

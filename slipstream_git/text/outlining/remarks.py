@@ -72,7 +72,8 @@ class Remarks:
     def _outer(self, begins: int) -> bool:
         """Whether a comment may speak of what follows it, and not of what it stands in."""
         inner = bool(self._inner) and self._data.startswith(self._inner, begins)
-        return not inner and self._alone(begins)
+        shebang = begins == 0 and self._data.startswith(b"#!")
+        return not inner and not shebang and self._alone(begins)
 
     def _alone(self, begins: int) -> bool:
         """Whether nothing but blanks stands before a comment on its line."""
@@ -160,14 +161,17 @@ def _blank(data: bytes, start: int) -> int:
     return found.end() if found else start
 
 
-def outside(data: bytes, spans: list[Span], start: int = 0) -> Iterator[bytes]:
+def outside(data: bytes, spans: list[Span], start: int = 0) -> list[bytes]:
     """The pieces of a text between spans, which may nest."""
     spans.sort()
+    pieces = []
     for begins, ends in spans:
         if begins > start:
-            yield data[start:begins]
-        start = max(start, ends)
-    yield data[start:]
+            pieces.append(data[start:begins])
+        if ends > start:  # as `max`, which costs a call
+            start = ends
+    pieces.append(data[start:])
+    return pieces
 
 
 def without(spans: list[Span], holes: list[Span]) -> list[Span]:
@@ -194,18 +198,21 @@ def docstring(literal: bytes) -> str:
 
 def spoken(comments: Iterable[bytes]) -> str:
     """The first sentence of comments, without their marks."""
-    lines: list[str] = []
+    return sentence(_unmarked(comments))
+
+
+def _unmarked(comments: Iterable[bytes]) -> Iterator[str]:
     for comment in comments:
         text = _CLOSING.sub("", comment.decode("utf-8", "replace").strip())
-        lines += [_MARKS.sub("", line) for line in text.splitlines()] or [""]
-    return sentence(lines)
+        for line in text.splitlines() or [""]:
+            yield _MARKS.sub("", line)
 
 
 def sentence(lines: Iterable[str]) -> str:
     """The first sentence of the first paragraph that is no tag and no rule, on one line."""
     words: list[str] = []
     for line in lines:
-        said = _XML.sub("", line).strip()
+        said = (_XML.sub("", line) if "<" in line else line).strip()
         if _TAG.match(said) or not any(map(str.isalnum, said)):
             if words:
                 break

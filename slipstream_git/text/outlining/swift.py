@@ -18,16 +18,15 @@ QUERY = """
 
 (class_declaration name: (_) @name body: (_) @body) @class
 (class_declaration declaration_kind: "enum" name: (_) @name body: (_) @body) @enum
-(class_declaration declaration_kind: "extension" name: (_) @name body: (_)) @scope
 (protocol_declaration name: (_) @name body: (_) @body) @interface
 (enum_entry name: (simple_identifier) @name) @constant
-(typealias_declaration name: (_) @name) @type
+(typealias_declaration name: (type_identifier) @name) @type
 (associatedtype_declaration name: (_) @name) @type
 (property_declaration name: (pattern bound_identifier: (_) @name)) @variable
 (protocol_property_declaration name: (pattern bound_identifier: (_) @name)) @property
-(function_declaration name: (_) @name) @function
-(function_declaration name: (_) @name body: (_) @body) @function
-(protocol_function_declaration name: (_) @name) @function
+(function_declaration name: (simple_identifier) @name) @function
+(function_declaration name: (simple_identifier) @name body: (_) @body) @function
+(protocol_function_declaration name: (simple_identifier) @name) @function
 (init_declaration "init" @name) @method
 (init_declaration "init" @name body: (_) @body) @method
 (deinit_declaration "deinit" @name body: (_) @body) @method
