@@ -35,8 +35,7 @@ def read(place: Path) -> list[File]:
 
 
 def parse_alone(files: list[File]) -> float:
-    readers = {name: outline._reader(outline.language_of(*one)) for one in files for name in [one[0]]}  # noqa: SLF001
-    parsers = [(readers[name].parser, data) for name, data in files]  # type: ignore[union-attr]
+    parsers = [(outline.parser_of(name, data), data) for name, data in files]
     began = time.process_time()
     for parser, data in parsers:
         parser.parse(data)

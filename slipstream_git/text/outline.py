@@ -2,8 +2,8 @@
 knows tree-sitter.
 
 One query a language runs over the tree in C (outlining/), which costs a third of the parsing; what
-it finds is put together by offsets, without walking the tree in Python. docs/reading.md has what each
-language gives.
+it finds is put together by offsets, without walking the tree in Python. docs/reading.md has what
+each language gives.
 
 Pure: no git, no clock. The grammars come from wheels, each imported when the first file of its
 language is read. Without them, and for languages that have none, definitions are looked for line
@@ -13,8 +13,9 @@ by line, and the outline says so.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from importlib import import_module, metadata
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ from slipstream_git.text.outlining.grammar import Grammar
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser, Query
 
-__all__ = ["language_of", "outline", "uses", "version"]
+__all__ = ["language_of", "outline", "parser_of", "uses", "version"]
 
 #: To be raised when what this package makes of a tree changes: caches are keyed by it.
 EXTRACTOR = 1
@@ -47,7 +48,11 @@ class _Reader:
         import tree_sitter
 
         maker = getattr(import_module(grammar.module), grammar.maker)
-        language = tree_sitter.Language(maker())
+        # Some wheels still give a number where others give a capsule: that warns and works.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            capsule: object = maker()
+            language = tree_sitter.Language(capsule)
         self.grammar = grammar
         self.parser: Parser = tree_sitter.Parser(language)
         self.query: Query = tree_sitter.Query(language, grammar.query)
@@ -111,7 +116,15 @@ def _found(role: str, nodes: dict[str, list[Node]], rank: int) -> Iterator[Found
         else map(_declared, nodes["declarator"])
     )
     for span in spans:
-        yield Found(role, start, stop, span, body, -1 if role == "wrap" else rank, (owner or b"").decode("utf-8", "replace"))
+        yield Found(
+            role,
+            start,
+            stop,
+            span,
+            body,
+            -1 if role == "wrap" else rank,
+            (owner or b"").decode("utf-8", "replace"),
+        )
 
 
 def _declared(node: Node) -> tuple[int, int]:
@@ -127,7 +140,7 @@ def _declared(node: Node) -> tuple[int, int]:
         node = inner
 
 
-@lru_cache(maxsize=None)
+@cache
 def _reader(language: str) -> _Reader | str:
     """What reads a language, or the fault that says why nothing does."""
     grammar = detecting.grammar(language)
@@ -139,6 +152,14 @@ def _reader(language: str) -> _Reader | str:
         return "not-installed"
     except (ValueError, RuntimeError):  # a wheel newer than the query, or than tree-sitter
         return "incompatible"
+
+
+def parser_of(path: str, data: bytes) -> Parser:
+    """The bare parser of a file that has one: for measuring against it."""
+    reader = _reader(language_of(path, data))
+    if isinstance(reader, str):
+        raise LookupError(reader)
+    return reader.parser
 
 
 def outline(path: str, data: bytes) -> Outline:
@@ -223,12 +244,12 @@ def _legible(data: bytes) -> bytes:
     return data
 
 
-@lru_cache(maxsize=None)
+@cache
 def version(path: str) -> str:
     """What an outline depends on beside the file's bytes; for keys of caches.
 
-    The bytes may choose among languages (C or C++ in a header, the first line of a script): then all
-    of them are in it.
+    The bytes may choose among languages (C or C++ in a header, the first line of a script): then
+    all of them are in it.
     """
     parts = [f"{EXTRACTOR}", detecting.family(path)]
     for wheel in sorted({g.wheel for g in detecting.candidates(path)} | {"tree-sitter"}):
@@ -237,5 +258,3 @@ def version(path: str) -> str:
         except metadata.PackageNotFoundError:
             parts.append(f"{wheel.removeprefix('tree-sitter-')}=none")
     return " ".join(parts)
-
-

@@ -24,10 +24,17 @@ MOST_SYMBOLS = 20_000
 _LOCAL = frozenset({"function", "method", "property", "prototype", "closure"})
 _HOLDERS = TYPES | {"module", "scope"}
 #: What stands for another kind, and may say more of it.
-_MEANINGS = {"prototype": "function", "valued": "function", "alias": "type", "field": "property", "member": "method"}
+_MEANINGS = {
+    "prototype": "function",
+    "valued": "function",
+    "alias": "type",
+    "field": "property",
+    "member": "method",
+}
 #: Dropped in the body of a function.
 PASSING = frozenset({"variable", "constant", "field", "member", "prototype", "valued"})
 _VALUES = frozenset({"variable", "constant", "property"})
+_PLAIN = frozenset({"variable", "constant"})
 _SHORT = _VALUES | {"macro"}
 _SHOUTED = re.compile(r"_{0,2}[A-Z][A-Z0-9_]*\Z")
 _SPREAD = re.compile(r"([(\[]) | ?,? ([)\]])")  # what is left of a list with a line an item
@@ -183,8 +190,7 @@ class _Nest:
             self.open.pop()  # several names of one declaration do not stand in each other
         while self.open and self.open[-1][0] <= one.start:
             self.open.pop()
-        level = -2 if one.kind == "alias" and self.last == (one.start, one.stop) else -1
-        _, parent, around = self.open[level] if len(self.open) >= -level else (0, "", "module")
+        parent, around = self._around(one)
         if one.kind == "closure":
             self.open.append((one.stop, parent, "closure"))
             return
@@ -194,6 +200,9 @@ class _Nest:
             return
         kind = self._kind(one, name, around)
         name, owner = self._parted(name, one.owner)
+        if len(name) < one.name[1] - one.name[0]:  # only the last part of it
+            inner = self.data.rfind(name.encode(), *one.name)
+            one = one._replace(name=(max(inner, one.name[0]), one.name[1]))
         if owner:
             parent, kind = joined(parent, owner), self._member(kind)
         symbol = self._symbol(one, name, kind, parent)
@@ -205,6 +214,16 @@ class _Nest:
         if one.kind != "alias":
             self.open.append((one.stop, symbol.qualified, kind))
             self.last = one.start, one.stop
+
+    def _around(self, one: Found) -> tuple[str, str]:
+        """The name and the kind of what a definition stands in."""
+        level = len(self.open) - 1
+        if one.kind == "alias" and self.last == (one.start, one.stop):
+            level -= 1
+        if one.kind in _PLAIN:  # `a = b = 1`: b does not stand in a
+            while level >= 0 and self.open[level][2] in _PLAIN:
+                level -= 1
+        return self.open[level][1:] if level >= 0 else ("", "module")
 
     def _kind(self, one: Found, name: str, around: str) -> str:
         kind = _MEANINGS.get(one.kind, one.kind)
@@ -274,7 +293,9 @@ class _Nest:
         text = self.remarks.code(one.start, stop, one.name[0])
         if not whole and one.body < 0 and b"\n" in text.strip():
             text = text.strip().partition(b"\n")[0] + "…".encode()
-        said = " ".join(text.decode("utf-8", "replace").split()).rstrip(" {:=;,").removesuffix(" =>")
+        said = (
+            " ".join(text.decode("utf-8", "replace").split()).rstrip(" {:=;,").removesuffix(" =>")
+        )
         if b"\n" in text or "( " in said:
             said = _SPREAD.sub(r"\1\2", said)
         if said.endswith((" do", " then")):

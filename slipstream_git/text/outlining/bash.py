@@ -41,7 +41,7 @@ GRAMMAR = Grammar(
     shouting=True,
     word=rb"[\w\x80-\xff]+(?:-[\w\x80-\xff]+)*",
     keywords=keywords(
-        "case declare do done elif else esac export fi for function if in local readonly select shift"
-        " then typeset unset until while return exit set"
+        "case declare do done elif else esac export fi for function if in local readonly select"
+        " shift then typeset unset until while return exit set"
     ),
 )

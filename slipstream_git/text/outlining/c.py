@@ -1,7 +1,7 @@
 """C, and what C++ shares with it (cpp.py adds the rest).
 
-A prototype counts unless the file has the function's body, too. A structure is a `class`, its typedef a
-`type` if it is named otherwise.
+A prototype counts unless the file has the function's body, too. A structure is a `class`, its
+typedef a `type` if it is named otherwise.
 """
 
 from __future__ import annotations
@@ -52,6 +52,4 @@ KEYWORDS = (
     " _Bool _Static_assert bool true false NULL"
 )
 
-GRAMMAR = Grammar(
-    language="c", wheel="tree-sitter-c", query=COMMON, keywords=keywords(KEYWORDS)
-)
+GRAMMAR = Grammar(language="c", wheel="tree-sitter-c", query=COMMON, keywords=keywords(KEYWORDS))

@@ -39,7 +39,8 @@ GRAMMAR = Grammar(
     query=c.COMMON + QUERY,
     joints=r"::",
     keywords=keywords(
-        c.KEYWORDS + " alignas alignof and catch class co_await co_return co_yield concept consteval"
+        c.KEYWORDS
+        + " alignas alignof and catch class co_await co_return co_yield concept consteval"
         " constexpr constinit decltype delete explicit export final friend mutable namespace new"
         " noexcept not nullptr operator or override private protected public requires static_assert"
         " static_cast dynamic_cast reinterpret_cast const_cast template this throw try typeid"

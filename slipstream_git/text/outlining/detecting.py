@@ -63,7 +63,7 @@ EXTENSIONS = {
     "zig": "zig zon",
 }
 NAMES = {
-    "bash": ".bashrc .bash_profile .bash_aliases .profile .zshrc .zprofile .zshenv PKGBUILD APKBUILD",
+    "bash": ".bashrc .bash_profile .bash_aliases .profile .zshrc .zprofile .zshenv PKGBUILD",
     "cmake": "CMakeLists.txt",
     "dockerfile": "Dockerfile Containerfile",
     "groovy": "Jenkinsfile",
@@ -111,10 +111,12 @@ _BY_EXTENSION = {end: name for name, ends in EXTENSIONS.items() for end in ends.
 _BY_NAME = {known: name for name, names in NAMES.items() for known in names.split()}
 _BY_INTERPRETER = {known: name for name, names in INTERPRETERS.items() for known in names.split()}
 
-_SHEBANG = re.compile(rb"#!\s*(?:\S*/)?(?:env\s+(?:-\S+\s+|\w+=\S*\s+)*(?:\S*/)?)?([A-Za-z][A-Za-z-]*)")
+_SHEBANG = re.compile(
+    rb"#!\s*(?:\S*/)?(?:env\s+(?:-\S+\s+|\w+=\S*\s+)*(?:\S*/)?)?([A-Za-z][A-Za-z-]*)"
+)
 _ONLY_CPP = re.compile(
-    rb"^[ \t]*(?:class\s+\w+[^;()]*$|namespace\b|template\s*<|(?:public|private|protected)\s*:|using\s+\w"
-    rb"|constexpr\b|#include\s*<(?:[a-z_]+|c[a-z]+)>)",
+    rb"^[ \t]*(?:class\s+\w+[^;()]*$|namespace\b|template\s*<|(?:public|private|protected)\s*:"
+    rb"|using\s+\w|constexpr\b|#include\s*<(?:[a-z_]+|c[a-z]+)>)",
     re.MULTILINE,
 )
 

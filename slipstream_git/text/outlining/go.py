@@ -1,4 +1,4 @@
-"""Go. A declaration of one name has the span of the declaration, one of a group that of its line."""
+"""Go. A name declared alone has the declaration's span, one of a group that of its line."""
 
 from __future__ import annotations
 

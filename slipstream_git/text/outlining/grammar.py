@@ -14,8 +14,9 @@ A query pattern has one capture named after a kind of symbol; its node is the de
   it are local.
 
 Patterns of one capture say what is no code: ``@comment``, ``@blank`` (strings) save
-the ``@code`` in it, ``@attribute`` (decorators and attributes: part of the definition that follows, not
-of its signature), ``@docstring`` (documents what it is in) and ``@import`` (a module's name).
+the ``@code`` in it, ``@attribute`` (decorators and attributes: part of the definition that
+follows, not of its signature), ``@docstring`` (documents what it is in) and ``@import`` (a
+module's name).
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ KINDS = TYPES | {
 
 
 class Grammar(NamedTuple):
-    """One language. ``wheel``: the distribution of its parser; ``maker``: the function that gives it.
+    """One language. ``wheel``: the distribution of its parser; ``maker``: the function that gives
+    it.
 
     ``shouting``: a name in capitals is a constant, since the language has no other. ``keywords``
     are not counted as names; ``word`` is what a name looks like. ``joints`` part a name from what

@@ -1,13 +1,14 @@
 """Definitions looked for line by line, where there is no parser: by their keyword and indentation.
 
-A guess: it misses what has no keyword (C's functions, methods of Java), and takes a line of a string
-for code. So an outline made here says `engine: "lines"`.
+A guess: it misses what has no keyword (C's functions, methods of Java), and takes a line of a
+string for code. So an outline made here says `engine: "lines"`.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from itertools import islice
 
 from slipstream_git.readings import Outline, Symbol
@@ -57,7 +58,7 @@ def outline(language: str, data: bytes, fault: str) -> Outline:
     return Outline(language, "lines", len(lines), tuple(symbols), (), names, "", kept, 0)
 
 
-def _symbols(text: list[str], lines: Lines):  # type: ignore[no-untyped-def]
+def _symbols(text: list[str], lines: Lines) -> Iterator[Symbol]:
     open_: list[tuple[int, str, str]] = []  # its last line, its name, its kind
     for place, line in enumerate(text):
         found = _MACRO.match(line) or _DEFINITION.match(line)
@@ -98,7 +99,7 @@ def _end(text: list[str], place: int) -> int:
         if not line.strip():
             continue
         if _indent(line) <= limit:
-            if _CLOSING.match(line):
+            if _indent(line) == limit and _CLOSING.match(line):
                 return following + 1
             if line.strip() != "{":
                 break

@@ -1,8 +1,8 @@
 """Markdown: headings, as CommonMark has them, with the section each begins.
 
-Fenced and indented code, HTML comments and front matter hold none. A heading inside a quotation or a
-list is not the document's structure, and is left out. ``line`` to ``end`` is the section: up to the next
-heading of the same level or a higher one.
+Fenced and indented code, HTML comments and front matter hold none. A heading inside a quotation
+or a list is not the document's structure, and is left out. ``line`` to ``end`` is the section: up
+to the next heading of the same level or a higher one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from slipstream_git.text.outlining.assembling import LONGEST_SIGNATURE, MOST_SYM
 _ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$")
 _FENCE = re.compile(r"[ \t]*(?:[-*+] |\d+[.)] |> ?)*[ \t]*(`{3,}(?=[^`]*$)|~{3,})")
 _UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*$")
-_NO_PARAGRAPH = re.compile(r"(?: {4}|\t| {0,3}(?:>|[-*+][ \t]|\d{1,9}[.)][ \t]|#{1,6}[ \t]|[-*_= \t]+$))")
+_NO_PARAGRAPH = re.compile(
+    r"(?: {4}|\t| {0,3}(?:>|[-*+][ \t]|\d{1,9}[.)][ \t]|#{1,6}[ \t]|[-*_= \t]+$))"
+)
 _LINK = re.compile(r"!?\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])")
 _ANCHOR = re.compile(r"[ \t]*\{#[^}]*\}$|<[^>]+>")
 
@@ -64,18 +66,21 @@ def _headings(text: list[str]) -> list[_Heading]:
             level = 1 if under[1][0] == "=" else 2
             found.append(_Heading(level, _plain(said), paragraph[0] + 1, place + 2))
             paragraph = []
-        elif not line.strip() or (_NO_PARAGRAPH.match(line) and not paragraph):
-            paragraph = []
-        elif _NO_PARAGRAPH.match(line) and not line.startswith(("    ", "\t")):
+        elif not line.strip() or _interrupts(line, going_on=bool(paragraph)):
             paragraph = []
         elif paragraph and paragraph[-1] == place - 1:
             paragraph.append(place)
         else:
-            # A line that goes on a quotation or a list item, lazily, begins no paragraph of its own.
+            # What goes on a quotation or a list item, lazily, begins no paragraph of its own.
             lazy = place and text[place - 1].strip() and _NO_PARAGRAPH.match(text[place - 1])
             after_atx = place and _ATX.match(text[place - 1])
             paragraph = [] if lazy and not after_atx else [place]
     return found
+
+
+def _interrupts(line: str, *, going_on: bool) -> bool:
+    """Whether a line is no paragraph's: indented code is one that does not end a paragraph."""
+    return bool(_NO_PARAGRAPH.match(line)) and not (going_on and line.startswith(("    ", "\t")))
 
 
 def _prose(text: list[str]) -> list[int]:

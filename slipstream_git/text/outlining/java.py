@@ -40,9 +40,9 @@ GRAMMAR = Grammar(
     query=QUERY,
     shouting=True,
     keywords=keywords(
-        "abstract assert boolean break byte case catch char class continue default do double else enum"
-        " extends false final finally float for if implements import instanceof int interface long"
-        " native new null package private protected public return short static strictfp super switch"
-        " synchronized this throw throws transient true try var void volatile while yield"
+        "abstract assert boolean break byte case catch char class continue default do double else"
+        " enum extends false final finally float for if implements import instanceof int interface"
+        " long native new null package private protected public return short static strictfp super"
+        " switch synchronized this throw throws transient true try var void volatile while yield"
     ),
 )

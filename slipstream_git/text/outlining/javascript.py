@@ -78,11 +78,11 @@ MARKUP = """
 """
 
 KEYWORDS = (
-    "$ abstract any as async await boolean break case catch class const continue debugger declare default"
-    " delete do else enum export extends false finally for from function get if implements import in"
-    " instanceof interface keyof let namespace never new null number of private protected public"
-    " readonly return satisfies set static string super switch this throw true try type typeof"
-    " undefined unknown var void while with yield"
+    "$ abstract any as async await boolean break case catch class const continue debugger declare"
+    " default delete do else enum export extends false finally for from function get if implements"
+    " import in instanceof interface keyof let namespace never new null number of private protected"
+    " public readonly return satisfies set static string super switch this throw true try type"
+    " typeof undefined unknown var void while with yield"
 )
 
 GRAMMAR = Grammar(

@@ -40,10 +40,10 @@ GRAMMAR = Grammar(
     shouting=True,
     unnamed=frozenset({"companion"}),
     keywords=keywords(
-        "abstract as break by class companion const constructor continue crossinline data do else enum"
-        " external false final finally for fun get if import in infix init inline inner interface"
-        " internal is it lateinit null object open operator out override package private protected"
-        " public return sealed set super suspend tailrec this throw true try typealias val var vararg"
-        " when where while"
+        "abstract as break by class companion const constructor continue crossinline data do else"
+        " enum external false final finally for fun get if import in infix init inline inner"
+        " interface internal is it lateinit null object open operator out override package private"
+        " protected public return sealed set super suspend tailrec this throw true try typealias"
+        " val var vararg when where while"
     ),
 )

@@ -35,7 +35,7 @@ GRAMMAR = Grammar(
     joints=r"[.:]",
     shouting=True,
     keywords=keywords(
-        "and break do else elseif end false for function goto if in local nil not or repeat return self"
-        " then true until while"
+        "and break do else elseif end false for function goto if in local nil not or repeat return"
+        " self then true until while"
     ),
 )

@@ -47,11 +47,11 @@ GRAMMAR = Grammar(
     query=QUERY,
     keywords=keywords(
         "abstract and array as bool break callable case catch class clone const continue declare"
-        " default do echo else elseif empty enddeclare endfor endforeach endif endswitch endwhile enum"
-        " exit extends false final finally float fn for foreach from function global goto if"
+        " default do echo else elseif empty enddeclare endfor endforeach endif endswitch endwhile"
+        " enum exit extends false final finally float fn for foreach from function global goto if"
         " implements include include_once instanceof insteadof int interface isset list match mixed"
         " namespace new null or parent php print private protected public readonly require"
-        " require_once return self static string switch this throw trait true try unset use var void"
-        " while xor yield"
+        " require_once return self static string switch this throw trait true try unset use var"
+        " void while xor yield"
     ),
 )

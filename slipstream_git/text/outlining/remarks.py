@@ -11,7 +11,9 @@ LONGEST_SUMMARY = 200
 Span = tuple[int, int]
 
 # Marks of comments at the beginning of a line, and at the end of the last.
-_MARKS = re.compile(r"^[ \t]*(?:/\*+!?<?|/{2,}[!<]?|#+:?|--+\[*|;+|%+|\*+(?!/)|\(\*+|\{-\|?)?[ \t]?")
+_MARKS = re.compile(
+    r"^[ \t]*(?:/\*+!?<?|/{2,}[!<]?|#+:?|--+\[*|;+|%+|\*+(?!/)|\(\*+|\{-\|?)?[ \t]?"
+)
 _CLOSING = re.compile(r"[ \t]*(?:\*+/|\*\)|-\}|\]\])[ \t]*\Z")
 _TAG = re.compile(r"\s*(?:[@\\][a-z]|:[a-z]+[ :]|#\[|-{3}|={3}|Args:|Returns:|Parameters\b)")
 _XML = re.compile(r"</?[A-Za-z][^<>]*>")
@@ -46,7 +48,9 @@ class Remarks:
         self._starts = [start for start, _ in self._comments]
         self._attributes = sorted(attributes)
         self._attribute_starts = [start for start, _ in self._attributes]
-        both = sorted([(*span, False) for span in comments] + [(*span, True) for span in attributes])
+        both = sorted(
+            [(*span, False) for span in comments] + [(*span, True) for span in attributes]
+        )
         self._both = both
         self._both_starts = [start for start, _, _ in both]
         self._docstrings = dict(docstrings)
@@ -168,7 +172,7 @@ def outside(data: bytes, spans: list[Span], start: int = 0) -> list[bytes]:
     for begins, ends in spans:
         if begins > start:
             pieces.append(data[start:begins])
-        if ends > start:  # as `max`, which costs a call
+        if ends > start:  # noqa: PLR1730  (as `max`, which costs a call)
             start = ends
     pieces.append(data[start:])
     return pieces

@@ -41,8 +41,8 @@ GRAMMAR = Grammar(
     unnamed=frozenset({"crate", "self", "super"}),
     inner=b"//!",
     keywords=keywords(
-        "Self as async await break const continue crate dyn else enum extern false fn for if impl in"
-        " let loop match mod move mut pub ref return self static struct super trait true type unsafe"
-        " use where while _"
+        "Self as async await break const continue crate dyn else enum extern false fn for if impl"
+        " in let loop match mod move mut pub ref return self static struct super trait true type"
+        " unsafe use where while _"
     ),
 )

@@ -39,9 +39,9 @@ GRAMMAR = Grammar(
     query=QUERY,
     shouting=True,
     keywords=keywords(
-        "abstract case catch class def do else enum export extends extension false final finally for"
-        " given if implicit import inline lazy match new null object opaque override package private"
-        " protected return sealed super then this throw trait true try type using val var while with"
-        " yield"
+        "abstract case catch class def do else enum export extends extension false final finally"
+        " for given if implicit import inline lazy match new null object opaque override package"
+        " private protected return sealed super then this throw trait true try type using val var"
+        " while with yield"
     ),
 )
