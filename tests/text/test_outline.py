@@ -160,11 +160,17 @@ def test_names_in_latin_1_are_shown_with_a_replacement() -> None:
 
 
 def test_what_is_broken_still_gives_the_rest() -> None:
-    made = outline.outline(
-        "a.py", SOURCE + b"def broken(:\n    x = = 1\n\ndef last():\n    return 1\n"
-    )
-    assert {"first", "Second", "third", "last"} <= {one.name for one in made.symbols}
+    made = outline.outline("a.py", b"x = = 1\n" + SOURCE + b"\ndef last():\n    if (\n")
+    assert {"first", "Second", "third"} <= {one.name for one in made.symbols}
     assert made.fault == "syntax"
+
+
+@pytest.mark.parametrize("path", ["a.py", "a.c", "a.md", "a.rb", "a.ex", "a.json", "a", "a.ts"])
+@pytest.mark.parametrize("data", [b"", b"\n", b"\n\n  ", b"# x", b"\r", b"\xff\xfe"])
+def test_files_with_next_to_nothing(path: str, data: bytes) -> None:
+    made = outline.outline(path, data)
+    assert [one for one in made.symbols if one.kind != "heading"] == []
+    assert made.lines == len(data.splitlines())
 
 
 @pytest.mark.parametrize("text", [b"(" * 60_000, b"[" * 60_000 + b"]" * 60_000, b"x." * 50_000])

@@ -331,6 +331,8 @@ def used(data: bytes, places: Places, grammar: Grammar, defined: set[int]) -> di
     for offset in defined:
         if at := word.match(data, offset):
             words[at[0]] -= 1
+    if not words:
+        return {}
     said = b"\n".join(words).decode("utf-8", "replace").split("\n")
     return {
         name: count
