@@ -116,6 +116,8 @@ def _found(role: str, nodes: dict[str, list[Node]], rank: int) -> Iterator[Found
         else map(_declared, nodes["declarator"])
     )
     for span in spans:
+        if span[0] == span[1]:  # an identifier that the parser made up
+            continue
         yield Found(
             role,
             start,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import random
 import re
 import sys
 import warnings
@@ -49,6 +50,46 @@ def test_places_agree_with_each_other(source: Path) -> None:
         assert lines[one.at[0] - 1][one.at[1] :].startswith(one.name.encode()[:9])
         assert "\n" not in one.signature
         assert one.signature
+
+
+@pytest.mark.parametrize("source", outlines.sources(), ids=lambda path: path.name)
+def test_no_damage_to_a_file_breaks_what_is_said_of_it(source: Path) -> None:
+    chance = random.Random(source.name)  # noqa: S311  (chance that can be repeated)
+    whole = source.read_bytes()
+    for _ in range(25):
+        data = damaged(whole, chance)
+        lines = data.replace(b"\r", b"\n").splitlines()
+        made = outline.outline(source.name, data)
+        for one in made.symbols:
+            assert 1 <= one.doc <= one.line <= one.end <= len(lines)
+            assert one.doc <= one.at[0] <= one.end
+            assert one.name
+            assert one.signature
+            assert "\n" not in one.name + one.signature
+        assert all(count > 0 for count in made.names.values())
+
+
+def damaged(data: bytes, chance: random.Random) -> bytes:
+    marks = (
+        b"{",
+        b"}",
+        b'"',
+        b"'",
+        b"\\",
+        b"(",
+        b")",
+        b"\r",
+        b"\n",
+        b"/*",
+        b"\xff",
+        b"#",
+        b"<<X\n",
+    )
+    for _ in range(chance.randint(1, 6)):
+        place = chance.randrange(len(data) + 1)
+        kept = data[place + chance.choice((0, chance.randint(1, 60))) :]
+        data = data[:place] + chance.choice(marks) + kept
+    return data
 
 
 Span = tuple[str, int, int]

@@ -19,6 +19,7 @@ from slipstream_git.text.outlining.grammar import TYPES, Grammar
 from slipstream_git.text.outlining.remarks import Span
 
 LONGEST_SIGNATURE = 240
+LONGEST_NAME = 200  # only a broken file has longer ones
 MOST_SYMBOLS = 20_000
 
 _LOCAL = frozenset({"function", "method", "property", "prototype", "closure"})
@@ -34,6 +35,7 @@ _MEANINGS = {
 #: Dropped in the body of a function.
 PASSING = frozenset({"variable", "constant", "field", "member", "prototype", "valued"})
 _VALUES = frozenset({"variable", "constant", "property"})
+_QUOTES = "\"'`\r\n\t "
 _PLAIN = frozenset({"variable", "constant"})
 _SHORT = _VALUES | {"macro"}
 _SHOUTED = re.compile(r"_{0,2}[A-Z][A-Z0-9_]*\Z")
@@ -194,15 +196,16 @@ class _Nest:
         if one.kind == "closure":
             self.open.append((one.stop, parent, "closure"))
             return
-        name = self.data[slice(*one.name)].decode("utf-8", "replace").strip("\"'`\n ")
+        name = self._named(one)
+        if not name:
+            return
         if one.kind == "scope":
             self.open.append((one.stop, joined(parent, self._owner(name)), "class"))
             return
         kind = self._kind(one, name, around)
         name, owner = self._parted(name, one.owner)
-        if len(name) < one.name[1] - one.name[0]:  # only the last part of it
-            inner = self.data.rfind(name.encode(), *one.name)
-            one = one._replace(name=(max(inner, one.name[0]), one.name[1]))
+        if owner or not name.isidentifier():
+            one = self._placed(one, name)
         if owner:
             parent, kind = joined(parent, owner), self._member(kind)
         symbol = self._symbol(one, name, kind, parent)
@@ -214,6 +217,17 @@ class _Nest:
         if one.kind != "alias":
             self.open.append((one.stop, symbol.qualified, kind))
             self.last = one.start, one.stop
+
+    def _named(self, one: Found) -> str:
+        name = self.data[slice(*one.name)].decode("utf-8", "replace").strip(_QUOTES)
+        if "\n" in name or len(name) > LONGEST_NAME:
+            return " ".join(name.split())[:LONGEST_NAME]
+        return name
+
+    def _placed(self, one: Found, name: str) -> Found:
+        """With the place of the name's last part, without quotes."""
+        inner = self.data.rfind(name.encode(), *one.name)
+        return one._replace(name=(max(inner, one.name[0]), one.name[1]))
 
     def _around(self, one: Found) -> tuple[str, str]:
         """The name and the kind of what a definition stands in."""
