@@ -204,8 +204,7 @@ class _Nest:
             return
         kind = self._kind(one, name, around)
         name, owner = self._parted(name, one.owner)
-        if owner or not name.isidentifier():
-            one = self._placed(one, name)
+        one = self._placed(one, name)
         if owner:
             parent, kind = joined(parent, owner), self._member(kind)
         symbol = self._symbol(one, name, kind, parent)
