@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from slipstream_git.gitdb import quarantine, settingfiles
@@ -53,8 +53,35 @@ def of_paths(repository: Repository, tree: str, paths: Collection[bytes]) -> Att
     return found
 
 
+def of_contents(
+    repository: Repository, files: Iterable[tuple[bytes, Entry]]
+) -> tuple[set[bytes], set[bytes]]:
+    """Which of a tree's files have attributes that say they are binary, and which text.
+
+    files: all of the tree, or those that matter and the attribute files above them.
+    """
+    named = dict(files)
+    above = sorted(item for item in named.items() if _says_content(repository, *item))
+    if not above and not _some_elsewhere(repository):
+        return set(), set()
+    found = _of_files(repository, above, named, ("diff",))
+    said = [(path, values.get("diff")) for path, values in found.items()]
+    return {path for path, value in said if value == "unset"}, {p for p, v in said if v == "set"}
+
+
+def _says_content(repository: Repository, path: bytes, entry: Entry) -> bool:
+    """Whether this is an attribute file that may say so."""
+    if path.rpartition(b"/")[2] != b".gitattributes" or entry.mode not in REGULAR:
+        return False
+    text = repository.objects.blob(entry.oid)
+    return b"diff" in text or b"binary" in text or b"[attr]" in text
+
+
 def _of_files(
-    repository: Repository, above: Iterable[tuple[bytes, Entry]], paths: Collection[bytes]
+    repository: Repository,
+    above: Iterable[tuple[bytes, Entry]],
+    paths: Collection[bytes],
+    names: Sequence[str] = ASKED,
 ) -> Attributes:
     """What these attribute files, and those of no tree, say of paths."""
     with quarantine.opened(repository) as room:
@@ -62,7 +89,7 @@ def _of_files(
         with open(index, "wb") as stream:
             stream.write(_index(above))
         env = {**room.env, "GIT_INDEX_FILE": index}
-        return _asked(repository.git.setting(*PRIVATE_INDEX), ("--cached",), paths, env)
+        return _asked(repository.git.setting(*PRIVATE_INDEX), ("--cached",), paths, env, names)
 
 
 def _some_elsewhere(repository: Repository) -> bool:
@@ -84,10 +111,14 @@ def of_worktree(git: Git, paths: Collection[bytes]) -> Attributes:
 
 
 def _asked(
-    git: Git, options: Collection[str], paths: Collection[bytes], env: Mapping[str, str]
+    git: Git,
+    options: Collection[str],
+    paths: Collection[bytes],
+    env: Mapping[str, str],
+    names: Sequence[str] = ASKED,
 ) -> Attributes:
-    names = b"".join(path + b"\0" for path in paths)
-    out = git.run("check-attr", *options, "--stdin", "-z", *ASKED, stdin=names, env=env).out
+    listed = b"".join(path + b"\0" for path in paths)
+    out = git.run("check-attr", *options, "--stdin", "-z", *names, stdin=listed, env=env).out
     fields = out.split(b"\0")
     found: dict[bytes, dict[str, str]] = {path: {} for path in paths}
     for path, name, value in zip(*[iter(fields)] * 3, strict=False):

@@ -12,7 +12,7 @@ import os
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import permissions
@@ -44,11 +44,15 @@ def queued(layout: Layout, branch: str, *, wanted: bool) -> Iterator[None]:
         yield
 
 
+def _flocked(layout: Layout, name: str, patience_s: float) -> AbstractContextManager[None]:
+    return held_file(os.path.join(layout.slip_dir, name), layout.sharing, patience_s)
+
+
 @contextmanager
-def _flocked(layout: Layout, name: str, patience_s: float) -> Iterator[None]:
-    path = os.path.join(layout.slip_dir, name)
+def held_file(path: str, sharing: int, patience_s: float = PATIENCE_S) -> Iterator[None]:
+    """Hold a lock file of slip's. Raises `locked` after ``patience_s``, `git-failed`."""
     try:
-        handle = opened(path, layout.sharing)
+        handle = opened(path, sharing)
     except OSError as fault:
         raise SlipError("git-failed", f"{path} cannot be written: {fault.strerror}") from None
     try:

@@ -1,0 +1,1 @@
+"""Search over any tree, from an index that is keyed by blob and never stale."""

@@ -1,0 +1,176 @@
+"""Where the files of a tree are in the index: which blob of which segment is at which paths.
+
+Worked out once a tree and kept by tree id, so that sessions, worktrees and clones share it. A tree
+that differs little from a known one is told by the difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slipstream_git.gitdb import attributes
+from slipstream_git.gitdb.repository import Repository
+from slipstream_git.gitdb.trees import Difference
+from slipstream_git.model import REGULAR
+from slipstream_git.reading.search.index import Index, Progress, Reader, searchable
+from slipstream_git.reading.search.segments import Bits, Segment, rows_of_ids
+from slipstream_git.records import NamedTuple
+
+MOST_TREES = 64
+# A tree that differs in more paths than this is worked out by itself.
+MOST_DIFFERENT = 400
+
+Flags = NDArray[np.bool_]
+
+
+class Part:
+    """What of a segment a tree holds. paths: by blob number, the first path's number or -1.
+
+    more: the other paths of blobs that have several. units: those that hold anything of the tree.
+    """
+
+    def __init__(self, segment: Segment, found: NDArray[np.int64]) -> None:
+        self.segment = segment
+        self.paths = np.full(segment.header.blobs, -1, np.int64)
+        self.more: dict[int, list[int]] = {}
+        numbers = np.flatnonzero(found >= 0)
+        # Backwards, so that of several paths the first is what remains.
+        self.paths[found[numbers][::-1]] = numbers[::-1]
+        held = found[numbers]
+        again = numbers[self.paths[held] != numbers]
+        for path in again.tolist():
+            self.more.setdefault(int(found[path]), []).append(path)
+        self.units = self.units_of(self.paths >= 0)
+
+    def units_of(self, wanted: Flags) -> Bits:
+        """The units that hold text of these blobs, a bit each."""
+        segment = self.segment
+        starts, ends = segment.blob_starts[:-1][wanted], segment.blob_starts[1:][wanted]
+        filled = ends > starts
+        first = np.searchsorted(segment.unit_starts, starts[filled], "right") - 1
+        behind = np.searchsorted(segment.unit_starts, ends[filled], "left")
+        edges = np.zeros(segment.header.row_bytes * 8 + 1, np.int32)
+        np.add.at(edges, first, 1)
+        np.add.at(edges, behind, -1)
+        flags = np.cumsum(edges[:-1]) > 0
+        return np.packbits(flags, bitorder="little")
+
+
+class Whole(NamedTuple):
+    """A tree, file by file. paths, ids: of regular files, sorted by path."""
+
+    tree: str
+    paths: Sequence[bytes]
+    ids: Sequence[str]
+    parts: Sequence[Part]
+
+
+class Located(NamedTuple):
+    """A tree as one that is known, less some paths, and some files beside.
+
+    gone: numbers of paths of ``whole`` that are not searched there. beside: files by path, their
+    ids, whose texts are in ``texts``.
+    """
+
+    tree: str
+    whole: Whole
+    gone: frozenset[int]
+    beside: Mapping[bytes, str]
+    texts: Mapping[str, bytes]
+
+
+class Sources(NamedTuple):
+    """What a tree is located with. read: a blob's bytes. progress: of how many blobs, so many."""
+
+    repository: Repository
+    segments: Index
+    read: Reader
+    progress: Progress
+
+
+class Places:
+    """Trees that were located, by id; the latest are kept."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Located] = {}
+
+    def locate(self, sources: Sources, tree: str) -> Located:
+        """Where the files of ``tree`` are. What no segment holds may become one."""
+        found = self._known.pop(tree, None)
+        if found is None or not _can_be_read(found):
+            found = self._by_difference(sources, tree) or _whole(sources, tree)
+        self._known[tree] = found
+        while len(self._known) > MOST_TREES:
+            del self._known[next(iter(self._known))]
+        return found
+
+    def _by_difference(self, sources: Sources, tree: str) -> Located | None:
+        for known in reversed(self._known.values()):
+            if known.tree != known.whole.tree or not _can_be_read(known):
+                continue
+            differing = sources.repository.trees.differences(known.tree, tree)
+            if len(differing) > MOST_DIFFERENT:
+                continue
+            if any(item.path.endswith(b".gitattributes") for item in differing):
+                continue  # they may say something of any file
+            return _differing(sources, known, tree, differing)
+        return None
+
+
+def _differing(
+    sources: Sources, known: Located, tree: str, differing: Sequence[Difference]
+) -> Located:
+    number = {path: place for place, path in enumerate(known.whole.paths)}
+    gone = known.gone | {number[item.path] for item in differing if item.path in number}
+    changed = {item.path: item.new for item in differing if item.new and item.new.mode in REGULAR}
+    above = attributes.files_above(sources.repository, tree, changed)
+    binary, text = attributes.of_contents(sources.repository, [*above, *changed.items()])
+    fresh = {path: entry.oid for path, entry in changed.items() if path not in binary}
+    same = {
+        path: oid
+        for path, oid in known.beside.items()
+        if path not in {item.path for item in differing}
+    }
+    texts = {oid: known.texts[oid] for oid in same.values()}
+    for path, oid in fresh.items():
+        data = sources.read(oid)
+        texts[oid] = data if path in text else searchable(data)
+    return Located(tree, known.whole, gone, {**same, **fresh}, texts)
+
+
+def _can_be_read(located: Located) -> bool:
+    return all(part.segment.is_whole() for part in located.whole.parts)
+
+
+def _whole(sources: Sources, tree: str) -> Located:
+    index = sources.segments
+    files = [
+        (path, entry)
+        for path, entry in sources.repository.trees.walk(tree)
+        if entry.mode in REGULAR
+    ]
+    paths = [path for path, _ in files]
+    ids = [entry.oid for _, entry in files]
+    binary, text = attributes.of_contents(sources.repository, files)
+    texts = dict(index.add(ids, sources.read, sources.progress))
+    rows = rows_of_ids(ids, index.id_bytes)
+    left = np.ones(len(ids), bool)
+    parts = []
+    for segment in index.segments():
+        found = segment.find(rows)
+        found[~left] = -1
+        if (found >= 0).any():
+            parts.append(Part(segment, found))
+            left &= found < 0
+    number = {path: place for place, path in enumerate(paths)}
+    beside = {paths[place]: ids[place] for place in np.flatnonzero(left).tolist()}
+    for path in text:  # whatever bytes it holds
+        beside[path] = ids[number[path]]
+        texts[beside[path]] = sources.read(beside[path])
+    for path in binary:
+        beside.pop(path, None)
+    gone = frozenset(number[path] for path in binary | text)
+    return Located(tree, Whole(tree, paths, ids, parts), gone, beside, texts)
