@@ -22,6 +22,10 @@ def _nowhere(_notice: str) -> None:
     """For callers that read only the answer."""
 
 
+def _unseen(_done: int, _of: int) -> None:
+    """For callers that nobody watches."""
+
+
 class Workspace(NamedTuple):
     """One caller in one repository.
 
@@ -29,7 +33,8 @@ class Workspace(NamedTuple):
     no other run uses, for temporary files; letters and digits. notify: tells the caller something
     beside the answer, one line. zone: the caller's minutes east of UTC at a time; None where that
     is not known. output: the descriptor for what a program prints that is run for the caller.
-    directory: where the caller stands.
+    directory: where the caller stands. progress: is told how far long work has come: so many, of so
+    many.
     """
 
     repository: Repository
@@ -40,6 +45,7 @@ class Workspace(NamedTuple):
     zone: Callable[[int], int | None] = _unknown
     output: int = 1
     directory: str = "/"
+    progress: Callable[[int, int], None] = _unseen
 
     @property
     def default_session(self) -> str | None:
@@ -85,12 +91,14 @@ def open_workspace(
     clock: Callable[[], int] | None = None,
     notify: Callable[[str], None] = _nowhere,
     output: int = 1,
+    progress: Callable[[int, int], None] = _unseen,
 ) -> Workspace:
     """Open the repository that ``directory`` is in. Errors: see `open_repository`."""
     repository = open_repository(directory, env, in_process=in_process)
     clock = clock or (lambda: int(time.time()))
     place = os.path.abspath(directory)
-    return Workspace(repository, clock, env, _random_token, notify, _zone_of(env), output, place)
+    zone = _zone_of(env)
+    return Workspace(repository, clock, env, _random_token, notify, zone, output, place, progress)
 
 
 def _zone_of(env: Mapping[str, str]) -> Callable[[int], int | None]:

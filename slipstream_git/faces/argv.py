@@ -121,7 +121,9 @@ def _place(row: Operation, loose: list[str], values: dict[str, Any]) -> bool:
             values[parameter.name] = tuple(loose)
             return True
         if loose:
-            values[parameter.name] = _value(parameter, loose.pop(0))
+            value = values[parameter.name] = _value(parameter, loose.pop(0))
+            if value is None:
+                return False
         elif not parameter.kind.optional:
             return False
     return not loose

@@ -34,15 +34,22 @@ class Edit(NamedTuple):
 
 
 def edits(
-    repository: Repository, head: str | None, wanted: Sequence[bytes], *, untracked: bool
+    repository: Repository,
+    head: str | None,
+    wanted: Sequence[bytes],
+    *,
+    untracked: bool,
+    unmerged: bool = False,
 ) -> list[Edit]:
     """Uncommitted edits against ``head``, sorted by path, their blobs in the overlay.
 
     wanted: only these paths and what is below them. untracked: files git does not track, too
-    (never ignored ones). Raises `missing` for a wanted path that is neither, `dirty` for unmerged
-    paths, `git-failed` where git took a broken object for the blob of a file.
+    (never ignored ones). unmerged: take unmerged files as they stand. Raises `missing` for a wanted
+    path that is neither, `dirty` for unmerged paths, `git-failed` where git took a broken object
+    for the blob of a file.
     """
-    _check_merged(repository, wanted)
+    if not unmerged:
+        _check_merged(repository, wanted)
     stands = dict(_tracked(repository, head, wanted))
     if untracked:
         root = os.fsencode(repository.layout.root or "")
@@ -79,14 +86,14 @@ def moved_submodules(
 ) -> list[bytes]:
     """Submodules that stand on another commit than ``head`` says."""
     rows = _differing(repository, head, wanted, "--ignore-submodules=dirty")
-    return [path for path, mode in rows if mode == GITLINK]
+    return [path for path, mode, _ in rows if mode == GITLINK]
 
 
 def left_out(repository: Repository, tree: str) -> list[bytes]:
     """Submodules that are not as ``tree`` has them, and repositories it lacks: never an edit."""
     root = os.fsencode(repository.layout.root or "")
     rows = _differing(repository, tree, (), "--ignore-submodules=none")
-    found = {path for path, mode in rows if mode == GITLINK}
+    found = {path for path, mode, _ in rows if mode == GITLINK}
     found.update(submodules.unpopulated(repository.git, root))
     out = repository.git.run("ls-files", "-o", "-z", "--exclude-standard").out
     return sorted(found.union(path for path in out.split(b"\0") if path.endswith(b"/")))
@@ -96,22 +103,27 @@ def _tracked(
     repository: Repository, head: str | None, wanted: Sequence[bytes]
 ) -> Iterator[tuple[bytes, bool]]:
     """Paths that may differ from ``head``, and whether anything stands there."""
-    for path, mode in _differing(repository, head, wanted, "--ignore-submodules=all"):
+    root = os.fsencode(repository.layout.root or "")
+    for path, mode, status in _differing(repository, head, wanted, "--ignore-submodules=all"):
         if mode != GITLINK:
-            yield path, bool(mode)
+            stands = bool(mode) or (status == b"U" and os.path.lexists(os.path.join(root, path)))
+            yield path, stands
 
 
 def _differing(
     repository: Repository, head: str | None, wanted: Sequence[bytes], option: str
-) -> Iterator[tuple[bytes, int]]:
-    """Paths that may differ from ``head``, with the mode of what stands there; 0 for nothing."""
+) -> Iterator[tuple[bytes, int, bytes]]:
+    """Paths that may differ from ``head``: the mode of what stands there (0: nothing), the status.
+
+    An unmerged path (status U) has no mode.
+    """
     out = repository.git.run(
         "--literal-pathspecs", "diff-index", "-z", "--raw", "--no-renames", option,
         head or EMPTY_TREE, "--", *wanted,
     ).out  # fmt: skip
     fields = out.split(b"\0")
     for facts, path in zip(fields[::2], fields[1::2], strict=False):
-        yield path, int(facts.split(b" ")[1], 8)
+        yield path, int(facts.split(b" ")[1], 8), facts[-1:]
 
 
 def _untracked(repository: Repository, root: bytes, wanted: Sequence[bytes]) -> Iterator[bytes]:

@@ -1,11 +1,12 @@
-"""Which files of a tree hold a literal, asked of ``git grep``, which reads with all cores."""
+"""Files and lines of a tree that hold something, asked of ``git grep``: it reads with all cores."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb.process import Git
+from slipstream_git.gitdb.process import Git, Output
+from slipstream_git.records import NamedTuple
 
 
 def files_with(git: Git, tree: str, literal: bytes, under: bytes) -> Iterator[bytes]:
@@ -20,12 +21,45 @@ def files_with(git: Git, tree: str, literal: bytes, under: bytes) -> Iterator[by
         "--literal-pathspecs", "grep", "-alz", "--no-color", "--full-name",
         *patterns, tree, *scope, accept=(0, 1),
     )  # fmt: skip
-    if any(line.startswith(b"error: ") for line in done.err.splitlines()):
-        # It goes on without a file that it cannot read, as if nothing stood in it.
-        raise SlipError(
-            "git-failed", f"git grep: {done.said.partition(';')[0]}", hint="slip doctor"
-        )
+    _check_read(done)
     prefix = tree.encode() + b":"
     for record in done.out.split(b"\0"):
         if record:
             yield record.removeprefix(prefix)
+
+
+def _check_read(done: Output) -> None:
+    """It goes on without a file that it cannot read, as if nothing stood in it."""
+    if any(line.startswith(b"error: ") for line in done.err.splitlines()):
+        raise SlipError(
+            "git-failed", f"git grep: {done.said.partition(';')[0]}", hint="slip doctor"
+        )
+
+
+class Wanted(NamedTuple):
+    """under: only below this directory. options: of `git grep`."""
+
+    pattern: str
+    under: bytes
+    options: Sequence[str]
+
+
+def lines(
+    git: Git, tree: str, wanted: Wanted, env: Mapping[str, str] | None = None
+) -> Iterator[tuple[bytes, int, bytes]]:
+    """Lines of text files that match: path, number and text, sorted by path.
+
+    Characters are UTF-8 whatever the caller's locale says. Raises `git-failed`.
+    """
+    scope: list[str | bytes] = ["--", wanted.under] if wanted.under else []
+    done = git.run(
+        "--literal-pathspecs", "grep", "-nIz", "--no-color", "--full-name", *wanted.options,
+        "-e", wanted.pattern, tree, *scope,
+        accept=(0, 1), env={**(env or {}), "LC_ALL": "C.UTF-8"},
+    )  # fmt: skip
+    _check_read(done)
+    prefix = len(tree) + 1
+    for record in done.out.split(b"\n")[:-1]:
+        path, _, rest = record[prefix:].partition(b"\0")
+        number, _, text = rest.partition(b"\0")
+        yield path, int(number), text

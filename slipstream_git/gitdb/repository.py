@@ -139,6 +139,7 @@ class Repository:
     """An opened repository. Close it, or use it as a context manager.
 
     find: how it was found; once more where it stays open and its configuration may have changed.
+    stays_open: in a process that answers more than once.
     """
 
     def __init__(
@@ -150,7 +151,9 @@ class Repository:
     ) -> None:
         self._find = find
         self._maker = maker
-        self._stays_open = stays_open
+        self.stays_open = stays_open
+        # What those who read it keep for as long as it is open, by their name.
+        self.kept: dict[str, object] = {}
         self._take(find())
 
     def _take(self, found: Found) -> None:
@@ -169,7 +172,7 @@ class Repository:
 
         Before an operation: what was written and not published is forgotten where it has changed.
         """
-        if not self._stays_open or (self._files is not None and self._files.unchanged()):
+        if not self.stays_open or (self._files is not None and self._files.unchanged()):
             return
         found = self._find()
         if found.config == self.config and found.layout == self.layout:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from slipstream_git.gitdb import packs
+from slipstream_git.operations import registry
 from slipstream_git.operations.registry import Operation
 from slipstream_git.workspace import Workspace
 
@@ -24,7 +25,11 @@ def call(row: Operation, ws: Workspace, values: Mapping[str, Any]) -> Any:
         from slipstream_git.changes import recovery
 
         recovery.recover_if_idle(ws)
-    answer = row.handler(ws, **values)
+    try:
+        answer = row.handler(ws, **values)
+    finally:
+        if registry.area(row.name) == "reading":
+            ws.repository.objects.discard()  # the working tree as it was, which nobody writes
     if ws.repository.objects.published:
         _tidy(ws)
     return answer

@@ -24,6 +24,7 @@ AREAS: Mapping[str, tuple[str, ...]] = {
         "begin", "apply", "sub", "write", "rm", "mv", "read", "status", "list", "diff", "log",
         "show", "undo", "redo", "capture", "flush", "commit", "exec", "abort", "reopen",
     ),
+    "reading": ("files", "map", "symbol", "lines", "search", "refs"),
     "concurrency": ("conflicts", "rebase", "resolve", "land", "adopt"),
     "worktrees": ("run", "worktree"),
     "repositories": ("merge-tree", "recover", "gc", "doctor", "demo"),
@@ -78,6 +79,10 @@ SHARED: Mapping[str, str] = {
     "keep": ": leave the session open after landing",
     "no_sync": ": do not wait until the commit survives a power cut",
     "merge": ": land as a merge commit whose second parent is the session's chain",
+    "rev": "(REV): read this revision instead",
+    "untracked": ": in the working tree, take untracked files too (never ignored ones)",
+    "tokens": "(N): how much to tell, at 3.6 bytes a token; 0 for everything",
+    "after": "(CURSOR): go on where an answer ended: what it gave as `next`",
     "dry_run": ": show what would happen; change nothing",
 }
 # What a handler is given first: a repository to work in, or only the caller's environment.

@@ -1,0 +1,114 @@
+"""How much a reader takes: tokens at 3.6 bytes each, and cursors for what did not fit.
+
+A cursor holds the tree that it is of: going on in another tree would leave out lines, or tell them
+twice, without a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from slipstream_git.errors import SlipError
+from slipstream_git.text import paths
+
+BYTES_A_TOKEN = 3.6
+_TREE_DIGITS = 12
+# What a line of an answer has beside the text: a number and a few blanks.
+LINE_BYTES = 8
+LONGEST_LINE = 240
+
+
+def tokens_of(size: int) -> int:
+    """How many tokens so many bytes are."""
+    return int(-(-size // BYTES_A_TOKEN))
+
+
+class Budget:
+    """What may still be told. tokens: 0 for no limit."""
+
+    def __init__(self, tokens: int) -> None:
+        if tokens < 0:
+            raise SlipError(
+                "usage", f"--tokens {tokens}: give a positive number, or 0 for no limit"
+            )
+        self._left = tokens * BYTES_A_TOKEN if tokens else float("inf")
+        self.spent = 0
+
+    def take(self, size: int) -> bool:
+        """Whether so many bytes fit; if so, they are taken. The first thing always fits."""
+        if self.spent and size > self._left:
+            return False
+        self._left -= size
+        self.spent += size
+        return True
+
+    @property
+    def tokens(self) -> int:
+        return tokens_of(self.spent)
+
+
+def cursor(tree: str, number: int) -> str:
+    """Where to go on: behind so many."""
+    return f"{tree[:_TREE_DIGITS]}+{number}"
+
+
+def place(tree: str, after: str | None) -> int:
+    """How many were told before. Raises `usage`, `stale` for a cursor of another tree."""
+    if after is None:
+        return 0
+    digits, plus, number = after.partition("+")
+    if not (plus and number.isdecimal() and len(number) < 12 and len(digits) == _TREE_DIGITS):
+        raise SlipError("usage", f"--after {after!r}: take what an answer gave as `next`")
+    if not tree.startswith(digits):
+        raise SlipError("stale", "what is read has changed since; begin again without --after")
+    return int(number)
+
+
+def text_of(data: bytes) -> tuple[str, bool | None]:
+    """Bytes as text, and True where there are some that are not UTF-8."""
+    try:
+        return data.decode(), None
+    except UnicodeDecodeError:
+        return data.decode("utf-8", "replace"), True
+
+
+def clipped(line: bytes, around: tuple[int, int] | None = None) -> tuple[bytes, bool | None]:
+    """A line that is not too long, and whether something of it was left out."""
+    if len(line) <= LONGEST_LINE:
+        return line, None
+    first = 0
+    if around is not None and around[1] > LONGEST_LINE:
+        first = max(min(around[0] - LONGEST_LINE // 3, len(line) - LONGEST_LINE), 0)
+    piece = line[first : first + LONGEST_LINE]
+    while first and piece and piece[0] & 0xC0 == 0x80:  # not in the middle of a character
+        piece = piece[1:]
+    text = piece.decode("utf-8", "ignore").encode() if _is_utf8(line) else piece
+    return text, True
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def named(path: bytes) -> dict[str, Any]:
+    """The fields of an answer that name a path."""
+    from slipstream_git.results import path_b64
+
+    shown = paths.display(path)
+    return {"path": shown, "path_b64": path_b64(path, shown)}
+
+
+def page(total: int, start: int, shown: int, tree: str) -> tuple[bool, str | None]:
+    """Whether something is left behind what was shown, and the cursor for it."""
+    end = start + shown
+    return (True, cursor(tree, end)) if end < total else (False, None)
+
+
+def without_ends(lines: Sequence[bytes]) -> list[bytes]:
+    """Lines without the carriage returns that end them."""
+    return [line.removesuffix(b"\r") for line in lines]

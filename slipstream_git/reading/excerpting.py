@@ -1,0 +1,57 @@
+"""`slip lines`: a range of one file, with how to go on."""
+
+from __future__ import annotations
+
+from slipstream_git.errors import SlipError
+from slipstream_git.excerpts import LinesRead
+from slipstream_git.model import REGULAR, SYMLINK
+from slipstream_git.reading import budget, views
+from slipstream_git.reading.budget import LINE_BYTES, Budget
+from slipstream_git.text import matching, paths
+from slipstream_git.workspace import Workspace
+
+
+def lines(
+    ws: Workspace, wish: views.Wish, path: str, start: int, end: int | None, *, tokens: int = 4000
+) -> LinesRead:
+    """Lines ``start`` to ``end`` of a file, as many as fit. Raises `missing`, `out-of-range`."""
+    view = views.choose(ws, wish)
+    raw = paths.from_text(path)
+    entry = ws.repository.trees.leaf(view.tree, raw)
+    if entry is None or entry.mode not in (*REGULAR, SYMLINK):
+        raise SlipError("missing", f"there is no file {paths.display(raw)}", hint=_nearby(raw))
+    rows = matching.lines(ws.repository.objects.blob(entry.oid))
+    last = len(rows) if end is None else end
+    if start < 1 or last < start or start > max(len(rows), 1):
+        raise SlipError(
+            "out-of-range",
+            f"{paths.display(raw)} has {len(rows)} lines; {start} to {last} are not among them",
+            hint=f"slip lines {paths.display(raw)} 1 {len(rows)}",
+            data={"total_lines": len(rows)},
+        )
+    room = Budget(tokens)
+    told: list[bytes] = []
+    for row in rows[start - 1 : last]:
+        if not room.take(len(row) + LINE_BYTES):
+            break
+        told.append(row)
+    reached = start + len(told) - 1
+    text, lossy = budget.text_of(b"".join(told))
+    return LinesRead(
+        oid=entry.oid,
+        start=start,
+        end=reached,
+        total_lines=len(rows),
+        text=text,
+        next=reached + 1 if reached < min(last, len(rows)) else None,
+        tree=view.tree,
+        session=view.session,
+        rev=view.rev,
+        lossy=lossy,
+        **budget.named(raw),
+    )
+
+
+def _nearby(path: bytes) -> str:
+    name = path.rpartition(b"/")[2]
+    return f"slip files '{paths.display(name)}'"

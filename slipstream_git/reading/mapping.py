@@ -1,0 +1,217 @@
+"""`slip map`: what is in a tree, file by file, the most referred to first, within a budget.
+
+A file counts for as much as other files name what it defines: a name counts by how many files use
+it, and is shared out where several define it. Worked out once a tree, and kept by tree id.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from math import sqrt
+
+from slipstream_git.excerpts import Defined, Map, Mapped
+from slipstream_git.model import REGULAR
+from slipstream_git.reading import budget, shelf, views
+from slipstream_git.reading.budget import LINE_BYTES, Budget
+from slipstream_git.reading.outlines import File
+from slipstream_git.reading.search import ranking
+from slipstream_git.readings import Outline, Symbol
+from slipstream_git.records import NamedTuple
+from slipstream_git.text import outline as outlining
+from slipstream_git.text import paths as pathnames
+from slipstream_git.text import scopes
+from slipstream_git.workspace import Workspace
+
+# Of more files no tree is worked out; the ones nearest to the root are.
+MOST_FILES = 20_000
+MOST_SYMBOLS = 12
+SHORTEST_NAME = 3
+# What tests and files beside the code count, and what the work under way refers to.
+TEST_WEIGHT, PLAIN_WEIGHT, NEAR_WEIGHT = 0.1, 0.3, 4.0
+_FORM = 1
+MOST_RANKS = 8
+
+
+class Rank(NamedTuple):
+    """scores: by path. used: by name, how many files use it without defining it."""
+
+    scores: Mapping[str, float]
+    used: Mapping[str, int]
+
+
+def tree_map(
+    ws: Workspace,
+    wish: views.Wish,
+    wanted: Sequence[str] = (),
+    *,
+    tokens: int = 2000,
+    after: str | None = None,
+) -> Map:
+    """The map of a view, or of what is below the ``wanted`` paths.
+
+    What the work under way touches comes first, then what that refers to.
+    """
+    view = views.choose(ws, wish)
+    start = budget.place(view.tree, after)
+    files = mapped_files(ws, view.tree)
+    rank = _rank(ws, view.tree, files)
+    chosen = _below(files, wanted)
+    ordered = _ordered(ws, view, chosen, rank)
+    room = Budget(tokens)
+    told: list[Mapped] = []
+    outlines = shelf.of(ws).outlines
+    for file in ordered[start:]:
+        row = _mapped(file, outlines.of(file), rank)
+        if not room.take(_size(row)):
+            break
+        told.append(row)
+    _, following = budget.page(len(ordered), start, len(told), view.tree)
+    omitted = len(ordered) - start - len(told)
+    return Map(view.tree, told, room.tokens, omitted, following, view.session, view.rev)
+
+
+def mapped_files(ws: Workspace, tree: str) -> list[File]:
+    """The files of which anything can be told by their name's language."""
+    kept = shelf.of(ws).ranked
+    key = f"files {tree}"
+    found = kept.get(key)
+    if not isinstance(found, list):
+        found = [
+            File(path, entry.oid)
+            for path, entry in ws.repository.trees.walk(tree)
+            if entry.mode in REGULAR and outlining.language_of(pathnames.display(path), b"")
+        ]
+        if len(found) > MOST_FILES:
+            found = sorted(found, key=lambda file: (file.path.count(b"/"), file.path))[:MOST_FILES]
+        kept[key] = found
+    return found
+
+
+def _below(files: Sequence[File], wanted: Sequence[str]) -> Sequence[File]:
+    if not wanted:
+        return files
+    matches = scopes.compile_globs(wanted)
+    return [file for file in files if matches(file.path)]
+
+
+def _ordered(ws: Workspace, view: views.View, files: Sequence[File], rank: Rank) -> list[File]:
+    trees = ws.repository.trees
+    touched = {
+        item.path
+        for item in (trees.differences(view.before, view.tree) if view.before else ())
+        if item.new is not None
+    }
+    near = _named_by(ws, [file for file in files if file.path in touched])
+
+    def key(file: File) -> tuple[bool, float, bytes]:
+        score = rank.scores.get(pathnames.display(file.path), 0.0)
+        if near and near.intersection(_names(ws, file)):
+            score *= NEAR_WEIGHT
+        return file.path not in touched, -score, file.path
+
+    return sorted(files, key=key)
+
+
+def _named_by(ws: Workspace, files: Sequence[File]) -> set[str]:
+    outlines = shelf.of(ws).outlines.every(files)
+    return {name for outline in outlines.values() for name in outline.names}
+
+
+def _names(ws: Workspace, file: File) -> Iterable[str]:
+    return {symbol.name for symbol in shelf.of(ws).outlines.of(file).symbols}
+
+
+# The rank of a tree ------------------------------------------------------------------------------
+
+
+def _rank(ws: Workspace, tree: str, files: Sequence[File]) -> Rank:
+    kept = shelf.of(ws)
+    key = f"rank {_FORM} {tree} {outlining.version('a.py')}"
+    found = kept.ranked.get(key)
+    if isinstance(found, Rank):
+        return found
+    stored = kept.outlines.rank(key)
+    rank = _decoded(stored) if stored is not None else None
+    if rank is None:
+        rank = ranked(kept.outlines.every(files, ws.progress))
+        kept.outlines.keep_rank(key, json.dumps(rank).encode())
+    if len(kept.ranked) > MOST_RANKS:
+        kept.ranked.clear()
+    kept.ranked[key] = rank
+    return rank
+
+
+def _decoded(data: bytes) -> Rank | None:
+    try:
+        scores, used = json.loads(data)
+    except ValueError:
+        return None
+    return Rank(scores, used)
+
+
+def ranked(outlines: Mapping[bytes, Outline]) -> Rank:
+    """How much each file counts, and how many files use each name that one of them defines."""
+    defining: dict[str, set[bytes]] = defaultdict(set)
+    for path, outline in outlines.items():
+        for symbol in outline.symbols:
+            if symbol.kind != "heading" and len(symbol.name) >= SHORTEST_NAME:
+                defining[symbol.name].add(path)
+    using: Counter[str] = Counter()
+    for path, outline in outlines.items():
+        using.update(name for name in outline.names if path not in defining.get(name, (path,)))
+    scores: dict[str, float] = {}
+    for path, outline in outlines.items():
+        names = {symbol.name for symbol in outline.symbols}
+        score = sum(
+            sqrt(using[name]) / len(defining[name]) for name in sorted(names) if using[name]
+        )
+        scores[pathnames.display(path)] = round(_weighed(path, outline, score), 4)
+    used = {name: count for name, count in sorted(using.items()) if count}
+    return Rank(scores, used)
+
+
+def _weighed(path: bytes, outline: Outline, score: float) -> float:
+    if outline.engine != "tree-sitter":
+        score += PLAIN_WEIGHT / (1 + path.count(b"/"))
+    return score * TEST_WEIGHT if ranking.is_test(path) else score
+
+
+# Telling -----------------------------------------------------------------------------------------
+
+
+def _mapped(file: File, outline: Outline, rank: Rank) -> Mapped:
+    told = _chosen(outline.symbols, rank.used)
+    return Mapped(
+        oid=file.oid,
+        lang=outline.language,
+        lines=outline.lines,
+        symbols=[defined(symbol) for symbol in told],
+        summary=outline.summary,
+        omitted=len(outline.symbols) - len(told) or None,
+        engine=None if outline.engine == "tree-sitter" else outline.engine,
+        **budget.named(file.path),
+    )
+
+
+def defined(symbol: Symbol) -> Defined:
+    return Defined(
+        symbol.name, symbol.kind, symbol.line, symbol.end, symbol.signature, symbol.parent or None
+    )
+
+
+def _chosen(symbols: Sequence[Symbol], used: Mapping[str, int]) -> Collection[Symbol]:
+    """The most used of a file's symbols, those at the top before those inside, as they stand."""
+
+    def key(symbol: Symbol) -> tuple[bool, int, int]:
+        nested = bool(symbol.parent) and symbol.kind != "heading"
+        return nested, -used.get(symbol.name, 0), symbol.line
+
+    best = sorted(symbols, key=key)[:MOST_SYMBOLS]
+    return sorted(best, key=lambda symbol: symbol.line)
+
+
+def _size(row: Mapped) -> int:
+    told = sum(len(symbol.signature) + LINE_BYTES for symbol in row.symbols)
+    return len(row.path) + len(row.summary) + told + 2 * LINE_BYTES

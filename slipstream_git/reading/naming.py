@@ -1,0 +1,210 @@
+"""`slip symbol` and `slip refs`: where a name is defined, and where it is used, in any tree.
+
+No index of names is kept: the files that hold the word are found by searching, and only these are
+outlined. So an answer is of the tree that is asked about, and a large repository costs no more
+than the files that speak of the name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from slipstream_git.errors import SlipError
+from slipstream_git.excerpts import Definition, Named, References, Symbols, Used
+from slipstream_git.reading import budget, shelf, views
+from slipstream_git.reading.budget import LINE_BYTES, Budget
+from slipstream_git.reading.outlines import File
+from slipstream_git.reading.search import ranking, searching
+from slipstream_git.readings import Outline, Symbol
+from slipstream_git.records import NamedTuple
+from slipstream_git.text import outline as outlining
+from slipstream_git.text import paths
+from slipstream_git.text.patterns import Wish
+from slipstream_git.workspace import Workspace
+
+# A name that stands in more files is looked for in so many of them, definitions' likeliest first.
+MOST_FILES = 400
+# What separates a name from what it stands in, in one language or another.
+_SEPARATORS = re.compile(r"::|->|[.#/:]")
+
+
+class _Found(NamedTuple):
+    file: File
+    outline: Outline
+    symbol: Symbol
+
+
+def symbol(
+    ws: Workspace, wish: views.Wish, name: str, inside: str | None = None, *, tokens: int = 4000
+) -> Symbols:
+    """The text of what ``name`` names: plain (``run``), or qualified (``Session.run``).
+
+    inside: only in this file or below this directory. The names of what the budget has no room for
+    are told. Raises `missing`.
+    """
+    view = views.choose(ws, wish)
+    found = sorted(_defined(ws, view, name, inside), key=_likeliest)
+    if not found:
+        raise _unknown(ws, view, name, inside)
+    room = Budget(tokens)
+    told: list[Definition] = []
+    others: list[Named] = []
+    for item in found:
+        told_text = _definition(ws, item)
+        if not others and room.take(len(told_text.text) + len(told_text.path) + LINE_BYTES):
+            told.append(told_text)
+        else:
+            others.append(_named(item))
+    if not told[0].text:
+        raise _unknown(ws, view, name, inside)
+    first = _cut(told[0], tokens)
+    return Symbols(
+        [first, *told[1:]], room.tokens, view.tree, others or None, view.session, view.rev
+    )
+
+
+def _cut(definition: Definition, tokens: int) -> Definition:
+    """The first one is told in any case; as much of it as the budget has room for."""
+    most = int(tokens * budget.BYTES_A_TOKEN)
+    data = definition.text.encode()
+    if not tokens or len(data) <= most:
+        return definition
+    kept = data[:most].rpartition(b"\n")[0] + b"\n"
+    end = definition.start + kept.count(b"\n") - 1
+    return definition._replace(text=kept.decode("utf-8", "ignore"), end=end, truncated=True)
+
+
+def _likeliest(item: _Found) -> tuple[bool, int, bytes, int]:
+    symbol = item.symbol
+    depth = symbol.parent.count(".") + bool(symbol.parent)
+    is_one_line = symbol.line == symbol.end  # a prototype, for one
+    return ranking.is_test(item.file.path), depth + is_one_line, item.file.path, symbol.line
+
+
+def _defined(ws: Workspace, view: views.View, name: str, inside: str | None) -> Iterator[_Found]:
+    parts = [part for part in _SEPARATORS.split(name) if part]
+    if not parts:
+        raise SlipError("usage", f"{name!r} is no name", hint="slip map")
+    for file in _holding(ws, view, parts[-1], inside)[0]:
+        outline = shelf.of(ws).outlines.of(file)
+        for item in outline.symbols:
+            if item.name == parts[-1] and _stands_in(item, parts[:-1], file.path):
+                yield _Found(file, outline, item)
+
+
+def _stands_in(item: Symbol, wanted: Sequence[str], path: bytes) -> bool:
+    """Whether what a name is qualified with ends what the symbol stands in: parents, or a file."""
+    around = [part for part in _SEPARATORS.split(item.parent) if part]
+    inside = [part for part in _SEPARATORS.split(paths.display(path)) if part]
+    named = [*inside, *around], [*inside[:-1], *around]  # with the suffix and without
+    return not wanted or any(full[-len(wanted) :] == list(wanted) for full in named)
+
+
+def _holding(
+    ws: Workspace, view: views.View, word: str, inside: str | None
+) -> tuple[list[File], int]:
+    """The files that hold a word, the likeliest to define it first, and how many more do."""
+    globs = () if inside is None else ("/" + _escaped(inside.strip("/")),)
+    request = searching.Request(
+        Wish(word, fixed=True, word=_is_word(word)), globs, counting=True, tokens=0
+    )
+    hits = searching.files(ws, view, request)
+    ordered = ranking.ordered(hits, Wish(word), ())[:MOST_FILES]
+    trees = ws.repository.trees
+    entries = [(hit.path, trees.leaf(view.tree, hit.path)) for hit in ordered]
+    found = [File(path, entry.oid) for path, entry in entries if entry is not None]
+    return found, len(hits) - len(ordered)
+
+
+def _is_word(text: str) -> bool:
+    return re.fullmatch(r"\w+", text, re.ASCII) is not None
+
+
+def _escaped(path: str) -> str:
+    """A path as a glob that means it alone."""
+    return re.sub(r"([\\*?\[!#])", r"\\\1", path)
+
+
+def _unknown(ws: Workspace, view: views.View, name: str, inside: str | None) -> SlipError:
+    del ws, view
+    where = "" if inside is None else f" in {inside}"
+    return SlipError(
+        "missing", f"no symbol {name} is defined{where}", hint=f"slip search --word '{name}'"
+    )
+
+
+def _definition(ws: Workspace, item: _Found) -> Definition:
+    symbol = item.symbol
+    data = shelf.of(ws).blob(item.file.oid)
+    rows = data.split(b"\n")[symbol.doc - 1 : symbol.end]
+    text, lossy = budget.text_of(b"\n".join(rows) + b"\n")
+    return Definition(
+        oid=item.file.oid, name=symbol.qualified, kind=symbol.kind, start=symbol.doc,
+        end=symbol.end, signature=symbol.signature, text=text, parent=symbol.parent or None,
+        lossy=lossy, **budget.named(item.file.path),
+    )  # fmt: skip
+
+
+def _named(item: _Found) -> Named:
+    symbol = item.symbol
+    return Named(
+        paths.display(item.file.path), symbol.qualified, symbol.kind, symbol.line, symbol.end,
+        symbol.signature,
+    )  # fmt: skip
+
+
+# Uses --------------------------------------------------------------------------------------------
+
+
+def refs(
+    ws: Workspace,
+    wish: views.Wish,
+    name: str,
+    *,
+    most: int = 200,
+    tokens: int = 2000,
+    after: str | None = None,
+) -> References:
+    """Where a name stands in code: not in comments and strings, as far as a parser tells them."""
+    view = views.choose(ws, wish)
+    start = budget.place(view.tree, after)
+    word = [part for part in _SEPARATORS.split(name) if part][-1:]
+    if not word:
+        raise SlipError("usage", f"{name!r} is no name", hint="slip map")
+    found: list[Used] = []
+    exact = True
+    files = 0
+    holding, unread = _holding(ws, view, word[0], None)
+    for file in holding:
+        outline = shelf.of(ws).outlines.of(file)
+        exact = exact and outline.engine == "tree-sitter"
+        uses = _uses(ws, file, outline, word[0])
+        found += uses
+        files += bool(uses)
+    room = Budget(tokens)
+    told: list[Used] = []
+    for use in found[start : start + most]:
+        if not room.take(len(use.path) + len(use.text) + LINE_BYTES):
+            break
+        told.append(use)
+    truncated, following = budget.page(len(found), start, len(told), view.tree)
+    return References(
+        name, told, len(found), files, truncated, following, exact, view.tree, view.session,
+        view.rev, unread or None,
+    )  # fmt: skip
+
+
+def _uses(ws: Workspace, file: File, outline: Outline, word: str) -> list[Used]:
+    data = shelf.of(ws).blob(file.oid)
+    rows = data.split(b"\n")
+    told: dict[int, Used] = {}
+    for use in outlining.uses(paths.display(file.path), data, word):
+        text, _ = budget.text_of(budget.clipped(rows[use.line - 1].strip())[0])
+        before = told.get(use.line)
+        told[use.line] = Used(
+            line=use.line, text=text, symbol=ranking.enclosing(outline, use.line),
+            defines=use.defines or (before is not None and before.defines) or None,
+            **budget.named(file.path),
+        )  # fmt: skip
+    return list(told.values())

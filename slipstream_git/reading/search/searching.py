@@ -1,0 +1,244 @@
+"""`slip search`: the lines of a view that match, the likeliest first, within a budget.
+
+Two engines give the same lines: the index, in processes that live on, and `git grep`, in those that
+answer once. What is left out is counted and said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from slipstream_git.errors import SlipError
+from slipstream_git.excerpts import InFile, Line, Searched
+from slipstream_git.reading import budget, shelf, views
+from slipstream_git.reading.budget import LINE_BYTES, Budget
+from slipstream_git.reading.outlines import File
+from slipstream_git.reading.search import ranking
+from slipstream_git.reading.search.ranking import Hit
+from slipstream_git.readings import Outline
+from slipstream_git.records import NamedTuple
+from slipstream_git.text import patterns, scopes
+from slipstream_git.workspace import Workspace
+
+# Above so many lines no more are looked for: nobody reads them, and all could not be ranked.
+MOST_COUNTED = 50_000
+MOST_SHOWN = 200
+# So many lines of a file are told before the next file has its turn.
+LINES_A_FILE = 5
+
+
+class Request(NamedTuple):
+    """What is searched for. most: lines to show. raw: every line, in path order, as `rg` has it.
+
+    context: lines to show around each. counting: only how many lines of which file. tokens: 0 for
+    no limit.
+    """
+
+    wish: patterns.Wish
+    globs: Sequence[str] = ()
+    most: int = MOST_SHOWN
+    context: int = 0
+    counting: bool = False
+    raw: bool = False
+    tokens: int = 2000
+    after: str | None = None
+
+
+class _Harvest(NamedTuple):
+    """What an engine found. whole: whether it looked everywhere."""
+
+    hits: list[Hit]
+    total: int
+    whole: bool
+    engine: str
+
+
+def search(ws: Workspace, wish: views.Wish, request: Request) -> Searched:
+    """Lines that match. Raises `usage` for a pattern that cannot be read, with the place."""
+    if request.most < 1 or request.context < 0:
+        raise SlipError("usage", "--max is at least 1, --context at least 0")
+    view = views.choose(ws, wish)
+    start = budget.place(view.tree, request.after)
+    harvest = _harvest(ws, view, request)
+    teller = _Teller(ws, view, request)
+    ordered = harvest.hits
+    told: list[Line] = []
+    if request.counting:
+        shown, counts = teller.counts(ordered[start:])
+    else:
+        if not request.raw:
+            changed = _changed(ws, view)
+            ordered = ranking.ordered(ordered, request.wish, changed)
+        told, shown, counts = teller.lines(ordered[start:])
+    lines_told = sum(1 + (line.again or 0) for line in told if not line.context)
+    _, following = budget.page(len(ordered), start, shown, view.tree)
+    partly = not request.counting and lines_told < sum(hit.count for hit in ordered[start:][:shown])
+    return Searched(
+        view.tree, told, harvest.total, len(ordered),
+        truncated=following is not None or partly or not harvest.whole,
+        next=following, engine=harvest.engine, counted="all" if harvest.whole else "some",
+        counts=counts, raw=request.raw or None, session=view.session, rev=view.rev,
+    )  # fmt: skip
+
+
+def files(ws: Workspace, view: views.View, request: Request) -> list[Hit]:
+    """The files of a view with lines that match, sorted by path."""
+    return _harvest(ws, view, request).hits
+
+
+def _changed(ws: Workspace, view: views.View) -> frozenset[bytes]:
+    if view.before is None or view.before == view.tree:
+        return frozenset()
+    differing = ws.repository.trees.differences(view.before, view.tree)
+    return frozenset(item.path for item in differing)
+
+
+# Engines -----------------------------------------------------------------------------------------
+
+
+def _harvest(ws: Workspace, view: views.View, request: Request) -> _Harvest:
+    wanted = scopes.compile_globs(request.globs) if request.globs else None
+    if not ws.repository.stays_open:
+        return _by_git(ws, view, request, wanted)
+    try:
+        pattern = patterns.compile_pattern(request.wish)
+        located = shelf.of(ws).located(view.tree, ws.progress)
+    except ImportError as fault:
+        raise shelf.unsupported(fault) from None
+    except OSError:  # nowhere to keep an index
+        return _by_git(ws, view, request, wanted)
+    from slipstream_git.reading.search import scanning
+
+    hits, total, whole = _taken(scanning.scan(located, pattern, wanted), request)
+    return _Harvest(hits, total, whole, pattern.engine)
+
+
+def _by_git(
+    ws: Workspace, view: views.View, request: Request, wanted: Callable[[bytes], bool] | None
+) -> _Harvest:
+    """`git grep` of the tree, which is written for it where it is in memory alone."""
+    from slipstream_git.reading.search import gitgrep
+
+    patterns.check(request.wish)
+    under = scopes.literal_prefix(request.globs)
+    try:
+        found = gitgrep.scan(ws.repository, view.tree, view.commit, request.wish, under)
+        hits = (hit for hit in found if wanted is None or wanted(hit.path))
+        taken, total, whole = _taken(hits, request)
+    except SlipError as fault:
+        patterns.compile_pattern(request.wish)  # it knows the place of a fault
+        raise fault from None
+    return _Harvest(taken, total, whole, "git")
+
+
+def _taken(hits: Iterable[Hit], request: Request) -> tuple[list[Hit], int, bool]:
+    """Files sorted by path, how many lines they have, and whether these are all."""
+    found: list[Hit] = []
+    total = 0
+    # With no limit to what is told, there is none to what is looked for.
+    most = MOST_COUNTED if request.tokens or not request.raw else float("inf")
+    whole = True
+    for hit in hits:
+        found.append(hit)
+        total += hit.count
+        if total >= most and not request.counting:
+            whole = False
+            break
+    found.sort(key=lambda hit: hit.path)
+    return found, total, whole
+
+
+# Telling -----------------------------------------------------------------------------------------
+
+
+class _Teller:
+    """Turns hits into lines, as far as the budget goes."""
+
+    def __init__(self, ws: Workspace, view: views.View, request: Request) -> None:
+        self._ws = ws
+        self._view = view
+        self._request = request
+        self._room = Budget(request.tokens)
+        self._left = request.most
+
+    def counts(self, hits: Sequence[Hit]) -> tuple[int, list[InFile]]:
+        told = []
+        for hit in hits:
+            row = InFile(lines=hit.count, **budget.named(hit.path))
+            if not self._room.take(len(row.path) + LINE_BYTES):
+                break
+            told.append(row)
+        return len(told), told
+
+    def lines(self, hits: Sequence[Hit]) -> tuple[list[Line], int, list[InFile]]:
+        """Lines, from how many files, and how many match in each of these."""
+        told: list[Line] = []
+        counts: list[InFile] = []
+        for hit in hits:
+            rows = self._raw(hit) if self._request.raw else self._best(hit)
+            size = len(hit.path) + sum(len(row.text) + LINE_BYTES for row in rows)
+            if self._left <= 0 or not self._room.take(size):
+                break
+            self._left -= sum(not row.context for row in rows)
+            told += rows
+            counts.append(InFile(lines=hit.count, **budget.named(hit.path)))
+        return told, len(counts), counts
+
+    def _raw(self, hit: Hit) -> list[Line]:
+        return self._around(hit, list(hit.lines(self._left)), None)
+
+    def _best(self, hit: Hit) -> list[Line]:
+        """A few lines of a file: the likeliest, each text once, in the order of the file."""
+        outline = self._outline(hit)
+        most = min(LINES_A_FILE, self._left)
+        chosen: dict[bytes, tuple[int, bytes, int]] = {}
+        for number, text in ranking.lines(hit, self._request.wish, outline):
+            key = text.strip()
+            if key in chosen:
+                first, shown, times = chosen[key]
+                chosen[key] = first, shown, times + 1
+            elif len(chosen) < most:
+                chosen[key] = number, text, 0
+        again = {number: times for number, _, times in chosen.values()}
+        rows = sorted((number, text) for number, text, _ in chosen.values())
+        told = self._around(hit, rows, outline)
+        return [row._replace(again=again.get(row.line) or None) for row in told]
+
+    def _outline(self, hit: Hit) -> Outline | None:
+        entry = self._ws.repository.trees.leaf(self._view.tree, hit.path)
+        if entry is None:
+            return None
+        return shelf.of(self._ws).outlines.of(File(hit.path, entry.oid))
+
+    def _around(
+        self, hit: Hit, rows: Sequence[tuple[int, bytes]], outline: Outline | None
+    ) -> list[Line]:
+        """These lines, and those near them where context is asked for."""
+        near = self._request.context
+        if not near:
+            return [self._line(hit.path, number, text, outline) for number, text in rows]
+        entry = self._ws.repository.trees.leaf(self._view.tree, hit.path)
+        every = shelf.of(self._ws).blob(entry.oid).split(b"\n") if entry else []
+        if every and not every[-1]:
+            every.pop()
+        matching = {number for number, _ in hit.lines()}
+        wanted = sorted(
+            {
+                line
+                for number, _ in rows
+                for line in range(max(number - near, 1), min(number + near, len(every)) + 1)
+            }
+        )
+        told = []
+        for number in wanted:
+            line = self._line(hit.path, number, every[number - 1], outline)
+            told.append(line if number in matching else line._replace(symbol=None, context=True))
+        return told
+
+    def _line(self, path: bytes, number: int, text: bytes, outline: Outline | None) -> Line:
+        shown, cut = (text, None) if self._request.raw else budget.clipped(text)
+        decoded, lossy = budget.text_of(shown.removesuffix(b"\r"))
+        symbol = None if outline is None else ranking.enclosing(outline, number)
+        return Line(
+            line=number, text=decoded, symbol=symbol, cut=cut, lossy=lossy, **budget.named(path)
+        )

@@ -1,0 +1,76 @@
+"""What is kept of one repository between readings: outlines, the search index, located trees."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from slipstream_git.errors import SlipError
+from slipstream_git.reading.outlines import Outlines
+from slipstream_git.workspace import Workspace
+
+if TYPE_CHECKING:
+    from slipstream_git.reading.search.index import Index
+    from slipstream_git.reading.search.places import Located, Places
+
+_NAME = "reading"
+SHA1_BYTES, SHA256_BYTES = 20, 32
+
+
+class Shelf:
+    """Made when it is first wanted. directory: the files below it are caches, and disposable."""
+
+    def __init__(self, ws: Workspace) -> None:
+        self._directory = os.path.join(ws.repository.layout.slip_dir, "index")
+        self._repository = ws.repository
+        self._shared = _shared(ws)
+        self._limit = ws.repository.config.number("slip.indexBytes", 0)
+        self.outlines = Outlines(os.path.join(self._directory, "outlines.sqlite"), self.blob)
+        # What was worked out for whole trees, by what it is and the tree's id.
+        self.ranked: dict[str, object] = {}
+        self._index: Index | None = None
+        self._places: Places | None = None
+
+    def blob(self, oid: str) -> bytes:
+        """A blob's bytes."""
+        return self._repository.objects.blob(oid)
+
+    def located(self, tree: str, progress: Callable[[int, int], None]) -> Located:
+        """Where the files of a tree are in the index, which gets what it does not hold."""
+        from slipstream_git.reading.search import index, places  # numpy takes 80 ms
+
+        if self._index is None:
+            id_bytes = SHA1_BYTES if len(tree) == SHA1_BYTES * 2 else SHA256_BYTES
+            directory = os.path.join(self._directory, "search")
+            limit = self._limit or index.DEFAULT_MOST_BYTES
+            self._index = index.Index(directory, self._shared, id_bytes, limit)
+            self._places = places.Places()
+        assert self._places is not None  # noqa: S101  (made with the index)
+        sources = places.Sources(self._repository, self._index, self.blob, progress)
+        return self._places.locate(sources, tree)
+
+
+def of(ws: Workspace) -> Shelf:
+    """The repository's shelf, as long as it is open."""
+    kept = ws.repository.kept
+    found = kept.get(_NAME)
+    if not isinstance(found, Shelf):
+        found = kept[_NAME] = Shelf(ws)
+    return found
+
+
+def _shared(ws: Workspace) -> str | None:
+    """Where the user's clones share segments; None where no home is known."""
+    home = ws.env.get("HOME")
+    cache = ws.env.get("XDG_CACHE_HOME") or (os.path.join(home, ".cache") if home else None)
+    return os.path.join(cache, "slip", "segments") if cache else None
+
+
+def unsupported(fault: ImportError) -> SlipError:
+    """The refusal where the extra is not installed."""
+    return SlipError(
+        "unsupported",
+        f"{fault.name} is missing: this needs the extra `reading`",
+        hint="pip install 'slipstream-git[reading]'",
+    )

@@ -1,0 +1,336 @@
+"""The reading commands as a user calls them: exact, capped, and always with how to go on."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.lab import Content, Lab, Link, Reply
+
+pytest.importorskip("tree_sitter")
+
+APP = '''"""The application: it runs things."""
+
+import os
+
+
+class Runner:
+    """Runs what it is given."""
+
+    def run(self, task):
+        # run() in a comment is no use of it
+        return task.get("run")
+
+    def _stop(self):
+        return os.getpid()
+
+
+def run_all(tasks):
+    """Run each of them."""
+    return [Runner().run(task) for task in tasks]
+'''
+TEST = "from app import Runner, run_all\n\n\ndef test_run():\n    run_all([Runner()])\n"
+FILES: dict[str, Content] = {
+    "src/app.py": APP,
+    "src/use.py": "from app import run_all\n\nRESULT = run_all([])\n",
+    "tests/test_app.py": TEST,
+    "docs/guide.md": "# Guide\n\n## First steps\n\nText.\n",
+    "big.txt": "".join(f"row {number}\n" for number in range(5000)),
+    "sub dir/naïve.txt": "x\n",
+    b"odd-\xff.txt".decode("utf-8", "surrogateescape"): "latin \u00e9\n".encode("latin-1"),
+    "link": Link("src/app.py"),
+}
+
+
+@pytest.fixture
+def here(repo: Lab) -> Lab:
+    repo.commit({**FILES, "README.md": None}, "files")
+    return repo
+
+
+def ok(reply: Reply) -> dict[str, Any]:
+    assert reply.status == 0, reply.err
+    return reply.json
+
+
+def refused(here: Lab, *words: str, stdin: bytes = b"") -> dict[str, Any]:
+    reply = here.slip_json(*words, stdin=stdin, expect=None)
+    assert reply.status != 0
+    return reply.error
+
+
+# Views -------------------------------------------------------------------------------------------
+
+
+def test_the_working_tree_is_read_as_it_stands(here: Lab) -> None:
+    (here.path / "src/use.py").write_text("fresh = 1\n")
+    (here.path / "new.py").write_text("untracked = 1\n")
+    before = here.snapshot()
+    assert [row["text"] for row in ok(here.slip_json("search", "fresh"))["matches"]] == [
+        "fresh = 1"
+    ]
+    assert ok(here.slip_json("search", "untracked"))["total"] == 0
+    assert ok(here.slip_json("search", "untracked", "--untracked"))["total"] == 1
+    assert ok(here.slip_json("search", "fresh", "--rev", "HEAD"))["total"] == 0
+    assert here.snapshot() == before
+
+
+def test_a_session_is_read_with_what_it_stages(here: Lab) -> None:
+    here.slip("begin", "s")
+    here.slip("write", "src/more.py", stdin=b"def staged():\n    pass\n")
+    found = ok(here.slip_json("symbol", "staged", "-s", "s"))
+    assert found["session"] == "s"
+    assert found["matches"][0]["path"] == "src/more.py"
+    listed = ok(here.slip_json("files", "--changed", "-s", "s"))
+    assert [row["path"] for row in listed["files"]] == ["src/more.py"]
+    # Without a name it is the working tree that is read, as with any other tool.
+    assert refused(here, "symbol", "staged")["code"] == "missing"
+    environment = {"SLIP_SESSION": "s"}
+    assert ok(here.slip_json("symbol", "staged", env=environment))["session"] == "s"
+
+
+def test_a_range_that_was_read_can_be_edited_with_its_id(here: Lab) -> None:
+    here.slip("begin", "s")
+    told = ok(here.slip_json("lines", "src/use.py", "3", "3", "-s", "s"))
+    assert told["text"] == "RESULT = run_all([])\n"
+    op = {"op": "replace_lines", "path": told["path"], "start": 3, "end": 3, "text": "RESULT = 1\n",
+          "oid": told["oid"]}  # fmt: skip
+    ok(here.slip_json("apply", "-s", "s", stdin=json.dumps([op]).encode()))
+    late = json.dumps([op | {"text": "X\n"}]).encode()
+    assert refused(here, "apply", "-s", "s", stdin=late)["code"] == "stale"
+
+
+def test_an_unmerged_file_is_read_as_it_stands(here: Lab) -> None:
+    here.git("checkout", "-qb", "other")
+    here.commit({"src/use.py": "other = 1\n"})
+    here.git("checkout", "-q", "main")
+    here.commit({"src/use.py": "main = 1\n"})
+    here.git("merge", "other", expect=1)
+    rows = ok(here.slip_json("search", "<<<<<<<|>>>>>>>"))["matches"]
+    assert [row["line"] for row in rows] == [1, 5]
+
+
+def test_a_session_and_a_revision_are_not_read_at_once(here: Lab) -> None:
+    here.slip("begin", "s")
+    assert refused(here, "files", "-s", "s", "--rev", "HEAD")["code"] == "usage"
+    assert refused(here, "files", "--rev", "nowhere")["code"] == "missing"
+    assert refused(here, "files", "-s", "none")["code"] == "session-missing"
+
+
+def test_bare_and_unborn_repositories_are_read(bare_repo: Lab, unborn_repo: Lab) -> None:
+    bare_repo.commit({"a.py": "def f():\n    pass\n"})
+    assert ok(bare_repo.slip_json("symbol", "f"))["matches"][0]["path"] == "a.py"
+    assert ok(unborn_repo.slip_json("files"))["total"] == 0
+    assert ok(unborn_repo.slip_json("search", "x"))["total"] == 0
+    assert ok(unborn_repo.slip_json("map"))["files"] == []
+
+
+# files -------------------------------------------------------------------------------------------
+
+
+def test_files_are_those_of_ls_tree(here: Lab) -> None:
+    listed = ok(here.slip_json("files", "--tokens", "0"))
+    assert [(row["mode"], row["oid"]) for row in listed["files"]] == list(here.entries().values())
+    assert not listed["truncated"]
+    odd = next(row for row in listed["files"] if row["path"].startswith('"odd'))
+    assert odd["path"] == '"odd-\\377.txt"'
+    assert odd["path_b64"] == "b2RkLf8udHh0"
+
+
+def test_what_does_not_fit_is_gone_on_with(here: Lab) -> None:
+    told: list[str] = []
+    cursor: list[str] = []
+    while True:
+        part = ok(here.slip_json("files", "--tokens", "12", *cursor))
+        told += [row["path"] for row in part["files"]]
+        assert part["total"] == 8
+        if not part["truncated"]:
+            break
+        cursor = ["--after", part["next"]]
+    assert told == [row["path"] for row in ok(here.slip_json("files"))["files"]]
+    here.commit({"one-more.txt": "x\n"})
+    assert refused(here, "files", *cursor)["code"] == "stale"
+    assert refused(here, "files", "--after", "nonsense")["code"] == "usage"
+
+
+def test_directories_have_their_counts(here: Lab) -> None:
+    told = ok(here.slip_json("files", "--tree"))["directories"]
+    assert {row["path"]: row["files"] for row in told} == {
+        "docs/": 1, "src/": 2, "sub dir/": 1, "tests/": 1,
+    }  # fmt: skip
+
+
+# lines -------------------------------------------------------------------------------------------
+
+
+def test_lines_are_capped_and_say_where_to_go_on(here: Lab) -> None:
+    told = ok(here.slip_json("lines", "big.txt", "--tokens", "100"))
+    assert told["start"] == 1
+    assert told["next"] == told["end"] + 1
+    assert told["total_lines"] == 5000
+    assert "slip lines big.txt" in here.slip("lines", "big.txt", "--tokens", "100").text
+    last = ok(here.slip_json("lines", "big.txt", "4999", "6000"))
+    assert (last["start"], last["end"], last["next"]) == (4999, 5000, None)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("nothing.txt",), "missing"),
+        (("src",), "missing"),
+        (("big.txt", "5001"), "out-of-range"),
+        (("big.txt", "7", "6"), "out-of-range"),
+        (("big.txt", "0"), "out-of-range"),
+        (("big.txt", "--tokens=-1"), "usage"),
+    ],
+)
+def test_lines_that_are_not_there_are_refused(here: Lab, words: tuple[str, ...], code: str) -> None:
+    assert refused(here, "lines", *words)["code"] == code
+
+
+def test_bytes_that_are_no_text_are_told_as_such(here: Lab) -> None:
+    told = ok(here.slip_json("lines", b"odd-\xff.txt".decode("utf-8", "surrogateescape")))
+    assert told["text"] == "latin \ufffd\n"
+    assert told["lossy"] is True
+
+
+# symbol, refs ------------------------------------------------------------------------------------
+
+
+def test_a_symbol_is_its_text(here: Lab) -> None:
+    told = ok(here.slip_json("symbol", "Runner.run"))["matches"]
+    assert len(told) == 1
+    assert told[0]["text"].startswith("    def run(self, task):\n")
+    assert (told[0]["start"], told[0]["end"], told[0]["kind"]) == (9, 11, "method")
+    assert told[0]["oid"] == here.oid("HEAD:src/app.py")
+
+
+@pytest.mark.parametrize("name", ["run_all", "app.run_all", "src/app.py:run_all", "app::run_all"])
+def test_a_name_may_say_what_it_stands_in(here: Lab, name: str) -> None:
+    (told,) = ok(here.slip_json("symbol", name))["matches"]
+    assert (told["path"], told["name"]) == ("src/app.py", "run_all")
+
+
+def test_ambiguous_names_are_listed(here: Lab) -> None:
+    here.commit({"other/app.py": "def run_all():\n    return 2\n"})
+    told = ok(here.slip_json("symbol", "run_all", "--tokens", "1"))
+    assert len(told["matches"]) == 1
+    assert [row["path"] for row in told["others"]] == ["src/app.py"]
+    (one,) = ok(here.slip_json("symbol", "run_all", "--inside", "src"))["matches"]
+    assert one["path"] == "src/app.py"
+    assert refused(here, "symbol", "run_all", "--inside", "docs")["code"] == "missing"
+
+
+def test_what_no_file_defines_is_missing_with_a_hint_that_works(here: Lab) -> None:
+    error = refused(here, "symbol", "getpid")
+    assert error["code"] == "missing"
+    assert error["hint"] == "slip search --word 'getpid'"
+    assert ok(here.slip_json("search", "--word", "getpid"))["total"] == 1
+
+
+def test_uses_are_in_code(here: Lab) -> None:
+    told = ok(here.slip_json("refs", "run"))
+    assert [(row["path"], row["line"], row.get("defines")) for row in told["uses"]] == [
+        ("src/app.py", 9, True),
+        ("src/app.py", 19, None),
+    ]
+    assert told["exact"] is True
+
+
+# map ---------------------------------------------------------------------------------------------
+
+
+def test_a_map_begins_with_what_the_rest_refers_to(here: Lab) -> None:
+    told = ok(here.slip_json("map"))
+    assert told["files"][0]["path"] == "src/app.py"
+    assert told["files"][0]["summary"] == "The application: it runs things."
+    names = [row["name"] for row in told["files"][0]["symbols"]]
+    assert names[:2] == ["Runner", "run"]
+    assert told["omitted"] == 0
+    assert here.slip_json("map").json == told
+
+
+def test_a_map_keeps_to_its_budget_and_goes_on(here: Lab) -> None:
+    told = ok(here.slip_json("map", "--tokens", "60"))
+    assert told["tokens"] <= 60 or len(told["files"]) == 1
+    assert told["omitted"] > 0
+    rest = ok(here.slip_json("map", "--after", told["next"]))
+    paths = [row["path"] for row in told["files"] + rest["files"]]
+    assert paths == [row["path"] for row in ok(here.slip_json("map"))["files"]]
+    only = ok(here.slip_json("map", "docs"))
+    assert [row["path"] for row in only["files"]] == ["docs/guide.md"]
+    assert [row["kind"] for row in only["files"][0]["symbols"]] == ["heading", "heading"]
+
+
+def test_what_a_session_touches_comes_first(here: Lab) -> None:
+    here.slip("begin", "s")
+    here.slip("write", "zz.py", "-s", "s", stdin=b"def last():\n    pass\n")
+    assert ok(here.slip_json("map", "-s", "s"))["files"][0]["path"] == "zz.py"
+
+
+# search ------------------------------------------------------------------------------------------
+
+
+def test_definitions_come_first_and_tests_last(here: Lab) -> None:
+    told = ok(here.slip_json("search", "run_all"))
+    assert list(dict.fromkeys(row["path"] for row in told["matches"])) == [
+        "src/app.py", "src/use.py", "tests/test_app.py",
+    ]  # fmt: skip
+    assert told["matches"][0]["symbol"] == "run_all"
+    assert (told["total"], told["files"]) == (5, 3)
+
+
+def test_what_is_left_out_is_counted(here: Lab) -> None:
+    told = ok(here.slip_json("search", "row", "--max", "3"))
+    assert len(told["matches"]) == 3
+    assert (told["total"], told["truncated"]) == (5000, True)
+    text = here.slip("search", "row", "--max", "3").text
+    assert text.startswith("# 5000 lines in 1 file\n")
+    assert "+4997 more" in text
+
+
+def test_raw_lines_are_those_of_git_grep(here: Lab) -> None:
+    raw = here.slip("search", "run", "--raw", "--tokens", "0").text
+    assert raw == here.git("grep", "-n", "run") + "\n"
+
+
+def test_context_and_counts(here: Lab) -> None:
+    told = ok(here.slip_json("search", "RESULT", "--context", "1"))["matches"]
+    assert [(row["line"], row.get("context")) for row in told] == [(2, True), (3, None)]
+    counts = ok(here.slip_json("search", "run_all", "--count"))["counts"]
+    assert [(row["path"], row["lines"]) for row in counts] == [
+        ("src/app.py", 1), ("src/use.py", 2), ("tests/test_app.py", 2),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("a(b",), "at character"),
+        (("",), "empty"),
+        (("x", "--fixed", "--regex"), "not both"),
+        (("x", "--max", "0"), "at least 1"),
+        (("x", "--context", "-1"), "at least 0"),
+        (("x", "a//b"), "glob"),
+    ],
+)
+def test_what_cannot_be_searched_for_is_refused(
+    here: Lab, words: tuple[str, ...], said: str
+) -> None:
+    error = refused(here, "search", *words)
+    assert error["code"] == "usage"
+    assert said in error["message"]
+
+
+def test_a_pattern_with_what_re2_does_not_have_is_found(here: Lab) -> None:
+    assert ok(here.slip_json("search", r"(?<=def )run\b"))["total"] == 1
+    assert ok(here.slip_json("search", r"(\w)\1_"))["total"] == 0
+
+
+def test_long_lines_are_cut_around_nothing_but_said_to_be(here: Lab) -> None:
+    here.commit({"wide.js": "var needle=1;" + "x=1;" * 5000 + "\n"})
+    (row,) = ok(here.slip_json("search", "needle"))["matches"]
+    assert row["cut"] is True
+    assert len(row["text"]) <= 240

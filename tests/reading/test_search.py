@@ -1,0 +1,164 @@
+"""Search: the lines are git's, on every engine, in every view, also after everything moved."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from slipstream_git.reading import listing, views
+from slipstream_git.reading.search import searching
+from slipstream_git.reading.search.searching import Request
+from slipstream_git.text.patterns import Wish
+from slipstream_git.workspace import Workspace, open_workspace
+from tests.lab import Content, Lab, Link
+
+pytest.importorskip("re2")
+pytest.importorskip("numpy")
+
+FILES: dict[str, Content] = {
+    "src/app.py": "import os\n\n\ndef run(task):\n    return task.get()\n\nclass A:\n    x = run\n",
+    "src/big.c": "".join(f"int value_{n} = {n}; /* number {n} */\n" for n in range(3000)),
+    "src/crlf.txt": "one\r\ntwo run\r\n",
+    "src/empty.txt": "",
+    "no-final-break": "first\nlast run",
+    "latin.txt": "caf\u00e9\n".encode("latin-1"),
+    "utf8/café.md": "# Café\n\nKelvin \u212a and \u017f, CAFÉ\n",
+    "image.bin": b"\x89PNG\0run\n",
+    "late.bin": b"a" * 8000 + b"\nrun\0\n",
+    "link": Link("src/app.py"),
+    "long.min.js": "x=1;" * 30_000 + "run()\n",
+    "tests/test_app.py": "from app import run\n\n\ndef test_run():\n    run(1)\n",
+    "attr.dat": "run as data\n",
+    "forced.dat2": b"run\0run\n",
+    ".gitattributes": "*.dat -diff\n*.dat2 diff\n",
+}
+QUERIES = [
+    Wish("run"), Wish("run", word=True), Wish("RUN", ignore_case=True), Wish("run", fixed=True),
+    Wish("value_29[0-9]+"), Wish("value_2999"), Wish("nothing at all"), Wish("k", ignore_case=True),
+    Wish("café", ignore_case=True), Wish("caf"), Wish("."), Wish("^$"), Wish(r"\d{4,}"),
+    Wish("ſ", ignore_case=True), Wish("a|e"), Wish(r"def \w+\("), Wish("one|two"), Wish("x=1"),
+    Wish("get()", fixed=True), Wish(r"(\w)\1", word=True), Wish("number 7", word=True), Wish("K"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def ws(repo: Lab) -> Iterator[Workspace]:
+    repo.commit(FILES, "files")
+    workspace = open_workspace(str(repo.path), os.environ, in_process=True)
+    with workspace.repository:
+        yield workspace
+
+
+def found(ws: Workspace, wish: Wish, view: views.Wish | None = None, *globs: str) -> list[str]:
+    """Every line that is found, as `git grep -n` prints it."""
+    request = Request(wish, globs, most=10**9, raw=True, tokens=0)
+    answer = searching.search(ws, view or views.Wish(), request)
+    assert not answer.truncated
+    assert answer.total == len(answer.matches)
+    return [f"{row.path}:{row.line}:{row.text}" for row in answer.matches]
+
+
+def grepped(repo: Lab, wish: Wish, tree: str) -> list[str]:
+    options = ["-F" if wish.fixed else "-P", *["-i"] * wish.ignore_case, *["-w"] * wish.word]
+    out = repo.git_bytes(
+        "-c", "core.quotePath=false", "grep", "-nI", *options, "-e", wish.pattern, tree, "--",
+        expect=None, env={"LC_ALL": "C.UTF-8"},
+    )  # fmt: skip
+    rows = out.decode("utf-8", "replace").split("\n")[:-1]
+    return [row.removeprefix(f"{tree}:").removesuffix("\r") for row in rows]
+
+
+@pytest.mark.parametrize("wish", QUERIES, ids=str)
+def test_the_lines_are_git_greps(ws: Workspace, repo: Lab, wish: Wish) -> None:
+    assert found(ws, wish) == grepped(repo, wish, "HEAD")
+
+
+@pytest.mark.parametrize("wish", QUERIES, ids=str)
+def test_a_process_that_answers_once_finds_the_same(repo: Lab, ws: Workspace, wish: Wish) -> None:
+    options = ["--fixed"] * wish.fixed + ["-i"] * wish.ignore_case + ["-w"] * wish.word
+    reply = repo.slip_json(
+        "search", "--raw", "--tokens", "0", "--max", "1000000", *options, "--", wish.pattern
+    )
+    told = [f"{row['path']}:{row['line']}:{row['text']}" for row in reply.json["matches"]]
+    assert reply.json["engine"] == "git"
+    assert told == found(ws, wish)
+
+
+@pytest.mark.parametrize("glob", ["src", "*.py", "!src", "src/*.c", "utf8/**", "/late.bin"])
+def test_globs_choose_the_files(ws: Workspace, glob: str) -> None:
+    listed = listing.files(ws, views.Wish(), (glob,), tokens=0)
+    paths = {file.path for file in listed.files}
+    every = found(ws, Wish("run|number"))
+    chosen = [line for line in every if line.split(":")[0] in paths]
+    assert found(ws, Wish("run|number"), None, glob) == chosen
+
+
+def test_the_answer_is_never_stale(ws: Workspace, repo: Lab) -> None:
+    """After edits, renames, deletions, branches, rebases, staged edits the next answer is right."""
+    _happen(ws, repo, events=60, seed=1)
+
+
+@pytest.mark.slow
+def test_the_answer_is_never_stale_for_long(ws: Workspace, repo: Lab) -> None:
+    for seed in range(20):
+        _happen(ws, repo, events=500, seed=seed)
+
+
+def _happen(ws: Workspace, repo: Lab, *, events: int, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311
+    name = f"s{seed}"
+    session = repo.slip_json("begin", name).json["session"]
+    words = ["alpha", "beta", "gamma", "run"]
+    events_there_are = ["write", "append", "rm", "mv", "commit", "branch", "stage", "rebase"]
+    for number in range(events):
+        path = f"f/{chance.randrange(6)}.txt"
+        line = f"{chance.choice(words)} {number}\n"
+        event = chance.choice(events_there_are)
+        if event == "stage":
+            repo.slip("write", path, "-s", session, stdin=line.encode())
+        else:
+            _one(repo, event, path, line, chance)
+        wish = Wish(chance.choice(words))
+        work = _work_tree(repo)
+        assert found(ws, wish) == grepped(repo, wish, work), (number, event)
+        tip = repo.oid(f"refs/slip/sessions/{session}")
+        staged = found(ws, wish, views.Wish(session=session))
+        assert staged == grepped(repo, wish, tip), (number, event)
+
+
+def _one(repo: Lab, event: str, path: str, line: str, chance: random.Random) -> None:
+    place = repo.path / path
+    place.parent.mkdir(exist_ok=True)
+    if event == "write":
+        place.write_text(line * chance.randrange(1, 4))
+        repo.git("add", "--", path)
+    elif event == "append" and place.exists():
+        place.write_text(place.read_text() + line)
+    elif event == "rm" and place.exists():
+        place.unlink()
+    elif event == "mv" and place.exists():
+        place.replace(f"{place}.moved")
+        repo.git("add", "--all", "f")
+    elif event == "commit":
+        repo.git("commit", "-q", "--allow-empty", "-am", line)
+    elif event == "branch":
+        repo.git("stash", "-q", expect=None)
+        branch, start = chance.choice(["one", "two"]), chance.choice(["HEAD", "main"])
+        repo.git("checkout", "-q", "-B", branch, start)
+    elif event == "rebase":
+        repo.git("stash", "-q", expect=None)
+        repo.git("rebase", "-q", "main", expect=None)
+        repo.git("rebase", "--abort", expect=None)
+
+
+def _work_tree(repo: Lab) -> str:
+    """A commit of HEAD with the edits of tracked files, made by git alone."""
+    own = {"GIT_INDEX_FILE": str(repo.git_dir / "other-index")}
+    repo.git("read-tree", "HEAD", env=own)
+    changed = repo.git_bytes("diff", "--name-only", "-z", "HEAD").split(b"\0")[:-1]
+    for path in changed:
+        repo.git("update-index", "--add", "--remove", "--", path, env=own)
+    return repo.git("commit-tree", "-m", "work", repo.git("write-tree", env=own))
