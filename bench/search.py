@@ -36,24 +36,28 @@ CAP = 200
 LARGE = 50_000
 
 
-class Row(NamedTuple):
+# A line: path, number, text.
+Row = tuple[bytes, int, bytes]
+
+
+class Kind(NamedTuple):
     """targets: rg / slip for small trees and large ones, all lines; then stopped at 200."""
 
-    kind: str
+    name: str
     wishes: Sequence[Wish]
     targets: tuple[float | None, float | None] = (None, None)
     capped: tuple[float | None, float | None] = (None, None)
 
 
 ROWS = (
-    Row("no match", (Wish("zzqqxxjj"), Wish("no_such_name_here")), (50, 600)),
-    Row("rare literal", (Wish("epoll_create1"), Wish("0xdeadbeef")), (50, 600)),
-    Row("mid literal", (Wish("deprecated"), Wish("recursive")), (5, 40)),
-    Row("selective regex", (Wish(r"def \w+_facts\("), Wish(r"retry_\w+\s*=")), (20, 50)),
-    Row("alternation", (Wish("reconnect_timeout|backoff_limit"),), (20, 50)),
-    Row("selective, ignoring case", (Wish("Backoff_Max", ignore_case=True),), (20, 50)),
-    Row("common literal", (Wish("import"), Wish("return")), (2, 1.2), (16, 90)),
-    Row("no literal", (Wish(r"\d{6,}"), Wish(r"[A-Z]{12,}")), (1, 1)),
+    Kind("no match", (Wish("zzqqxxjj"), Wish("no_such_name_here")), (50, 600)),
+    Kind("rare literal", (Wish("epoll_create1"), Wish("0xdeadbeef")), (50, 600)),
+    Kind("mid literal", (Wish("deprecated"), Wish("recursive")), (5, 40)),
+    Kind("selective regex", (Wish(r"def \w+_facts\("), Wish(r"retry_\w+\s*=")), (20, 50)),
+    Kind("alternation", (Wish("reconnect_timeout|backoff_limit"),), (20, 50)),
+    Kind("selective, ignoring case", (Wish("Backoff_Max", ignore_case=True),), (20, 50)),
+    Kind("common literal", (Wish("import"), Wish("return")), (2, 1.2), (16, 90)),
+    Kind("no literal", (Wish(r"\d{6,}"), Wish(r"[A-Z]{12,}")), (1, 1)),
 )
 
 
@@ -72,13 +76,18 @@ class Searcher:
     def located(self) -> places.Located:
         return self.places.locate(self.sources, self.tree)
 
-    def lines(self, wish: Wish, most: int | None = None) -> list[tuple[bytes, int, bytes]]:
-        found: list[tuple[bytes, int, bytes]] = []
-        for hit in scanning.scan(self.located(), compile_pattern(wish), None):
+    def lines(self, wish: Wish, most: int | None = None) -> list[Row]:
+        return self.answer(wish, most)[1]
+
+    def answer(self, wish: Wish, most: int | None = None) -> tuple[str, list[Row]]:
+        """The engine that matched, and the lines."""
+        found: list[Row] = []
+        pattern = compile_pattern(wish)
+        for hit in scanning.scan(self.located(), pattern, None):
             found.extend((hit.path, number, text) for number, text in hit.lines(most))
             if most is not None and len(found) >= most:
-                return found[:most]
-        return found
+                return pattern.engine, found[:most]
+        return pattern.engine, found
 
 
 def _unseen(_done: int, _of: int) -> None:
@@ -94,10 +103,15 @@ def rg(place: Path, wish: Wish) -> bytes:
 
 
 def git_grep(place: Path, wish: Wish, *what: str) -> bytes:
-    options = ["-i"] * wish.ignore_case + ["-w"] * wish.word
-    return _output(
-        ["git", "-c", "core.quotePath=false", "grep", "-nI", "-P", *options], place, wish, *what
-    )
+    """`-z`: path, number and text with a NUL between, whatever the path holds."""
+    options = ["-i"] * wish.ignore_case + ["-w"] * wish.word + ["-F" if wish.fixed else "-P"]
+    return _output(["git", "grep", "-nIz", *options], place, wish, *what)
+
+
+def grepped(place: Path, wish: Wish) -> list[Row]:
+    """The lines of HEAD that git finds."""
+    rows = (row.split(b"\0", 2) for row in git_grep(place, wish, "HEAD").split(b"\n")[:-1])
+    return [(path.removeprefix(b"HEAD:"), int(number), text) for path, number, text in rows]
 
 
 def _output(words: Sequence[str], place: Path, wish: Wish, *what: str) -> bytes:
@@ -111,10 +125,8 @@ def _output(words: Sequence[str], place: Path, wish: Wish, *what: str) -> bytes:
 
 def equal(searcher: Searcher, place: Path, wish: Wish) -> int:
     """How many lines there are. Raises AssertionError unless they are git's."""
-    told = sorted(b"%s:%d:%s" % row for row in searcher.lines(wish))
-    prefix = b"HEAD:"
-    theirs = git_grep(place, wish, "HEAD").split(b"\n")[:-1]
-    assert told == sorted(row.removeprefix(prefix) for row in theirs), wish
+    told = searcher.lines(wish)
+    assert sorted(told) == sorted(grepped(place, wish)), wish
     return len(told)
 
 
@@ -148,9 +160,11 @@ def measure(name: str, place: Path, turns: int) -> None:
         shutil.rmtree(cache, ignore_errors=True)
 
 
-def _row(searcher: Searcher, place: Path, row: Row, wish: Wish, turns: int, *, large: bool) -> None:
+def _row(
+    searcher: Searcher, place: Path, row: Kind, wish: Wish, turns: int, *, large: bool
+) -> None:
     count = equal(searcher, place, wish)
-    other = git_grep if row.kind == "no literal" else rg
+    other = git_grep if row.name == "no literal" else rg
     ratios, capped = [], []
     for turn in range(turns + 1):
         theirs = seconds(lambda: other(place, wish))
@@ -162,7 +176,7 @@ def _row(searcher: Searcher, place: Path, row: Row, wish: Wish, turns: int, *, l
     shown = wish.pattern.replace("|", "\\|")
     flag = " (-i)" if wish.ignore_case else ""
     print(
-        f"| {row.kind} | `{shown}`{flag} | {count} | {_told(ratios, row.targets[large])} |"
+        f"| {row.name} | `{shown}`{flag} | {count} | {_told(ratios, row.targets[large])} |"
         f" {_told(capped, row.capped[large])} |",
         flush=True,
     )
