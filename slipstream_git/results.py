@@ -95,7 +95,10 @@ class Listed(NamedTuple):
 
 
 class FileRead(NamedTuple):
-    """conflict: what is left to be decided of the file, as the conflict error has it."""
+    """conflict: what is left to be decided of the file, as the conflict error has it.
+
+    outline: the symbols of a file that is too long to be told whole (`excerpts.Defined`).
+    """
 
     path: str
     oid: str
@@ -108,6 +111,7 @@ class FileRead(NamedTuple):
     lossy: bool | None = None
     path_b64: str | None = None
     conflict: Any = None
+    outline: list[Any] | None = None
 
 
 class WasRead(NamedTuple):

@@ -302,11 +302,11 @@ def patch_text(ws: Workspace, old: str, new: str, *, binary: bool = False) -> st
     return out.decode("utf-8", "surrogateescape")
 
 
-def read(ws: Workspace, session: Session, wanted: Sequence[str]) -> WasRead:
-    """Numbered lines of files as the session has them."""
+def read(ws: Workspace, session: Session, wanted: Sequence[str], *, capped: bool = True) -> WasRead:
+    """Numbered lines of files as the session has them; ``capped``: not too many of them."""
     told = _conflicts(ws, session)
     try:
-        files = read_files(ws, session.tree, wanted)
+        files = read_files(ws, session.tree, wanted, capped=capped)
     except SlipError as fault:
         if told and fault.code == "missing":
             fault.hint = f"slip resolve -s {session.name}"  # it may be what a conflict left out
@@ -315,34 +315,44 @@ def read(ws: Workspace, session: Session, wanted: Sequence[str]) -> WasRead:
     return WasRead(files, session=session.name)
 
 
-def read_revision(ws: Workspace, revision: str, wanted: Sequence[str]) -> WasRead:
+def read_revision(
+    ws: Workspace, revision: str, wanted: Sequence[str], *, capped: bool = True
+) -> WasRead:
     """The same at a revision."""
     commit = ws.repository.resolve(revision)
     tree = commits.parse(commit, ws.repository.objects.commit(commit)).tree
-    return WasRead(read_files(ws, tree, wanted), rev=commit)
+    return WasRead(read_files(ws, tree, wanted, capped=capped), rev=commit)
 
 
-def read_files(ws: Workspace, tree: str, wanted: Sequence[str]) -> list[FileRead]:
+def read_files(
+    ws: Workspace, tree: str, wanted: Sequence[str], *, capped: bool = True
+) -> list[FileRead]:
     """Files of a tree, each a ``PATH`` or ``PATH:A-B``."""
-    return [_read(ws, tree, spec) for spec in wanted]
+    return [_read(ws, tree, spec, capped=capped) for spec in wanted]
 
 
-def _read(ws: Workspace, tree: str, spec: str) -> FileRead:
+def _read(ws: Workspace, tree: str, spec: str, *, capped: bool) -> FileRead:
     path, start, end = _range(spec)
     # A file whose own name ends like a range is that file.
     if start is not None and views.overlay(ws, tree).find(paths.from_text(spec)) is not None:
         path, start, end = spec, None, None
-    return read_file(ws, tree, paths.from_text(path), start, end)
+    return read_file(ws, tree, paths.from_text(path), start, end, capped=capped)
 
 
 def read_file(
-    ws: Workspace, tree: str, path: bytes, start: int | None = None, end: int | None = None
+    ws: Workspace,
+    tree: str,
+    path: bytes,
+    start: int | None = None,
+    end: int | None = None,
+    *,
+    capped: bool = True,
 ) -> FileRead:
-    """Lines of one file of a tree, capped. Raises `missing` or `out-of-range`."""
+    """Lines of one file of a tree. Raises `missing` or `out-of-range`."""
     shown = paths.display(path)
     file = views.overlay(ws, tree).existing(path)
     try:
-        told = fileops.excerpt(file, start, end)
+        told = fileops.excerpt(file, start, end, capped=capped)
     except SlipError as fault:
         raise SlipError(fault.code, f"{shown}: {fault.message}", data=fault.data) from None
     return FileRead(path=shown, path_b64=path_b64(path, shown), **told)

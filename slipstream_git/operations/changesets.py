@@ -196,18 +196,31 @@ def _one(
 
 @operation
 def read(
-    ws: Workspace, paths: Several, *, session: str | None = None, rev: str | None = None
+    ws: Workspace,
+    paths: Several,
+    *,
+    session: str | None = None,
+    rev: str | None = None,
+    force: bool = False,
 ) -> results.WasRead:
     """Print numbered lines of files as the session has them, with their blob ids.
 
+    Of a file that is very long, its beginning and its outline are told.
+
     paths (PATH[:A-B]): the files, whole or lines A to B
-    rev (REV): read at a revision instead of in a session
+    force: all of a file, however long
     """
     from slipstream_git.changes import history, sessions
 
-    if rev is not None:
-        return history.read_revision(ws, rev, paths)
-    return history.read(ws, sessions.choose(ws, session), paths)
+    if rev is None:
+        answer = history.read(ws, sessions.choose(ws, session), paths, capped=not force)
+    else:
+        answer = history.read_revision(ws, rev, paths, capped=not force)
+    if not any(file.truncated for file in answer.files):
+        return answer
+    from slipstream_git.reading import excerpting
+
+    return excerpting.outlined(ws, answer, paths)
 
 
 @operation

@@ -1,14 +1,21 @@
-"""`slip lines`: a range of one file, with how to go on."""
+"""`slip lines`: a range of one file, with how to go on; and outlines in the place of long files."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from slipstream_git.errors import SlipError
 from slipstream_git.excerpts import LinesRead
 from slipstream_git.model import REGULAR, SYMLINK
-from slipstream_git.reading import budget, views
+from slipstream_git.reading import budget, mapping, shelf, views
 from slipstream_git.reading.budget import LINE_BYTES, Budget
+from slipstream_git.reading.outlines import File
+from slipstream_git.results import WasRead
 from slipstream_git.text import matching, paths
 from slipstream_git.workspace import Workspace
+
+# Of a file that is told by its outline.
+HEAD_LINES = 40
 
 
 def lines(
@@ -50,6 +57,20 @@ def lines(
         lossy=lossy,
         **budget.named(raw),
     )
+
+
+def outlined(ws: Workspace, answer: WasRead, wanted: Sequence[str]) -> WasRead:
+    """Files that were asked for whole and are too long: their beginning, and what they define."""
+    files = []
+    for spec, file in zip(wanted, answer.files, strict=True):
+        path = paths.from_text(spec)
+        if file.truncated and paths.display(path) == file.path:
+            found = shelf.of(ws).outlines.of(File(path, file.oid))
+            head = "".join(file.text.splitlines(keepends=True)[:HEAD_LINES])
+            symbols = [mapping.defined(symbol) for symbol in found.symbols]
+            file = file._replace(text=head, end=head.count("\n"), outline=symbols)  # noqa: PLW2901
+        files.append(file)
+    return answer._replace(files=files)
 
 
 def _nearby(path: bytes) -> str:

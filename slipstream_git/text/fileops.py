@@ -114,8 +114,10 @@ def read(op: Read, overlay: Overlay) -> Effect:
     return Effect({}, excerpt(file, op.start, op.end))
 
 
-def excerpt(file: File, start: int | None, end: int | None) -> dict[str, Any]:
-    """Lines of a file as the shapes of `read` tell them, capped. Raises `out-of-range`."""
+def excerpt(
+    file: File, start: int | None, end: int | None, *, capped: bool = True
+) -> dict[str, Any]:
+    """Lines of a file as the shapes of `read` tell them. Raises `out-of-range`."""
     lines = matching.lines(file.data)
     first, last = start or 1, len(lines) if end is None else min(end, len(lines))
     if first > max(1, len(lines)):
@@ -124,7 +126,9 @@ def excerpt(file: File, start: int | None, end: int | None) -> dict[str, Any]:
             f"the file has {len(lines)} lines; there is no line {first}",
             data={"total_lines": len(lines)},
         )
-    kept = _capped(lines[first - 1 : last])
+    kept = lines[first - 1 : last]
+    if capped:
+        kept = _capped(kept)
     data = b"".join(kept)
     told: dict[str, Any] = {
         "oid": blob_id(file.data),

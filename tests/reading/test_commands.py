@@ -175,6 +175,22 @@ def test_lines_are_capped_and_say_where_to_go_on(here: Lab) -> None:
     assert (last["start"], last["end"], last["next"]) == (4999, 5000, None)
 
 
+def test_a_file_that_is_too_long_is_told_by_its_outline(here: Lab) -> None:
+    text = "".join(f"def f{n}():\n    return {n}\n\n" for n in range(900))
+    here.commit({"long.py": text})
+    here.slip("begin", "s")
+    (told,) = ok(here.slip_json("read", "long.py", "-s", "s"))["files"]
+    assert (told["truncated"], told["end"], told["total_lines"]) == (True, 40, 2700)
+    assert text.startswith(told["text"])
+    assert [row["line"] for row in told["outline"]] == list(range(1, 2700, 3))
+    assert "slip read --force long.py" in here.slip("read", "long.py", "-s", "s").text
+    (whole,) = ok(here.slip_json("read", "--force", "long.py", "-s", "s"))["files"]
+    assert whole["text"] == text
+    (part,) = ok(here.slip_json("read", "long.py:1-2600", "-s", "s"))["files"]
+    assert part["end"] == 2000
+    assert "outline" not in part
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [

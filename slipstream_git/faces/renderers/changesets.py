@@ -131,6 +131,9 @@ def _stepped(value: outcomes.Stepped) -> Iterable[str]:
 def _was_read(value: results.WasRead) -> Iterable[str]:
     for file in value.files:
         yield from numbered(file.path, file._asdict())
+        if file.outline is not None:
+            yield f"what it defines (all of it: slip read --force {file.path}):"
+            yield from (f"{item.line:>6} {item.signature}" for item in file.outline)
         if file.conflict:
             yield "to be decided (`slip resolve`):"
             yield from left_open([file.conflict])
@@ -180,6 +183,9 @@ def _flushed(value: outcomes.Flushed) -> Iterable[str]:
 def _executed(value: outcomes.Executed) -> Iterable[str]:
     for file in value.reads:
         yield from numbered(file.path, file._asdict())
+        if file.outline is not None:
+            yield f"what it defines (all of it: slip read --force {file.path}):"
+            yield from (f"{item.line:>6} {item.signature}" for item in file.outline)
     done = value.commit is not None and value.commit.commit is not None
     if value.apply is not None:
         # What landed is listed below; here only what the batch has to tell besides.
