@@ -31,7 +31,7 @@ SHORTEST_NAME = 3
 # What tests and files beside the code count, and what the work under way refers to.
 TEST_WEIGHT, PLAIN_WEIGHT, NEAR_WEIGHT = 0.1, 0.3, 4.0
 _FORM = 1
-MOST_RANKS = 8
+MOST_SURVEYS = 8
 
 
 class Rank(NamedTuple):
@@ -55,15 +55,13 @@ def tree_map(
     """
     view = views.choose(ws, wish)
     start = budget.place(view.tree, after)
-    files = mapped_files(ws, view.tree)
-    rank = _rank(ws, view.tree, files)
-    chosen = _below(files, wanted)
-    ordered = _ordered(ws, view, chosen, rank)
+    survey = _survey(ws, view.tree)
+    ordered = _by_work(ws, view, _below(survey.files, wanted), survey.rank)
     room = Budget(tokens)
     told: list[Mapped] = []
     outlines = shelf.of(ws).outlines
     for file in ordered[start:]:
-        row = _mapped(file, outlines.of(file), rank)
+        row = _mapped(file, outlines.of(file), survey.rank)
         if not room.take(_size(row)):
             break
         told.append(row)
@@ -74,18 +72,13 @@ def tree_map(
 
 def mapped_files(ws: Workspace, tree: str) -> list[File]:
     """The files of which anything can be told by their name's language."""
-    kept = shelf.of(ws).ranked
-    key = f"files {tree}"
-    found = kept.get(key)
-    if not isinstance(found, list):
-        found = [
-            File(path, entry.oid)
-            for path, entry in ws.repository.trees.walk(tree)
-            if entry.mode in REGULAR and outlining.language_of(pathnames.display(path), b"")
-        ]
-        if len(found) > MOST_FILES:
-            found = sorted(found, key=lambda file: (file.path.count(b"/"), file.path))[:MOST_FILES]
-        kept[key] = found
+    found = [
+        File(path, entry.oid)
+        for path, entry in ws.repository.trees.walk(tree)
+        if entry.mode in REGULAR and outlining.language_of(pathnames.display(path), b"")
+    ]
+    if len(found) > MOST_FILES:
+        return sorted(found, key=lambda file: (file.path.count(b"/"), file.path))[:MOST_FILES]
     return found
 
 
@@ -96,18 +89,19 @@ def _below(files: Sequence[File], wanted: Sequence[str]) -> Sequence[File]:
     return [file for file in files if matches(file.path)]
 
 
-def _ordered(ws: Workspace, view: views.View, files: Sequence[File], rank: Rank) -> list[File]:
-    trees = ws.repository.trees
-    touched = {
-        item.path
-        for item in (trees.differences(view.before, view.tree) if view.before else ())
-        if item.new is not None
-    }
+def _by_work(ws: Workspace, view: views.View, files: Sequence[File], rank: Rank) -> Sequence[File]:
+    """Files in the order of their rank, but what the work under way touches first, then what that
+    refers to.
+    """
+    if view.before is None or view.before == view.tree:
+        return files
+    differing = ws.repository.trees.differences(view.before, view.tree)
+    touched = {item.path for item in differing if item.new is not None}
     near = _named_by(ws, [file for file in files if file.path in touched])
 
     def key(file: File) -> tuple[bool, float, bytes]:
         score = rank.scores.get(pathnames.display(file.path), 0.0)
-        if near and near.intersection(_names(ws, file)):
+        if near.intersection(_names(ws, file)):
             score *= NEAR_WEIGHT
         return file.path not in touched, -score, file.path
 
@@ -126,20 +120,39 @@ def _names(ws: Workspace, file: File) -> Iterable[str]:
 # The rank of a tree ------------------------------------------------------------------------------
 
 
-def _rank(ws: Workspace, tree: str, files: Sequence[File]) -> Rank:
+class Survey(NamedTuple):
+    """What a tree's map is made of. files: in the order of their rank."""
+
+    files: Sequence[File]
+    rank: Rank
+
+
+def _survey(ws: Workspace, tree: str) -> Survey:
     kept = shelf.of(ws)
+    found = kept.surveys.get(tree)
+    if not isinstance(found, Survey):
+        files = mapped_files(ws, tree)
+        rank = _rank(ws, tree, files)
+
+        def key(file: File) -> tuple[float, bytes]:
+            return -rank.scores.get(pathnames.display(file.path), 0.0), file.path
+
+        found = Survey(sorted(files, key=key), rank)
+        if len(kept.surveys) >= MOST_SURVEYS:
+            kept.surveys.clear()
+        kept.surveys[tree] = found
+    return found
+
+
+def _rank(ws: Workspace, tree: str, files: Sequence[File]) -> Rank:
+    """Worked out once for all processes."""
+    outlines = shelf.of(ws).outlines
     key = f"rank {_FORM} {tree} {outlining.version('a.py')}"
-    found = kept.ranked.get(key)
-    if isinstance(found, Rank):
-        return found
-    stored = kept.outlines.rank(key)
+    stored = outlines.rank(key)
     rank = _decoded(stored) if stored is not None else None
     if rank is None:
-        rank = ranked(kept.outlines.every(files, ws.progress))
-        kept.outlines.keep_rank(key, json.dumps(rank).encode())
-    if len(kept.ranked) > MOST_RANKS:
-        kept.ranked.clear()
-    kept.ranked[key] = rank
+        rank = ranked(outlines.every(files, ws.progress))
+        outlines.keep_rank(key, json.dumps(rank).encode())
     return rank
 
 

@@ -27,8 +27,8 @@ class Shelf:
         self._shared = _shared(ws)
         self._limit = ws.repository.config.number("slip.indexBytes", 0)
         self.outlines = Outlines(os.path.join(self._directory, "outlines.sqlite"), self.blob)
-        # What was worked out for whole trees, by what it is and the tree's id.
-        self.ranked: dict[str, object] = {}
+        # What maps of whole trees are made of, by the tree's id.
+        self.surveys: dict[str, object] = {}
         self._index: Index | None = None
         self._places: Places | None = None
 
