@@ -220,6 +220,13 @@ def test_two_who_build_at_once_build_once(tmp_path: Path) -> None:
     assert len(reads) < len(blobs) + 4 * 300
 
 
+def test_the_first_line_of_all_begins_a_line(tmp_path: Path) -> None:
+    segment = written(tmp_path, {"a" * 40: b"first word\nfirst again\n"})
+    for pattern, count in ((r"^first", 2), (r"^\s*first", 2), (r"\bfirst", 2), (r"^\w+ word$", 1)):
+        found = scanning.by_blob(segment, compile_pattern(Wish(pattern)), [0])
+        assert [len(spans) for _, spans in found] == [count]
+
+
 def test_lines_have_their_numbers_wherever_units_are_cut(tmp_path: Path) -> None:
     blobs = {**texts(80, 500), **texts(3, 30_000, 1)}
     segment = written(tmp_path, blobs)

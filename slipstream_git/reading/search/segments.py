@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from slipstream_git.records import NamedTuple
 from slipstream_git.text.required import AllOf, Need
 
-MAGIC = b"slipseg1"
+MAGIC = b"slipseg2"
 BITS = 4096
 UNIT_BYTES = 4096
 # What is made into one segment, at most; a single blob may be larger.
@@ -74,6 +74,8 @@ class Header(NamedTuple):
             _Part("lines", "u4", self.units),
             _Part("folding", "u1", self.row_bytes),
             _Part("rows", "u1", self.row_bytes * BITS),
+            # For the first line, too, a line break stands before it.
+            _Part("lead", "u1", _ALIGNED),
             _Part("content", "u1", self.content_bytes),
         )
 
@@ -245,6 +247,7 @@ def draft(blobs: Iterable[tuple[str, bytes]], id_bytes: int) -> Drafted:
         "lines": np.array(lines, "<u4").tobytes(),
         "folding": folding,
         "rows": rows,
+        "lead": b"\n" * _ALIGNED,
         "content": whole,
     }
     name = sha256(MAGIC + bytes.fromhex("".join(ids))).hexdigest()[:40]
