@@ -207,6 +207,8 @@ def _by_regex(wish: Wish) -> Pattern:
     except ImportError:
         raise missing_extra() from None
     flags = regex.MULTILINE | (regex.IGNORECASE if wish.ignore_case else 0)
+    if wish.pattern.isascii() or not wish.ignore_case:
+        flags |= regex.ASCII  # \w and its like, as RE2 has them; but then case is ASCII's, too
     try:
         compiled = regex.compile(wish.pattern, flags)
     except (regex.error, ValueError, OverflowError, RecursionError) as fault:
