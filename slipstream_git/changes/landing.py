@@ -393,11 +393,15 @@ def _commit_object(merged: Merged, order: Order, passed: Passed) -> bytes:
 
 
 def moves(ws: Workspace, merged: Merged, oid: str, options: Options) -> tuple[RefMove, ...]:
-    """Every ref that the landing moves: the branch, the session's, and the provenance note."""
+    """Every ref that the landing moves: the branch, the session's, and the notes."""
     found = [RefMove(merged.branch, merged.head, oid)]
     if not options.keep:
         found += closing.landed(ws, merged.session, oid)
     found.append(provenance.noting(ws, merged.session, oid, unchecked=options.check is False))
+    if merged.session.rebased:
+        from slipstream_git.changes import resolutions
+
+        found += resolutions.noting(ws, merged.session)
     return tuple(found)
 
 

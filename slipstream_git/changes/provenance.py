@@ -28,7 +28,7 @@ def noting(ws: Workspace, session: Session, commit: str, *, unchecked: bool) -> 
     }
     kept = {key: value for key, value in facts.items() if value is not None}
     line = json.dumps(kept, ensure_ascii=False, separators=(",", ":")).encode()
-    return notes.adding(ws.repository, REF, commit, line, ws.signature())
+    return notes.adding(ws.repository, REF, [(commit, line)], ws.signature())
 
 
 def tell_of_branch(ws: Workspace, session: Session) -> None:

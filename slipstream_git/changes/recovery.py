@@ -116,7 +116,7 @@ def _outcome(intent: Intent, moves: Sequence[RefMove], *, landed: bool) -> str:
     if _is_session(name):
         return "closed" if new is None else "reopened"
     if any(_is_session(move.name) and move.new is not None for move in moves):
-        return "rebased" if name.startswith(sessions.CLOSED) else "resolved"
+        return "rebased"
     return "expired" if new is None else "closed"
 
 

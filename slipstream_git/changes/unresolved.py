@@ -58,6 +58,13 @@ class Unresolved(NamedTuple):
 Open = dict[bytes, Unresolved]
 
 
+class Settled(NamedTuple):
+    """A path that is decided: as a whole by a row of the journal, or without one by its hunks."""
+
+    item: Unresolved
+    row: Mapping[str, Any] | None = None
+
+
 def of(ws: Workspace, session: Session) -> Open:
     """The paths of a session that are left to be decided."""
     if not session.unresolved:
@@ -78,26 +85,41 @@ def left_of(found: Open) -> Open:
     return {path: item for path, item in found.items() if not item.is_decided}
 
 
-def fold(found: Open, step: Step) -> None:
-    """Carry one more step into what is left.
+def settled(steps: Iterable[Step]) -> list[Settled]:
+    """Every path that these steps decide."""
+    found: Open = {}
+    done = [item for step in steps for item in fold(found, step)]
+    return done + [Settled(item) for item in found.values() if item.is_decided]
+
+
+def fold(found: Open, step: Step) -> list[Settled]:
+    """Carry one more step into what is left; the paths that need no more looking after.
 
     Whether a path is decided by its hunks is not written down: an undo may take one of them back.
     """
-    if step.facts.kind not in ("rebase", "resolve"):
-        return
-    for row in chain.read_ops(step):
-        if row["op"] not in ("conflict", "resolve"):
-            continue
+    done: list[Settled] = []
+    for row in rows_of(step):
         path = json_bytes(row, "path")
+        was = found.get(path)
         if row["op"] == "conflict":
+            if was is not None and was.is_decided:
+                done.append(Settled(was))
             base, ours, theirs = (decoded(row[name]) for name in ("base", "ours", "theirs"))
             found[path] = Unresolved(path, row["kind"], base, ours, theirs)
-        elif "hunk" not in row:
-            found.pop(path, None)
-        elif path in found:
+        elif was is not None and "hunk" not in row:
+            done.append(Settled(found.pop(path), row))
+        elif was is not None:
             text = json_bytes(row, "text") if row["take"] == "content" else None
-            decided = {**found[path].decided, row["hunk"]: Decision(row["take"], text)}
-            found[path] = found[path]._replace(decided=decided, hunks=row["of"])
+            decided = {**was.decided, row["hunk"]: Decision(row["take"], text)}
+            found[path] = was._replace(decided=decided, hunks=row["of"])
+    return done
+
+
+def rows_of(step: Step) -> list[dict[str, Any]]:
+    """What a step's journal says of conflicts."""
+    if step.facts.kind not in ("rebase", "resolve"):
+        return []
+    return [row for row in chain.read_ops(step) if row["op"] in ("conflict", "resolve")]
 
 
 # Rows of the journal -----------------------------------------------------------------------------

@@ -6,21 +6,29 @@ added to what is there; the ref is moved by whoever adds, in the same transactio
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from slipstream_git.gitdb import commits
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.model import EMPTY_TREE, FILE, TREE, Entry
 
 
-def adding(repository: Repository, ref: str, target: str, line: bytes, signature: bytes) -> RefMove:
-    """Add one line to the note on ``target`` in the overlay; the move that makes it true."""
+def adding(
+    repository: Repository, ref: str, lines: Iterable[tuple[str, bytes]], signature: bytes
+) -> RefMove:
+    """Add lines, each to the note on its object, in the overlay; the move that makes it true.
+
+    lines: the object's id, and the line without its end.
+    """
     tip = repository.store.ref(ref)
     tree = commits.parse(tip, repository.objects.commit(tip)).tree if tip else EMPTY_TREE
-    path = _path(repository, tree, target) or _fanned(target)
-    entry = repository.trees.lookup(tree, path)
-    before = repository.objects.blob(entry.oid) if entry else b""
-    blob = repository.objects.write("blob", before + line + b"\n")
-    tree = repository.trees.splice(tree, {path: Entry(FILE, blob)})
+    for target, line in lines:
+        path = _path(repository, tree, target) or _fanned(target)
+        entry = repository.trees.lookup(tree, path)
+        before = repository.objects.blob(entry.oid) if entry else b""
+        blob = repository.objects.write("blob", before + line + b"\n")
+        tree = repository.trees.splice(tree, {path: Entry(FILE, blob)})
     parents = (tip,) if tip else ()
     data = commits.encode(tree, parents, signature, signature, b"Notes added by slip\n")
     return RefMove(ref, tip, repository.objects.write("commit", data))

@@ -76,7 +76,7 @@ def resolve(
     """Decide what a rebase left open, as a step; without a choice, list what is left.
 
     Ours is the branch, theirs the session. Edits that the session has made to the file since stay.
-    The same conflict is settled the same way when another rebase meets it.
+    Once it has landed, the same conflict is settled the same way when another rebase meets it.
 
     path (PATH): the file (default: list them all)
     hunk (N): decide this hunk only, by the number that is listed (default: all that are left)

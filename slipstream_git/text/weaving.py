@@ -15,6 +15,7 @@ from slipstream_git.text.hunks import Hunk
 from slipstream_git.text.threeway import Place
 
 Side = Literal["ours", "theirs", "base", "both"]
+_NEWLINE = 10
 
 
 class Collision(NamedTuple):
@@ -60,6 +61,22 @@ class Weave(NamedTuple):
             follows = rest or any(c.ours for c in self.collisions[number:])
             parts += [collision.ended(chosen) if follows else chosen, rest]
         return b"".join(parts)
+
+    def keeps(self, text: bytes) -> bool:
+        """Whether a text differs from this merge in nothing but its hunks."""
+        if not text.startswith(self.clean[0]):
+            return False
+        done = len(self.clean[0])
+        for part in self.clean[1:-1]:
+            found = text.find(part, done)
+            while found > 0 and text[found - 1] != _NEWLINE:
+                found = text.find(part, found + 1)
+            if found < 0:
+                return False
+            done = found + len(part)
+        last = len(text) - len(self.clean[-1])
+        begins = last == len(text) or last == 0 or text[last - 1] == _NEWLINE
+        return done <= last and begins and text.endswith(self.clean[-1])
 
 
 def taken_apart(base: bytes, ours: bytes, theirs: bytes) -> Weave:

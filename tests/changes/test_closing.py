@@ -80,7 +80,7 @@ def test_reopen(work: Desk) -> None:
     assert set(work.lab.refs("refs/slip/")) == {OPEN}
 
 
-def test_rebase_and_resolve(work: Desk) -> None:
+def test_rebase(work: Desk) -> None:
     work.lab.commit({"a": "2\n"})
     before = work.lab.refs()
     killed(work.lab, "before", "rebase", store=work.store)
@@ -90,14 +90,6 @@ def test_rebase_and_resolve(work: Desk) -> None:
     assert outcomes(work) == [("work", "rebased")]
     assert work.lab.oid(CLOSED) == before[OPEN]
     assert work.call("status")["unresolved"] == 1
-    before = work.lab.refs()
-    killed(work.lab, "before", "resolve", "a", "--both", store=work.store)
-    assert outcomes(work) == [("work", "undone")]
-    assert work.lab.refs() == before
-    killed(work.lab, "amid", "resolve", "a", "--both", store=work.store)
-    assert outcomes(work) == [("work", "resolved")]
-    assert work.lab.tree(OPEN)["a"] == b"2\n1\n"
-    assert "refs/notes/slip/resolutions" in work.lab.refs()
 
 
 @pytest.mark.parametrize("when", ["before", "amid"])

@@ -123,11 +123,17 @@ def test_a_rebase_and_what_is_decided_are_as_documented(repo: Lab) -> None:
     assert rows == [{"op": "resolve", "path": "gone.txt", "take": "ours", "result": None}]
     assert "Slip-Unresolved" not in trailers
     assert trailers.keys() <= documented_trailers()
+    assert "refs/notes/slip/resolutions" not in repo.refs()
+    repo.slip("commit", "-m", "land", "-s", "x")
     blob = repo.oid(f"{sides['theirs']}:gone.txt")
     note = json.loads(repo.git("notes", "--ref", "slip/resolutions", "show", blob))
     assert isinstance(note.pop("time"), int)
     versions = {name: side(name, "gone.txt") for name in ("base", "ours", "theirs")}
-    assert note == {**versions, "result": None}
+    assert note == {"path": "gone.txt", "kind": "modify-delete", **versions, "result": None}
+    note = json.loads(
+        repo.git("notes", "--ref", "slip/resolutions", "show", repo.oid(f"{sides['theirs']}:a.txt"))
+    )
+    assert note.keys() == {"base", "ours", "theirs", "result", "time"}
 
 
 def test_a_landed_session_is_closed_as_documented(repo: Lab) -> None:

@@ -63,6 +63,7 @@ def test_random_texts(tmp_path: Path, end: bytes) -> None:
         assert [c.ours for c in turned.collisions] == [c.theirs for c in weave.collisions]
         assert take(turned, "ours") == take(weave, "theirs")
         assert take(turned, "base") == take(weave, "base")
+        assert all(weave.keeps(take(weave, side)) for side in ("ours", "theirs", "base", "both"))
     assert collided > 20
 
 
@@ -119,3 +120,28 @@ def test_a_text_is_fitted_to_the_line_ends_of_its_hunk() -> None:
     assert weave.collisions[0].fitted(b"a\nb\r\n") == b"a\r\nb\r\n"
     weave = weaving.taken_apart(b"0\n", b"1\n", b"2\n")
     assert weave.collisions[0].fitted(b"a\nb\n") == b"a\nb\n"
+
+
+TWO = BASE.replace(b"3\n", b"o3\n").replace(b"8\n", b"o8\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "keeps"),
+    [
+        (TWO, True),
+        (TWO.replace(b"o3\n", b""), True),
+        (TWO.replace(b"o3\n", b"a\nb\n"), True),
+        (TWO.replace(b"o3\n", b"4\n"), True),
+        (TWO.replace(b"o8\n", b"9\n"), True),
+        (TWO.replace(b"5\n", b"five\n"), False),
+        (TWO.replace(b"1\n", b"", 1), False),
+        (b"more\n" + TWO, False),
+        (TWO + b"more\n", False),
+        (TWO.replace(b"o8\n9\n", b"o89\n"), False),
+        (TWO.replace(b"o3\n4\n", b"o34\n"), False),
+        (b"", False),
+    ],
+)
+def test_what_differs_in_its_hunks_alone(text: bytes, keeps: bool) -> None:  # noqa: FBT001
+    theirs = BASE.replace(b"3\n", b"t3\n").replace(b"8\n", b"t8\n")
+    assert weaving.taken_apart(BASE, TWO, theirs).keeps(text) is keeps

@@ -10,8 +10,16 @@ at those paths, which a second merge would take for what the session wants.
 
 from __future__ import annotations
 
-from slipstream_git.changes import bounds, chain, closing, differences, sessions, unresolved
-from slipstream_git.changes.concurrency import rebuilding, resolutions, settling
+from slipstream_git.changes import (
+    bounds,
+    chain,
+    closing,
+    differences,
+    resolutions,
+    sessions,
+    unresolved,
+)
+from slipstream_git.changes.concurrency import rebuilding, settling
 from slipstream_git.changes.concurrency.settling import Inputs, Settled
 from slipstream_git.changes.sessions import Session
 from slipstream_git.changes.unresolved import Unresolved
@@ -111,7 +119,7 @@ def _planned(ws: Workspace, session: Session, place: Place, *, recall: bool) -> 
     journal += [unresolved.path_row(path, "remembered", e) for path, e in recalled.items()]
     subject = ", ".join(map(paths.display, left))
     tip = rebuilding.one_step(
-        ws, start, steps, tree, session.tip, journal=journal, unresolved=len(left), subject=subject
+        ws, start, steps, tree, session.tip, journal=journal, left=len(left), subject=subject
     )
     return _Plan(tip, replayed=False, remembered=tuple(recalled))
 

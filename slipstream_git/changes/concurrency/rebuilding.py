@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from slipstream_git.changes import captures, chain
+from slipstream_git.changes import captures, chain, unresolved
 from slipstream_git.changes.chain import Facts, Step
 from slipstream_git.codec import json_bytes
 from slipstream_git.gitdb import merge
@@ -86,12 +86,13 @@ def one_step(
     was: str,
     *,
     journal: Sequence[Mapping[str, Any]] = (),
-    unresolved: int = 0,
+    left: int = 0,
     subject: str = "",
 ) -> str:
     """One step of kind `rebase` for these, behind ``start``; its commit, in the overlay.
 
-    was: the newest of them, which is its second parent. journal: rows to add to what they captured.
+    was: the newest of them, which is its second parent. journal: rows to add to what they captured
+    and decided.
     """
     groups, agents = ({s.facts.group for s in steps}, {s.facts.agent for s in steps})
     facts = Facts(
@@ -101,7 +102,7 @@ def one_step(
         begin=start.begin,
         group=groups.pop() if len(groups) == 1 else "",
         agent=agents.pop() if len(agents) == 1 else "",
-        unresolved=unresolved,
+        unresolved=left,
         adopted=next((s.facts.adopted for s in reversed(steps) if s.facts.adopted), ""),
     )
     rows = [
@@ -109,4 +110,5 @@ def one_step(
         for path, entries in captures.captured_by(steps).items()
         for entry in entries
     ]
+    rows += [row for step in steps for row in unresolved.rows_of(step)]
     return chain.write_step(ws, tree, (start.begin, was), facts, [*rows, *journal], subject)

@@ -12,21 +12,18 @@ from typing import Any
 from slipstream_git.changes import (
     bounds,
     chain,
-    closing,
     conflicts,
     differences,
     sessions,
     staging,
     unresolved,
 )
-from slipstream_git.changes.concurrency import resolutions
 from slipstream_git.changes.sessions import Session
 from slipstream_git.changes.staging import Label
 from slipstream_git.changes.unresolved import Decision, Open, Unresolved
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import filemerge
 from slipstream_git.gitdb.merged import Conflict
-from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.worktrees.troubles import command
 from slipstream_git.meetings import Resolved
 from slipstream_git.model import FILE, REGULAR, TREE, Entry
@@ -55,7 +52,6 @@ class _Made(NamedTuple):
 
     tip: str
     resolved: bool
-    moves: tuple[RefMove, ...]
 
 
 def choice(flags: Mapping[str, bool], content: bytes | None, hunk: int | None) -> Choice | None:
@@ -96,7 +92,7 @@ def resolve(ws: Workspace, session: Session, wanted: str, what: Choice, label: L
         try:
             made = _made(ws, now, item, what, label)
             bounds.check_quota(ws)
-            if _advance(ws, now, made):
+            if staging.advance(ws, now, made.tip):
                 return _told(ws, now, made, item.path)
         finally:
             ws.repository.objects.discard()
@@ -128,10 +124,7 @@ def _made(ws: Workspace, session: Session, item: Unresolved, what: Choice, label
     facts = staging.next_facts(session, label)._replace(unresolved=left)
     subject = paths.display(item.path)
     tip = chain.write_step(ws, tree, (session.tip,), facts, rows, subject)
-    note = resolutions.noting(ws, item, result) if resolved else None
-    # The note first: it decides for both, and so it does where git takes refs by their names.
-    moves = [*([note] if note else []), RefMove(session.ref, session.tip, tip)]
-    return _Made(tip, resolved, tuple(moves))
+    return _Made(tip, resolved)
 
 
 def _check_place(ws: Workspace, session: Session, item: Unresolved, result: Entry | None) -> None:
@@ -282,22 +275,6 @@ def _blob(ws: Workspace, data: bytes) -> str:
 
 
 # What becomes of it ------------------------------------------------------------------------------
-
-
-def _advance(ws: Workspace, session: Session, made: _Made) -> bool:
-    """Move the session, and its memory with it; False when either had moved."""
-    if len(made.moves) == 1:
-        return staging.advance(ws, session, made.tip)
-    kept = ws.repository.objects.publish()
-    try:
-        closing.move_together(ws, made.moves, f"slip: resolve in {session.name}")
-    except SlipError as fault:
-        if fault.code != "ref-moved":
-            raise
-        return False
-    finally:
-        kept.release()
-    return True
 
 
 def _told(ws: Workspace, before: Session, made: _Made, path: bytes) -> Resolved:
