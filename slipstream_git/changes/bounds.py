@@ -49,7 +49,6 @@ def check_captured(ws: Workspace, found: Iterable[Edit]) -> None:
     for path, entry in found:
         blob = pending.get(entry.oid) if entry else None
         if blob is not None and len(blob.data) > most:
-            ws.repository.objects.discard()
             raise SlipError("too-large", f"{paths.display(path)} is over {most} bytes")
 
 
@@ -81,7 +80,6 @@ def check_quota(ws: Workspace) -> None:
     size = usage.size_above(repository, quota - more)
     if size is None:
         return
-    repository.objects.discard()
     raise SlipError(
         "quota",
         f"sessions take {size} bytes and this adds up to {more}; slip.quota allows {quota}",

@@ -51,7 +51,6 @@ def run(ws: Workspace, request: Request, options: Options | None) -> Executed:
             return Executed(reads, told, _nothing(draft) if options else None)
         if options is None and not request.flush:
             diff = history.patch_text(ws, draft.tree, staged.session.tree)
-            ws.repository.objects.discard()
             return Executed(reads, told and told._replace(diff=diff, dry_run=True), None)
         done = Executed(reads, told and told._replace(session=draft.name), None)
         opening = _Opening(ws, draft, staged, numbered=request.wish.name is None)

@@ -322,8 +322,6 @@ def obstacle(ws: Workspace, session: Session) -> SlipError | None:
     except SlipError as fault:
         hint_at(fault, session, (proposing.message(ws, session) or "").encode())
         return fault
-    finally:
-        ws.repository.objects.discard()
     return None
 
 

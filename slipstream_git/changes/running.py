@@ -122,7 +122,6 @@ def _captured(ws: Workspace, session: Session, slot: Slot, wish: Wish, pool: Poo
     for _ in range(sessions.TRIES):
         tree = _merged(ws, session, now, made, wish)
         if tree == now.tree:
-            ws.repository.objects.discard()
             return capturing.met(ws, capturing.told(ws, now, now), now, now)
         bounds.check_steps(ws, now.name, now.step)
         facts = staging.next_facts(now, wish.label)

@@ -67,9 +67,7 @@ def apply(
         # Before anything moves: it reads files, one of which may be broken.
         answer = told(ws, staged, dry_run=dry_run)
         if dry_run:
-            answer = met(ws, answer, staged)
-            ws.repository.objects.discard()
-            return answer
+            return met(ws, answer, staged)
         if staged.session.tip == now.tip:
             return met(ws, answer, staged)
         bounds.check_quota(ws)

@@ -7,7 +7,6 @@ from contextlib import suppress
 from typing import Any
 
 from slipstream_git.gitdb import packs
-from slipstream_git.operations import registry
 from slipstream_git.operations.registry import Operation
 from slipstream_git.workspace import Workspace
 
@@ -18,7 +17,9 @@ LOOKING_FOR_ITSELF = ("recover", "doctor")
 def call(row: Operation, ws: Workspace, values: Mapping[str, Any]) -> Any:
     """Call an operation in a repository. A landing that died there is first brought to its end.
 
-    Where the operation has written and slip's packs have become many, they are merged afterwards.
+    What the operation computed and did not publish is forgotten, however it ends: in a process that
+    stays, the next one would publish it. Where it has written and slip's packs have become many,
+    they are merged afterwards.
     """
     ws.repository.look_again()
     if ws.unfinished and row.name not in LOOKING_FOR_ITSELF:
@@ -28,8 +29,7 @@ def call(row: Operation, ws: Workspace, values: Mapping[str, Any]) -> Any:
     try:
         answer = row.handler(ws, **values)
     finally:
-        if registry.area(row.name) == "reading":
-            ws.repository.objects.discard()  # the working tree as it was, which nobody writes
+        ws.repository.objects.discard()
     if ws.repository.objects.published:
         _tidy(ws)
     return answer

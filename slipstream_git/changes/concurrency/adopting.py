@@ -223,11 +223,8 @@ def _begun(ws: Workspace, branch: Branch, wish: Wish) -> Adopted:
     draft = sessions.drafted(
         ws, wish._replace(name=name, base=base, onto=onto, title=title, branch=branch.ref)
     )
-    try:
-        tip = _extended(ws, draft, draft.base_tree, found, wish.agent or "")
-        sessions.opened(ws, draft, tip.tip, numbered=False)
-    finally:
-        ws.repository.objects.discard()
+    tip = _extended(ws, draft, draft.base_tree, found, wish.agent or "")
+    sessions.opened(ws, draft, tip.tip, numbered=False)
     return _told(ws, branch, draft, tip)
 
 
@@ -322,7 +319,6 @@ def _merged(ws: Workspace, session: Session, before: str, commit: Commit) -> str
     if merged.conflicts:
         from slipstream_git.changes import conflicts
 
-        ws.repository.objects.discard()
         raise conflicts.error(
             ws,
             merged.conflicts,

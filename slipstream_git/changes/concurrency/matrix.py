@@ -60,12 +60,9 @@ def conflicts_among(
     what ordinary git has in the repository's worktrees takes part, too. Raises `session-missing`,
     `missing` for a branch; whatever else is wrong is told beside what is right.
     """
-    try:
-        named = [_branch(ws, name) for name in branches]
-        found = parties.gather(ws, wanted, worktrees=worktrees)
-        return _Matrix(ws, found, frozenset(wanted), named).told()
-    finally:
-        ws.repository.objects.discard()
+    named = [_branch(ws, name) for name in branches]
+    found = parties.gather(ws, wanted, worktrees=worktrees)
+    return _Matrix(ws, found, frozenset(wanted), named).told()
 
 
 def _branch(ws: Workspace, name: str) -> str:

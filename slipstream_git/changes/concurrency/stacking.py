@@ -95,21 +95,16 @@ def land(ws: Workspace, queue: Sequence[Item], tally: Tally) -> None:
 def rehearse(ws: Workspace, queue: Sequence[Item], tally: Tally) -> None:
     """What landing this queue one by one would come to; nothing is kept."""
     queue = list(queue)
-    try:
-        with locks.held(ws.repository.layout), attributes.remembering(ws.repository):
-            while True:
-                stack = _stacked(ws, queue, {}, clearing=False)
-                found, faults = _all_ready(ws, stack.stages)
-                if not faults:
-                    break
-                tally.faults.extend(faults)
-                dropped = {fault.session for fault in faults}
-                queue = [item for item in queue if item.session.name not in dropped]
-            tally.landed.extend(
-                _told(ws, stage, found[stage.merged.branch]) for stage in stack.stages
-            )
-    finally:
-        ws.repository.objects.discard()
+    with locks.held(ws.repository.layout), attributes.remembering(ws.repository):
+        while True:
+            stack = _stacked(ws, queue, {}, clearing=False)
+            found, faults = _all_ready(ws, stack.stages)
+            if not faults:
+                break
+            tally.faults.extend(faults)
+            dropped = {fault.session for fault in faults}
+            queue = [item for item in queue if item.session.name not in dropped]
+        tally.landed.extend(_told(ws, stage, found[stage.merged.branch]) for stage in stack.stages)
     tally.skipped.extend(stack.skipped)
     tally.faults.extend(stack.faults)
 
