@@ -8,6 +8,7 @@ landing's way, because the session has what it holds.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -72,14 +73,17 @@ def capture(
                 trees=(base, session.tree, theirs), other=session,
             ),
             advice="; a session of its own can take them and land, and this one be rebased then",
-            hint=_own_session(session, [conflict.path for conflict in merged.conflicts]),
+            hint=_own_session(ws, session, [conflict.path for conflict in merged.conflicts]),
         )  # fmt: skip
     return _step(ws, session, merged.tree, theirs, found, label)
 
 
-def _own_session(session: Session, wanted: Sequence[bytes]) -> str:
-    name = f"{session.name}-mine"
-    return f"slip begin {name} && " + command(["slip", "capture", "-s", name], wanted)
+def _own_session(ws: Workspace, session: Session, wanted: Sequence[bytes]) -> str:
+    """Commands that take these edits into another session, which lands where this one does."""
+    name = sessions.beside(ws, session.name)
+    onto = (session.onto or "").removeprefix(sessions.BRANCHES)
+    begin = shlex.join(["slip", "begin", name, *(["--onto", onto] if onto else [])])
+    return f"{begin} && " + command(["slip", "capture", "-s", name], wanted)
 
 
 def _sides(
@@ -139,7 +143,6 @@ def _step(
     known = captures.captured(ws, session)
     news = [edit for edit in found if edit.entry not in known.get(edit.path, ())]
     if tree == session.tree and not news:
-        ws.repository.objects.discard()
         return met(ws, told(ws, session, session), session, session)
     bounds.check_steps(ws, session.name, session.step)
     facts = staging.next_facts(session, label)

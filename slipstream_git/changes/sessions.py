@@ -176,6 +176,18 @@ def _lowest_free(taken: Iterable[str]) -> str:
     return f"s{number}"
 
 
+def beside(ws: Workspace, name: str) -> str:
+    """A free name for a session that takes what the session ``name`` cannot."""
+    taken = {ref.removeprefix(OPEN).lower() for ref in ws.repository.store.refs(OPEN)}
+    number = 1
+    while True:
+        ending = "-mine" if number == 1 else f"-mine{number}"
+        found = name[: paths.LONGEST_SESSION_NAME - len(ending)] + ending
+        if found.lower() not in taken:
+            return found
+        number += 1
+
+
 def check_free(name: str, taken: Iterable[str]) -> None:
     for ref in taken:
         if ref.removeprefix(OPEN).lower() == name.lower():

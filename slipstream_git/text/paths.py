@@ -62,6 +62,7 @@ _FALSE_UTF8 = re.compile(
     rb"[\xc0\xc1][\x80-\xbf]|\xe0[\x80-\x9f][\x80-\xbf]|\xf0[\x80-\x8f][\x80-\xbf]"
     rb"|\xed[\xa0-\xbf][\x80-\xbf]"
 )
+LONGEST_SESSION_NAME = 64
 _SESSION_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _PSEUDO_REF = re.compile(r"(?:[A-Z]+_)?HEAD")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 
 from tests.desk import Desk, replace, write
@@ -116,11 +118,37 @@ def test_a_capture_that_conflicts_names_the_way_on(desk: Desk) -> None:
     repo.write("README.md", "# mine\n")
     repo.write("src/app.py", "unfinished\n")
     hint = desk.refused("conflict", "capture").hint
-    assert hint == "slip begin work-mine && slip capture -s work-mine README.md"
-    desk.begin("work-mine")
+    begin = "slip begin work-mine --onto main"
+    assert hint == f"{begin} && slip capture -s work-mine README.md"
+    desk.begin("work-mine", onto="main")
     desk.call("capture", session="work-mine", paths=("README.md",))
     assert desk.commit("mine", session="work-mine")["committed"]
     assert repo.read("src/app.py") == b"unfinished\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "hinted"),
+    [
+        ("work", "work-mine3"),
+        ("x" * 64, "x" * 59 + "-mine"),
+    ],
+)
+def test_the_way_on_is_free(desk: Desk, name: str, hinted: str) -> None:
+    """The session that it names does not exist, and lands where this one does."""
+    repo = desk.lab
+    repo.git("branch", "-q", "it's")
+    for taken in ("work-mine", "Work-Mine2"):
+        desk.begin(taken)
+    desk.begin(name, onto="it's")
+    desk.apply(replace("README.md", "Demo", "demo"), session=name)
+    repo.write("README.md", "# mine\n")
+    hint = desk.refused("conflict", "capture", session=name).hint
+    assert hint is not None
+    assert shlex.split(hint)[:5] == ["slip", "begin", hinted, "--onto", "it's"]
+    for words in hint.split(" && "):
+        repo.slip(*shlex.split(words)[1:])
+    assert repo.tree(f"refs/slip/sessions/{hinted}")["README.md"] == b"# mine\n"
+    assert desk.call("status", session=hinted)["onto"] == "refs/heads/it's"
 
 
 @pytest.mark.parametrize("path", ["../README.md", "/README.md", "src/../README.md"])
