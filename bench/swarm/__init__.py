@@ -38,6 +38,10 @@ that name says as its agent last knew it:
 - PHANTOM: a commit that no agent made, or that adds a token which is not of its account
 - TOUCHED: a person's file, a worktree of plain git, or one of its branches has changed
 - LIED: a landing that was acknowledged and did not happen
+- RECALLED: a decision that was undone decided the same conflict again, when the session was brought
+  back to before its rebase and rebased anew
+
+An agent that ends by a fault of its own is BROKEN, whatever the fault.
 
 Besides: `git fsck --strict`, locks, temporary files, intents and quarantines that are left, whether
 the files of the main worktree followed the branch, `slip doctor`, and how long the slowest agent

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from subprocess import SubprocessError
 from typing import Any
 
 from bench.git import git
@@ -21,7 +20,7 @@ BRANCH = "main"
 TRIES = 40
 ROUNDS = 12
 # Others were faster, or hold a lock: the same again is what a caller does.
-_AGAIN = {"killed", "ref-moved", "locked"}
+AGAIN = {"killed", "ref-moved", "locked"}
 
 
 class Work:
@@ -30,7 +29,8 @@ class Work:
     effects: what it did after each step that `undo` would take back; the last one counts.
     perhaps: what else it may have landed with, where a call was killed while another landed it.
     touched: paths edited since the last rebase. trail: what was called, to be told with a fault.
-    fate: open, landed or aborted. claimed: somebody was told that it landed.
+    fate: open, landed or aborted. claimed: somebody was told that it landed. before: the chain as
+    it was before the last rebase, and what it did, where its agent was told of it.
     """
 
     def __init__(self, name: str) -> None:
@@ -42,6 +42,7 @@ class Work:
         self.trail: list[str] = []
         self.fate = "open"
         self.claimed = False
+        self.before: tuple[str, Effect] | None = None
 
     @property
     def effect(self) -> Effect:
@@ -115,6 +116,8 @@ class Agent:
     """Works on sessions of its own; `run` does one work after the other."""
 
     executes = True
+    # Whether it goes back to a chain before a rebase; a session's worktree would stand in the way.
+    goes_back = True
 
     def __init__(self, world: World, number: int, caller: Caller, dice: random.Random) -> None:
         self.world = world
@@ -129,16 +132,17 @@ class Agent:
     def run(self, works: int) -> None:
         start = time.monotonic()
         try:
-            for count in range(works):
-                work = Work(f"a{self.number:03}-{count}")
-                self.world.works[work.name] = work
-                self.work(work)
-                self.count(work.fate)
-        except (Broken, ValueError, RuntimeError, OSError, SubprocessError) as fault:
+            try:
+                for count in range(works):
+                    work = Work(f"a{self.number:03}-{count}")
+                    self.world.works[work.name] = work
+                    self.work(work)
+                    self.count(work.fate)
+            finally:
+                self.seconds = time.monotonic() - start
+                self.caller.end()
+        except Exception as fault:  # noqa: BLE001  (a thread must not end in silence)
             self.world.faults.append(f"BROKEN {self.number}: {fault!r}")
-        finally:
-            self.seconds = time.monotonic() - start
-            self.caller.end()
 
     def work(self, work: Work) -> None:
         """One session, from its beginning to its end."""
@@ -171,7 +175,7 @@ class Agent:
         work.trail.append(f"{name} {answer.code or 'done'}")
         if answer.is_ok and after is not None:
             self._put(work, after)
-        elif not answer.is_ok and answer.code in _AGAIN | {"session-missing"}:
+        elif not answer.is_ok and answer.code in AGAIN | {"session-missing"}:
             self.look(work, after, killed=answer.code == "killed")
         return answer
 
@@ -218,7 +222,7 @@ class Agent:
             )
             if answer.is_ok or self.world.tip(work):
                 return
-            if answer.code not in _AGAIN:
+            if answer.code not in AGAIN:
                 raise Broken(f"begin: {answer}")
         raise Broken(f"begin: {TRIES} tries")
 
@@ -376,10 +380,14 @@ class Agent:
             return
         if not listing:
             self._base = effects.base_of(self.world.repository, tip)
-            self.change(work, None, "rebase", session=work.name)
+            was = work.effect
+            answer = self.change(work, None, "rebase", session=work.name)
+            self._remember(work, answer, was)
             listing = self._rebased(work)
+        standing = work.before
         for row in listing:
-            self.decide(work, row)
+            if work.before is standing:
+                self.decide(work, row)
 
     def _listing(self, work: Work) -> list[dict[str, Any]] | None:
         """What is left to be decided; None where the session is open no more."""
@@ -427,8 +435,9 @@ class Agent:
                 self.edit(work)
                 self._resolve(work, work.effect, path=row["path"], as_is=True)
                 return
+        standing = work.before
         for hunk in hunks:
-            if work.fate == "open":
+            if work.fate == "open" and work.before is standing:
                 self._decide_hunk(work, hunk)
 
     def _decide_hunk(self, work: Work, hunk: Hunk) -> None:
@@ -445,9 +454,51 @@ class Agent:
         after = work.effect.decided(hunk.ours, result)
         before = work.effect
         done = self._resolve(work, after, path=hunk.path, hunk=hunk.number, **chosen)
-        if done and self.dice.random() < 0.1 and work.effect != before:
+        if done and self.dice.random() < 0.2 and work.effect != before:
             self._undo(work)  # and the conflict is there again, for the next round
+            if work.effect == before and self.goes_back and self.dice.random() < 0.7:
+                self._go_back(work, hunk.path)
         self.count(f"decided: {way}")
+
+    def _remember(self, work: Work, answer: Answer, was: Effect) -> None:
+        """Keep what leads back to the chain before a rebase."""
+        kept = (answer.value or {}).get("kept") if answer.is_ok else None
+        number = str(kept).rpartition("/")[2]
+        work.before = (f"{work.name}@{number}", was) if kept else None
+
+    def _go_back(self, work: Work, path: str) -> None:
+        """The rebase taken back and made anew: what was undone decides nothing there."""
+        if work.before is None:
+            return
+        chain, was = work.before
+        with self.world.landing_others:  # for a moment nothing is left to be decided
+            tip = self.world.tip(work)
+            if tip is None:
+                self.look(work)
+                return
+            self._surely("abort", session=work.name)
+            self._surely("reopen", name=chain)
+            work.effects = [was]
+            work.trail.append(f"back at {chain}, and does {_short(was)}")
+            self.look(work)
+            tip = self.world.tip(work)
+            self._base = effects.base_of(self.world.repository, tip) if tip else None
+            answer = self._surely("rebase", session=work.name)
+            self._remember(work, answer, was)
+            self._rebased(work)
+            if path in ((answer.value or {}).get("remembered") or ()):
+                self.world.faults.append(f"RECALLED {work.name}: {path}")
+        self.count("rebased anew after an undo")
+
+    def _surely(self, name: str, /, **values: Free) -> Answer:
+        """A call that is not killed and must succeed, tried again while others are faster."""
+        for _ in range(TRIES):
+            answer = self.caller.call(name, safe=True, **values)
+            if answer.is_ok:
+                return answer
+            if answer.code not in AGAIN:
+                raise Broken(f"{name} {values}: {answer.value}")
+        raise Broken(f"{name} {values}: {TRIES} tries")
 
     def _is_own(self, token: str) -> bool:
         return token.startswith(f"tok-{self.number:03}-")
@@ -484,6 +535,6 @@ class Agent:
         if answer.code == "conflict":  # with an edit made since: the file as it is now
             path = values["path"]
             self.change(work, None, "resolve", session=work.name, path=path, as_is=True)
-        elif not answer.is_ok and answer.code not in {*_AGAIN, "session-missing", "missing"}:
+        elif not answer.is_ok and answer.code not in {*AGAIN, "session-missing", "missing"}:
             self.world.faults.append(f"REFUSED {work.name}: {values} {answer.value}")
         return answer.is_ok

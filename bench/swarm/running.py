@@ -17,7 +17,7 @@ from bench.swarm.agents import Agent, World
 from bench.swarm.calls import Caller, Staying
 from bench.swarm.worktrees import BranchAgent, WorktreeAgent
 
-WORDS = ("LOST", "DUP", "REVERT", "PHANTOM", "TORN", "LIED", "TOUCHED")
+WORDS = ("LOST", "DUP", "REVERT", "PHANTOM", "TORN", "LIED", "TOUCHED", "RECALLED")
 _PERSONS = {"person.txt": "mine, and not committed\n", "untracked.txt": "mine\n",
             "ignored.o": "mine\n"}  # fmt: skip
 

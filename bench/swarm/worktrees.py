@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.git import git, line
-from bench.swarm.agents import BRANCH, TRIES, Agent, Work
+from bench.swarm.agents import AGAIN, BRANCH, TRIES, Agent, Work
 from bench.swarm.calls import Broken
 from bench.swarm.effects import TOKEN, Effect
 
@@ -34,6 +34,7 @@ class WorktreeAgent(Agent):
     """Edits files in its sessions' worktrees, and captures them."""
 
     executes = False
+    goes_back = False
 
     def place(self, work: Work) -> Path:
         return self.world.repository.parent / f"own-{work.name}"
@@ -62,7 +63,7 @@ class WorktreeAgent(Agent):
             if answer.is_ok or work.effect == after:  # it was killed, and is done
                 self._brought(work)  # else an undo would leave the edits where they stand
                 return
-            if answer.code not in {"killed", "ref-moved", "locked"}:
+            if answer.code not in AGAIN:
                 raise Broken(f"capture: {work.trail} {answer.value}")
         raise Broken(f"capture: {TRIES} tries")
 
@@ -75,7 +76,7 @@ class WorktreeAgent(Agent):
             if answer.code == "session-missing":
                 self.look(work)
                 return False
-            if answer.code not in {"killed", "ref-moved", "locked"}:
+            if answer.code not in AGAIN:
                 raise Broken(f"worktree: {answer.value}")
         raise Broken(f"worktree: {TRIES} tries")
 
@@ -141,7 +142,7 @@ class BranchAgent(Agent):
                 work.effects = [after]
                 self.look(work)
                 return
-            if answer.code not in {"killed", "ref-moved", "locked"}:
+            if answer.code not in AGAIN:
                 raise Broken(f"adopt: {answer.value}")
         raise Broken(f"adopt: {TRIES} tries")
 
@@ -160,7 +161,7 @@ class BranchAgent(Agent):
             self.count("adopt again")
             while work.fate == "open" and work.effect != after:
                 answer = self.change(work, after, "adopt", branch=self.branch(work), name=work.name)
-                if answer.code not in {"", "killed", "ref-moved", "locked"}:
+                if answer.code not in {"", *AGAIN}:
                     raise Broken(f"adopt: {answer.value}")
 
     def finish(self, work: Work) -> None:

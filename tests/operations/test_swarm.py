@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 import time
@@ -11,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from bench.swarm import judging
-from bench.swarm.agents import Work, World
+from bench.swarm.agents import Agent, Work, World
+from bench.swarm.calls import Caller
 from bench.swarm.effects import Effect
 from bench.swarm.running import Plan, run
 from tests.children import Children, Started
@@ -216,3 +218,36 @@ def test_the_judge_finds_a_session_that_should_not_have_landed(landed: World) ->
     landed.works["two"].fate = "aborted"
     landed.works["two"].claimed = False
     assert words(landed) == ["PHANTOM"]
+
+
+def test_an_agent_that_ends_by_any_fault_says_so(repo: Lab) -> None:
+    class Faulty(Agent):
+        def work(self, work: Work) -> None:
+            raise KeyError(work.name)
+
+    dice = random.Random(1)  # noqa: S311
+    world = World(repo.path, 3, 1)
+    Faulty(world, 7, Caller(repo.path, dice, 0.0, "git"), dice).run(2)
+    assert world.faults == ["BROKEN 7: KeyError('a007-0')"]
+
+
+def test_an_agent_goes_back_to_before_a_rebase(repo: Lab) -> None:
+    """And a path that was decided, and undone, is open when it rebases anew."""
+    repo.commit({PATH: f"{SEED}\n", "own/001.txt": ""})
+    dice = random.Random(1)  # noqa: S311
+    world = World(repo.path, 3, 1)
+    agent = Agent(world, 1, Caller(repo.path, dice, 0.0, "git"), dice)
+    work = world.works["w"] = Work("w")
+    agent.begin(work)
+    op = {"op": "str_replace", "path": PATH, "old": SEED, "new": OURS}
+    after = Effect().edited(PATH, SEED, OURS)
+    agent.change(work, after, "apply", session="w", ops=json.dumps([op]))
+    repo.commit({PATH: f"{OTHERS}\n"})
+    agent.settle(work)
+    assert work.before == ("w@1", after)
+    repo.slip("resolve", "-s", "w", "--theirs", PATH, expect=None)  # the agent may have done so
+    repo.slip("undo", "-s", "w")
+    agent._go_back(work, PATH)
+    assert agent.done["rebased anew after an undo"] == 1
+    assert world.faults == []
+    assert [row["path"] for row in repo.slip_json("resolve", "-s", "w").json["conflicts"]] == [PATH]
