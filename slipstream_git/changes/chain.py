@@ -26,6 +26,7 @@ from slipstream_git.gitdb import commits
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.model import Op, Write
 from slipstream_git.records import NamedTuple
+from slipstream_git.text.decimals import decimal
 from slipstream_git.text.effects import named
 from slipstream_git.text.objectid import blob_id
 from slipstream_git.workspace import Workspace
@@ -114,7 +115,7 @@ def read_step(repository: Repository, oid: str) -> Step:
     commit = commits.parse(oid, repository.objects.commit(oid))
     facts = _facts(oid, commit.message)
     words = commit.committer.rsplit(b" ", 2)
-    seconds = int(words[1]) if len(words) == 3 and words[1].isdigit() else 0
+    seconds = (decimal(words[1]) or 0) if len(words) == 3 else 0
     return Step(oid, commit.parents, commit.tree, seconds, facts, commit.message)
 
 
@@ -192,17 +193,13 @@ def one_line(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 10
-
-
 def _facts(oid: str, message: bytes) -> Facts:
     found: dict[str, list[str]] = {}
     for key, value in commits.trailers(message):
         found.setdefault(key.removeprefix("Slip-"), []).append(value)
     counted = ("Step", "Undoes", "Redoes", "Unresolved")
     numbers = [found.get(key, ["0"])[0] for key in counted]
-    if found.get("Format") != [FORMAT] or "Step" not in found or not all(map(_is_number, numbers)):
+    if found.get("Format") != [FORMAT] or "Step" not in found or None in map(decimal, numbers):
         raise SlipError(
             "git-failed", f"{oid} is not a step that this version of slip reads", hint="slip list"
         )

@@ -18,6 +18,7 @@ from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.outcomes import Closed, Landed
 from slipstream_git.results import Begun
 from slipstream_git.text import paths
+from slipstream_git.text.decimals import decimal
 from slipstream_git.workspace import Workspace
 
 TRIES = 8
@@ -36,8 +37,8 @@ def reopen(ws: Workspace, name: str) -> Begun:
     plain, at_sign, digits = name.partition("@")
     paths.session_name(plain)
     numbers = sessions.closed_numbers(ws, plain)
-    number = int(digits) if at_sign and digits.isdigit() else max(numbers, default=0)
-    if number not in numbers or (at_sign and not digits.isdigit()):
+    number = decimal(digits) if at_sign else max(numbers, default=None)
+    if number is None or number not in numbers:
         raise SlipError("session-missing", f"no closed session {name}", hint="slip list --closed")
     sessions.check_free(plain, ws.repository.store.refs(OPEN))
     tip = numbers[number]

@@ -16,6 +16,7 @@ from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import consolidation, locks, packs, sweeping, usage
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.outcomes import Collected, Expired
+from slipstream_git.text.decimals import decimal
 from slipstream_git.workspace import Workspace
 
 DEFAULT_DAYS = "14"
@@ -59,10 +60,11 @@ def _until(ws: Workspace, expire: str | None) -> float | None:
         return float("inf")
     if said == "never":
         return None
-    if not (said.isascii() and said.isdigit() and len(said) < 7):
+    days = decimal(said) if len(said) < 7 else None
+    if days is None:
         where = "--expire" if expire else "git config slip.expire"
         raise SlipError("usage", f"{where} is {said!r}: say days as a number, now or never")
-    return ws.clock() - int(said) * DAY_S
+    return ws.clock() - days * DAY_S
 
 
 def _is_old(ws: Workspace, ref: str, tip: str, before: float | None) -> bool:

@@ -18,6 +18,7 @@ from slipstream_git.gitdb import commits, merge, quarantine
 from slipstream_git.outcomes import Diffed, Logged, LogStep, Shown, Stepped
 from slipstream_git.results import FileRead, Listed, Refusal, Status, WasRead, path_b64
 from slipstream_git.text import fileops, paths
+from slipstream_git.text.decimals import decimal
 from slipstream_git.workspace import Workspace
 
 
@@ -106,8 +107,9 @@ def _holds(ws: Workspace, tip: str, commit: str) -> bool:
 
 def _named_step(steps: Sequence[Step], wanted: str) -> Step | None:
     """The step that a number or an id prefix names."""
-    if wanted.isdigit() and len(wanted) < 7:
-        return next((s for s in steps if s.number == int(wanted)), None)
+    number = decimal(wanted) if len(wanted) < 7 else None
+    if number is not None:
+        return next((s for s in steps if s.number == number), None)
     found = [s for s in steps if len(wanted) >= 4 and s.commit.startswith(wanted)]
     return found[0] if len(found) == 1 else None
 
@@ -361,10 +363,11 @@ def read_file(
 def _range(spec: str) -> tuple[str, int | None, int | None]:
     path, colon, span = spec.rpartition(":")
     first, dash, last = span.partition("-")
-    if not (colon and path and first.isdigit() and (last.isdigit() or not last)):
+    start, end = decimal(first), decimal(last)
+    if not (colon and path) or start is None or (last and end is None):
         return spec, None, None
-    start = int(first)
-    end = int(last) if last else (None if dash else start)
+    if not dash:
+        end = start
     if start < 1 or (end is not None and end < start):
         raise SlipError("out-of-range", f"{spec}: lines run from 1, first to last")
     return path, start, end

@@ -21,6 +21,7 @@ from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import permissions
 from slipstream_git.model import Op
 from slipstream_git.text import edits
+from slipstream_git.text.decimals import decimal
 from slipstream_git.workspace import Workspace
 
 REMEMBERED_S: Final = 3600
@@ -78,8 +79,9 @@ def _known(path: str, now_s: int) -> dict[str, int]:
         return known
     for line in lines:
         digest, _, time = line.partition(" ")
-        if time.isdigit() and now_s - REMEMBERED_S < int(time) <= now_s:
-            known[digest] = int(time)
+        told_s = decimal(time)
+        if told_s is not None and now_s - REMEMBERED_S < told_s <= now_s:
+            known[digest] = told_s
     return known
 
 

@@ -29,6 +29,7 @@ from slipstream_git.outcomes import Ran
 from slipstream_git.records import NamedTuple
 from slipstream_git.results import Applied
 from slipstream_git.text import paths
+from slipstream_git.text.decimals import decimal
 from slipstream_git.workspace import Workspace
 
 NOT_FOUND: Final = 127
@@ -98,7 +99,7 @@ def _ignoring(env: Mapping[str, str], slot: Slot, pool: Pool) -> Mapping[str, st
     if not pool.share:
         return {}
     known = env.get("GIT_CONFIG_COUNT", "")
-    number = int(known) if known.isdigit() else 0
+    number = decimal(known) or 0
     return {
         "GIT_CONFIG_COUNT": str(number + 1),
         f"GIT_CONFIG_KEY_{number}": "core.excludesFile",

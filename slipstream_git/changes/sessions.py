@@ -20,6 +20,7 @@ from slipstream_git.gitdb.worktrees import owned
 from slipstream_git.records import NamedTuple
 from slipstream_git.results import Begun
 from slipstream_git.text import paths, scopes
+from slipstream_git.text.decimals import decimal
 from slipstream_git.workspace import Workspace
 
 OPEN = "refs/slip/sessions/"
@@ -416,7 +417,8 @@ def closed_numbers(ws: Workspace, name: str) -> Mapping[int, str]:
     prefix = f"{CLOSED}{name}/"
     found = {}
     for ref, tip in ws.repository.store.refs(prefix).items():
-        number = ref.removeprefix(prefix)
-        if number.isdigit():
-            found[int(number)] = tip
+        number = decimal(ref.removeprefix(prefix))
+        # What slip did not name so, a foreign `01` say, is no chain of this name.
+        if number is not None and ref == f"{prefix}{number}":
+            found[number] = tip
     return found

@@ -13,9 +13,9 @@ from typing import Any
 from slipstream_git.faces.calls import Call
 from slipstream_git.operations import registry
 from slipstream_git.operations.registry import Operation, Parameter
+from slipstream_git.text.decimals import decimal
 
 FLAGS = ("--json", "--no-color")
-LONGEST_NUMBER = 18  # digits; int() itself refuses 4,301
 
 
 def parse(arguments: Sequence[str]) -> Call | None:
@@ -105,10 +105,7 @@ def _take(
 
 
 def _value(parameter: Parameter, text: str) -> object:
-    if parameter.kind.value != "number":
-        return text
-    short = text.isascii() and text.isdigit() and len(text) < LONGEST_NUMBER
-    return int(text) if short else None
+    return decimal(text) if parameter.kind.value == "number" else text
 
 
 def _place(row: Operation, loose: list[str], values: dict[str, Any]) -> bool:

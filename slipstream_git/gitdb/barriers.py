@@ -23,6 +23,7 @@ from functools import cache
 from typing import Any, Final
 
 from slipstream_git.errors import SlipError
+from slipstream_git.text.decimals import decimal
 
 # f_type as statfs(2) lists it: ext4 (and ext3, ext2), XFS, Btrfs, tmpfs.
 _WHOLE: Final = frozenset({0xEF53, 0x58465342, 0x9123683E, 0x01021994})
@@ -138,7 +139,7 @@ def _libc() -> Any:  # noqa: ANN401  (ctypes knows its functions by name only)
 
 def _kernel() -> tuple[int, ...]:
     numbers = os.uname().release.split("-")[0].split(".")[:2]
-    return tuple(int(number) if number.isdigit() else 0 for number in numbers)
+    return tuple(decimal(number) or 0 for number in numbers)
 
 
 def _is_whole(libc: Any, path: str) -> bool:  # noqa: ANN401

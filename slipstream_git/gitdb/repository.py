@@ -20,6 +20,7 @@ from slipstream_git.gitdb.process import Git, Output
 from slipstream_git.gitdb.refs import RefStore
 from slipstream_git.gitdb.trees import Trees
 from slipstream_git.records import NamedTuple
+from slipstream_git.text.decimals import decimal
 
 LISTED = ("config", "--list", "-z")
 OLDEST_GIT = (2, 38)
@@ -31,7 +32,6 @@ WHERE = (
 TELLING = {"GIT_TRACE2_EVENT": "1"}
 _TOLD = b'{"event":'
 UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
-LONGEST_NUMBER = 18
 # PATH_MAX: no ref has a longer name.
 LONGEST_HEAD = 4096
 TRUE_WORDS = ("true", "yes", "on", "1")
@@ -81,13 +81,14 @@ class Config:
         text = value.strip().lower()
         unit = UNITS.get(text[-1:], 1)
         digits = text[:-1] if unit > 1 else text
-        if not (digits.isascii() and digits.isdigit() and len(digits) < LONGEST_NUMBER):
+        count = decimal(digits)
+        if count is None:
             raise SlipError(
                 "usage",
                 f"git config {key} is {value!r}, which is no number",
                 hint=f"git config --show-origin --get-all {key}",
             )
-        return int(digits) * unit
+        return count * unit
 
     def below(self, section: str) -> Mapping[str, str]:
         """Every setting whose key begins with ``section.``."""
@@ -352,7 +353,7 @@ def _check_version(telling: Output, git: Git) -> None:
 def check_version(text: str) -> None:
     """Raises `unsupported` where what ``git --version`` says is too old."""
     words = text.split()
-    numbers = tuple(int(n) for n in words[2].split(".")[:2] if n.isdigit()) if words[2:] else ()
+    numbers = tuple(decimal(number) or 0 for number in words[2].split(".")[:2]) if words[2:] else ()
     if numbers < OLDEST_GIT:
         raise SlipError("unsupported", f"{text.strip() or 'this git'} is too old; slip needs 2.38")
 

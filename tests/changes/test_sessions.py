@@ -580,3 +580,29 @@ def test_status_smudges_nothing_and_waits_for_no_lock(desk: Desk) -> None:
     assert "refusal" not in desk.call("status")
     assert not (repo.path.parent / "ran-smudge").exists()
     (repo.git_dir / "index.lock").unlink()
+
+
+# --- what looks like a number ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["²", "١", "1²", "9" * 5000])
+def test_what_is_no_number_is_refused(desk: Desk, text: str) -> None:
+    desk.begin("s")
+    desk.apply(write("f", "1\n"))
+    for operation in ("undo", "show"):
+        desk.refused("missing", operation, step=text)
+    for spec in (f"f:{text}", f"f:1-{text}"):
+        desk.refused("missing", "read", paths=(spec,))
+    desk.call("abort")
+    desk.refused("session-missing", "reopen", name=f"s@{text}")
+    assert desk.call("reopen", name="s@1")["session"] == "s"
+
+
+@pytest.mark.parametrize("name", ["²", "01", "x"])
+def test_a_foreign_ref_among_the_closed_is_in_nobody_s_way(desk: Desk, name: str) -> None:
+    desk.begin("s")
+    desk.apply(write("f", "1\n"))
+    desk.lab.git("update-ref", f"refs/slip/closed/s/{name}", desk.lab.oid("main"))
+    desk.refused("session-missing", "reopen", name=f"s@{name}")
+    assert desk.commit("land", session="s")["committed"]
+    assert "refs/slip/closed/s/1" in desk.lab.refs()

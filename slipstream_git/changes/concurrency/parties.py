@@ -20,6 +20,7 @@ from slipstream_git.meetings import Unreadable
 from slipstream_git.model import EMPTY_TREE
 from slipstream_git.records import NamedTuple
 from slipstream_git.text import paths
+from slipstream_git.text.decimals import decimal
 from slipstream_git.workspace import Workspace
 
 
@@ -98,7 +99,7 @@ def _facts(repository: Repository, commit: str | None) -> tuple[str, int]:
         return EMPTY_TREE, 0
     found = commits.parse(commit, repository.objects.commit(commit))
     words = found.committer.rsplit(b" ", 2)
-    return found.tree, int(words[1]) if len(words) == 3 and words[1].isdigit() else 0
+    return found.tree, (decimal(words[1]) or 0) if len(words) == 3 else 0
 
 
 # What ordinary git has ----------------------------------------------------------------------------
