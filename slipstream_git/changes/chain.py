@@ -58,6 +58,7 @@ class Facts(NamedTuple):
     unresolved: int = 0
     branch: str = ""
     adopted: str = ""
+    subject: str = ""
     rebased: tuple[str, ...] = ()
 
 
@@ -181,6 +182,7 @@ def _trailer_lines(facts: Facts) -> Iterable[str]:
         ("Unresolved", facts.unresolved or ""),
         ("Branch", facts.branch),
         ("Adopted", facts.adopted),
+        ("Subject", facts.subject),
         *(("Allow", glob) for glob in facts.allow),
         *(("Deny", glob) for glob in facts.deny),
         *(("Rebased", begin) for begin in facts.rebased),
@@ -226,5 +228,6 @@ def _facts(oid: str, message: bytes) -> Facts:
         unresolved=int(first("Unresolved") or 0),
         branch=first("Branch"),
         adopted=first("Adopted"),
+        subject=first("Subject"),
         rebased=tuple(found.get("Rebased", ())),
     )

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from slipstream_git.changes import sessions
 from slipstream_git.changes.chain import Step
 from slipstream_git.changes.messages import Message
 from slipstream_git.changes.sessions import Session
 from slipstream_git.gitdb import commits
 from slipstream_git.workspace import Workspace
-
-_AGAIN = re.compile(r" \(\d+\)$")
 
 
 def message(ws: Workspace, session: Session) -> str | None:
@@ -26,10 +22,9 @@ def message(ws: Workspace, session: Session) -> str | None:
     adopted = [step for step in active if step.facts.adopted and step.facts.group]
     if len(active) == len(adopted) == 1:
         return _own_message(ws, adopted[0], session.title) or session.title
-    subjects = _subjects(adopted)
-    if len(subjects) < 2:
+    if len(adopted) < 2:
         return session.title
-    return "\n".join([session.title, "", *(f"- {subject}" for subject in subjects)])
+    return "\n".join([session.title, "", *(f"- {_subject(step)}" for step in adopted)])
 
 
 def completed(ws: Workspace, session: Session, given: Message) -> Message:
@@ -40,7 +35,7 @@ def completed(ws: Workspace, session: Session, given: Message) -> Message:
 
 def _own_message(ws: Workspace, step: Step, title: str) -> str | None:
     found = ws.repository.objects.find(step.facts.adopted)
-    if found is None or found.kind != "commit" or title != step.facts.group:
+    if found is None or found.kind != "commit" or title != _subject(step):
         return None
     try:
         return commits.parse(step.facts.adopted, found.data).message.decode()
@@ -48,10 +43,6 @@ def _own_message(ws: Workspace, step: Step, title: str) -> str | None:
         return None
 
 
-def _subjects(adopted: list[Step]) -> list[str]:
-    """The subjects of adopted commits; a second of the same has a number in its label."""
-    found: list[str] = []
-    for step in adopted:
-        plain = _AGAIN.sub("", step.facts.group)
-        found.append(plain if plain in found else step.facts.group)
-    return found
+def _subject(step: Step) -> str:
+    """What the commit of a step was called, which a label of its own may differ from."""
+    return step.facts.subject or step.facts.group

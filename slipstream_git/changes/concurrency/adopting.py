@@ -290,12 +290,13 @@ def _extended(
         tree = _merged(ws, session, before, commit)
         group = _free_label(commit.group, taken) if commit.group else ""
         taken.add(group)
+        subject = commit.group if group != commit.group else ""
         facts = staging.next_facts(session, Label("adopt", group, agent))
         tip = chain.write_step(
             ws,
             tree,
             (session.tip,),
-            facts._replace(adopted=commit.oid),
+            facts._replace(adopted=commit.oid, subject=subject),
             subject=commit.subject,
             author=commit.author,
         )

@@ -95,6 +95,7 @@ def one_step(
     and decided.
     """
     groups, agents = ({s.facts.group for s in steps}, {s.facts.agent for s in steps})
+    subjects = {s.facts.subject for s in steps}
     facts = Facts(
         session=start.session,
         step=1,
@@ -104,6 +105,7 @@ def one_step(
         agent=agents.pop() if len(agents) == 1 else "",
         unresolved=left,
         adopted=next((s.facts.adopted for s in reversed(steps) if s.facts.adopted), ""),
+        subject=subjects.pop() if len(subjects) == 1 else "",
     )
     rows = [
         captures.journal_row(Edit(path, entry))

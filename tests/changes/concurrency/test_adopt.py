@@ -521,3 +521,23 @@ def test_the_subjects_of_several_are_proposed_below_the_title(ready: Desk) -> No
     ready.call("land", sessions=("many", "titled"))
     assert repo.message("base~1") == "many\n\n- Add\n- Fix\n- Fix\n- End (2)\n"
     assert repo.message("base") == "Said\n\n- Fix\n- Fix\n- End (2)\n"
+
+
+def test_the_proposed_message_has_the_subjects_as_they_were(desk: Desk) -> None:
+    repo = desk.lab
+    said = ("part", "part (2)", "part", "other (3)")
+    for number, text in enumerate(said):
+        worked(repo, "feature", ({f"f{number}": "x\n"}, text), at="feature" if number else "main")
+    adopt(desk, "feature")
+    listed = "".join(f"- {text}\n" for text in said)
+    repo.slip("land", "feature", "--keep")
+    assert repo.message("main") == f"feature\n\n{listed}"
+    # And so after a rebase, which makes each step again.
+    repo.git("reset", "--hard", "--quiet", "main~1")
+    repo.commit({"elsewhere": "x\n"}, "elsewhere")
+    desk.call("rebase", session="feature")
+    adopted = [trailers(repo, f"{tip('feature')}~{n}") for n in (3, 2, 1, 0)]
+    assert [row["Group"] for row in adopted] == ["part", "part (2)", "part (3)", "other (3)"]
+    assert [row.get("Subject") for row in adopted] == [None, None, "part", None]
+    desk.call("land", sessions=("feature",))
+    assert repo.message("main") == f"feature\n\n{listed}"
