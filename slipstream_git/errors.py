@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from slipstream_git import hints
+
 REFUSED = 1
 ASKED_WRONGLY = 2
 CONFLICT = 3
@@ -47,7 +49,8 @@ class SlipError(Exception):
     code: a key of ``EXIT_STATUS``, stable, what programs test.
     message: one line, says what and where; may hold text from a repository, so a face
         escapes it before it reaches a terminal.
-    hint: a command that can be typed as it stands, or None where there is none.
+    hint: a command that can be typed as it stands, or None where there is none. Words that come
+        from outside (a branch, a path) are put into one by `hints`.
     data: more for programs (JSON values only), for instance ``{"ops": [...]}``.
     """
 
@@ -64,7 +67,7 @@ class SlipError(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
-        self.hint = hint
+        self.hint: hints.Hint | None = None if hint is None else hints.plain(hint)
         self.data = dict(data or {})
 
     @property

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import reduce
 from os import fsencode
 
 from slipstream_git.changes import captures, sessions
@@ -29,9 +30,10 @@ from slipstream_git.gitdb.worktrees.jobs import (
     Worktree,
 )
 from slipstream_git.gitdb.worktrees.looking import CHANGED, NOT_TRACKED
-from slipstream_git.gitdb.worktrees.troubles import STAGED_DIFFERENTLY, InTheWay, command
+from slipstream_git.gitdb.worktrees.troubles import STAGED_DIFFERENTLY, InTheWay
 from slipstream_git.gitdb.worktrees.walking import shown
 from slipstream_git.gitdb.worktrees.writer import Writer
+from slipstream_git.hints import Hint, command
 from slipstream_git.model import TREE, Entry
 from slipstream_git.workspace import Workspace
 
@@ -49,7 +51,7 @@ def hinting_at(ws: Workspace, session: Session) -> Iterator[None]:
 
 def _way_out(
     ws: Workspace, session: Session, there: Sequence[str], troubles: Sequence[Trouble]
-) -> str:
+) -> Hint:
     """A command that leads these out of a landing's way; of files nothing is lost by it."""
     why = {trouble.path: set[str]() for trouble in troubles}
     for trouble in troubles:
@@ -61,7 +63,7 @@ def _way_out(
         aside = command(["mv", "-n"], [root + new, root + new + b".mine"])
         if STAGED_DIFFERENTLY not in why[new]:
             return aside
-        return f"{command(['git', *there, 'rm', '-qf', '--cached'], [new])} && {aside}"
+        return command(["git", *there, "rm", "-qf", "--cached"], [new]).then(aside)
     staged = [path for path in why if STAGED_DIFFERENTLY in why[path]]
     captured = captures.captured(ws, session) if staged else {}
     otherwise = _otherwise_than_staged(ws, there, staged)
@@ -74,7 +76,7 @@ def _way_out(
     if only:
         parts.append(command(["git", *there, "restore"], only))
     parts.append(command(["slip", *there, "capture", "-s", session.name], sorted(why)))
-    return " && ".join(parts)
+    return reduce(Hint.then, parts)
 
 
 def _otherwise_than_staged(

@@ -8,7 +8,6 @@ landing's way, because the session has what it holds.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -27,7 +26,7 @@ from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, edited, locks, merge
 from slipstream_git.gitdb.edited import Edit
 from slipstream_git.gitdb.worktrees import owned
-from slipstream_git.gitdb.worktrees.troubles import command
+from slipstream_git.hints import Hint, command, of
 from slipstream_git.model import EMPTY_TREE, GITLINK, Entry
 from slipstream_git.results import Applied
 from slipstream_git.text import paths
@@ -78,12 +77,12 @@ def capture(
     return _step(ws, session, merged.tree, theirs, found, label)
 
 
-def _own_session(ws: Workspace, session: Session, wanted: Sequence[bytes]) -> str:
+def _own_session(ws: Workspace, session: Session, wanted: Sequence[bytes]) -> Hint:
     """Commands that take these edits into another session, which lands where this one does."""
     name = sessions.beside(ws, session.name)
     onto = (session.onto or "").removeprefix(sessions.BRANCHES)
-    begin = shlex.join(["slip", "begin", name, *(["--onto", onto] if onto else [])])
-    return f"{begin} && " + command(["slip", "capture", "-s", name], wanted)
+    begin = of("slip", "begin", name, *(["--onto", onto] if onto else []))
+    return begin.then(command(["slip", "capture", "-s", name], wanted))
 
 
 def _sides(

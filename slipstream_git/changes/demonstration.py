@@ -7,9 +7,9 @@ import tempfile
 from collections.abc import Callable, Mapping
 
 from slipstream_git.changes import landing, sessions, staging
+from slipstream_git.changes.asking import Options
 from slipstream_git.changes.concurrency import rebasing, resolving
 from slipstream_git.changes.concurrency.resolving import Choice
-from slipstream_git.changes.landing import Options
 from slipstream_git.changes.messages import Message
 from slipstream_git.changes.sessions import Wish
 from slipstream_git.changes.staging import Label

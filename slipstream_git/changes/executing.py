@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from slipstream_git.changes import bounds, history, landing, sessions, staging
-from slipstream_git.changes.landing import Options, Order
+from slipstream_git import hints
+from slipstream_git.changes import asking, bounds, history, landing, sessions, staging
+from slipstream_git.changes.asking import Options
+from slipstream_git.changes.landing import Order
 from slipstream_git.changes.sessions import Session, Wish
 from slipstream_git.changes.staging import Label, Staged
 from slipstream_git.errors import SlipError, of_system
@@ -123,7 +125,7 @@ def _land(ws: Workspace, opening: _Opening, order: Order) -> Landed:
     except BaseException as fault:
         session = _opened_after(opening)
         if isinstance(fault, SlipError | OSError) and session is not None:
-            raise _left_open(fault, session, text=order.text) from None
+            raise _left_open(fault, session, options=order.options) from None
         if isinstance(fault, SlipError):
             fault.hint = None  # it may name the session, which is not there
         raise
@@ -143,7 +145,7 @@ def _land_open(ws: Workspace, session: Session, order: Order) -> Landed:
     try:
         return landing.commit(ws, session, order)
     except (SlipError, OSError) as fault:
-        raise _left_open(fault, session, text=order.text) from None
+        raise _left_open(fault, session, options=order.options) from None
 
 
 def _flush(ws: Workspace, opening: _Opening) -> Flushed:
@@ -153,21 +155,22 @@ def _flush(ws: Workspace, opening: _Opening) -> Flushed:
     try:
         return flushing.flush(ws, session, index=False)
     except (SlipError, OSError) as fault:
-        raise _left_open(fault, session, f"slip flush -s {session.name}") from None
+        raise _left_open(fault, session) from None
 
 
 def _left_open(
-    fault: SlipError | OSError, session: Session, again: str | None = None, text: bytes = b""
+    fault: SlipError | OSError, session: Session, options: Options | None = None
 ) -> SlipError:
     """The same refusal, naming the session that holds the work.
 
-    again: how to try once more. text: the message of the commit that was to be.
+    options: how it was to land; None where it was to be flushed.
     """
     if isinstance(fault, OSError):
         fault = of_system(fault)
     fault.data["session"] = session.name
-    if fault.hint is None:
-        fault.hint = again or f"slip commit -s {session.name} -m MESSAGE"
-        landing.hint_at(fault, session, text)
+    if options is not None:
+        fault.hint = fault.hint or hints.again()
+        asking.hint_again(fault, session.name, options)
+    fault.hint = fault.hint or hints.of("slip", "flush", "-s", session.name)
     fault.message += f" (session {paths.escape_for_terminal(session.name)} is left open)"
     return fault

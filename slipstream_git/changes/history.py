@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from slipstream_git import hints
 from slipstream_git.changes import chain, differences, overlapping, sessions, staging, views
 from slipstream_git.changes.chain import Facts, Step
 from slipstream_git.changes.sessions import Session
@@ -311,7 +312,8 @@ def read(ws: Workspace, session: Session, wanted: Sequence[str], *, capped: bool
         files = read_files(ws, session.tree, wanted, capped=capped)
     except SlipError as fault:
         if told and fault.code == "missing":
-            fault.hint = f"slip resolve -s {session.name}"  # it may be what a conflict left out
+            # It may be what a conflict left out.
+            fault.hint = hints.of("slip", "resolve", "-s", session.name)
         raise
     files = [file._replace(conflict=told.get(file.path)) for file in files]
     return WasRead(files, session=session.name)

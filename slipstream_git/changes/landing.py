@@ -6,9 +6,9 @@ publishing.py makes it so, in its order.
 
 from __future__ import annotations
 
-import shlex
-
+from slipstream_git import hints
 from slipstream_git.changes import (
+    asking,
     bringing,
     closing,
     differences,
@@ -24,6 +24,7 @@ from slipstream_git.changes import (
     settings,
     uncaptured,
 )
+from slipstream_git.changes.asking import Options
 from slipstream_git.changes.hooks import Passed, Proposal
 from slipstream_git.changes.messages import Identity, Message
 from slipstream_git.changes.publishing import Plan, Ready, Target
@@ -39,23 +40,6 @@ from slipstream_git.records import NamedTuple
 from slipstream_git.workspace import Workspace
 
 TRIES = 16
-_COMMIT = "slip commit "
-_ANY_MESSAGE = "-m MESSAGE"
-
-
-class Options(NamedTuple):
-    """How to land."""
-
-    message: Message
-    onto: str | None = None
-    check: bool | None = None
-    sign: bool | None = None
-    no_verify: bool = False
-    no_checkout: bool = False
-    keep: bool = False
-    no_sync: bool = False
-    merge: bool = False
-    dry_run: bool = False
 
 
 class Order(NamedTuple):
@@ -142,7 +126,7 @@ def ordered(ws: Workspace, session: Session, options: Options) -> Order:
             ws.notify(f"no -m: the message is what the session is called, {subject}")
         return order(ws, options._replace(message=message))
     except SlipError as fault:
-        hint_at(fault, session)
+        asking.hint_again(fault, session.name, options)
         raise
 
 
@@ -167,7 +151,7 @@ def commit(ws: Workspace, session: Session, order: Order) -> Landed:
                     return follow(ws, merged, order, landed)
                 cleared = clear(ws, merged, order, cleared)
             except SlipError as fault:
-                hint_at(fault, session, order.text)
+                asking.hint_again(fault, session.name, order.options)
                 if fault.code != "ref-moved":
                     raise
             finally:
@@ -175,22 +159,6 @@ def commit(ws: Workspace, session: Session, order: Order) -> Landed:
             if session.has_ref:
                 session = sessions.load(ws, session.name)
     raise sessions.kept_moving(str(order.options.onto or session.onto), TRIES)
-
-
-def hint_at(fault: SlipError, session: Session, text: bytes = b"") -> None:
-    """A hint to commit otherwise names the session, which need not be the default one.
-
-    What lies outside (a lock, a disk, a directory that nobody may write to) is mended there, and
-    then the same is tried again. text: the message, which the hint then has.
-    """
-    if fault.hint is None and fault.code in ("locked", "git-failed"):
-        fault.hint = f"{_COMMIT}-m MESSAGE"
-    if fault.hint and fault.hint.startswith(_COMMIT) and " -s " not in fault.hint:
-        fault.hint = f"{_COMMIT}-s {session.name} {fault.hint.removeprefix(_COMMIT)}"
-    if fault.hint and fault.hint.startswith(_COMMIT) and fault.hint.endswith(_ANY_MESSAGE) and text:
-        said = text.decode("utf-8", "surrogateescape").rstrip("\n")
-        again = shlex.join(part for paragraph in said.split("\n\n") for part in ("-m", paragraph))
-        fault.hint = fault.hint.removesuffix(_ANY_MESSAGE) + again
 
 
 def _landed(
@@ -320,7 +288,8 @@ def obstacle(ws: Workspace, session: Session) -> SlipError | None:
                 target = Target(session, met.branch, met.head, met.head_tree, met.tree)
                 publishing.look(ws, target)
     except SlipError as fault:
-        hint_at(fault, session, (proposing.message(ws, session) or "").encode())
+        message = proposing.completed(ws, session, Message())
+        asking.hint_again(fault, session.name, Options(message))
         return fault
     return None
 
@@ -361,7 +330,7 @@ def _check_gates(repository: Repository, head: str | None, *, check: bool | None
         raise SlipError(
             "unsupported",
             f".slip.toml defines gates ({', '.join(gates)}), and slip does not run them yet",
-            hint="slip commit --no-check -m MESSAGE",
+            hint=hints.again("--no-check"),
         )
     if check and not gates:
         raise SlipError("usage", "--check: .slip.toml defines no gate")
@@ -377,7 +346,7 @@ def branch_of(ws: Workspace, session: Session, options: Options) -> str:
         raise SlipError(
             "usage",
             f"{session.name} was begun on a detached HEAD; name the branch to land on",
-            hint=f"slip commit -s {session.name} --onto BRANCH -m MESSAGE",
+            hint=hints.again("--onto", "BRANCH"),
         )
     return ws.repository.pointed_at(branch)
 

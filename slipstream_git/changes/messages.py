@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from slipstream_git import hints
 from slipstream_git.changes import identities
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.process import Output
@@ -46,7 +47,7 @@ def text(repository: Repository, message: Message, identity: Identity) -> bytes:
         raise SlipError("usage", "the commit message holds a NUL byte")
     cleaned = stripspace(raw)
     if not cleaned:
-        raise SlipError("usage", "a commit needs a message", hint="slip commit -m MESSAGE")
+        raise SlipError("usage", "a commit needs a message", hint=hints.again(*hints.MESSAGE))
     return _with_trailers(repository, cleaned, message, identity)
 
 
@@ -131,5 +132,5 @@ def _ident(done: Output) -> bytes:
     raise SlipError(
         "git-failed",
         "git does not know who you are (user.name and user.email)",
-        hint='git config --global user.email "you@example.com"',
+        hint="git config --global user.email you@example.com",
     )

@@ -22,7 +22,8 @@ from slipstream_git.gitdb.repository import Repository
 from slipstream_git.gitdb.worktrees import owned
 from slipstream_git.gitdb.worktrees.jobs import Trouble, Worktree
 from slipstream_git.gitdb.worktrees.owned import Owned
-from slipstream_git.gitdb.worktrees.troubles import InTheWay, command
+from slipstream_git.gitdb.worktrees.troubles import InTheWay
+from slipstream_git.hints import Hint, command
 from slipstream_git.model import EMPTY_TREE
 from slipstream_git.outcomes import SessionWorktree
 from slipstream_git.workspace import Workspace
@@ -240,7 +241,7 @@ def _check(ws: Workspace, session: Session, there: Owned, root: str, *, ignored:
     raise _dirty(root, troubles, hint)
 
 
-def _dirty(root: str, troubles: Iterable[Trouble], hint: str | None) -> SlipError:
+def _dirty(root: str, troubles: Iterable[Trouble], hint: Hint | None) -> SlipError:
     fault = InTheWay(root, troubles)
     # Not that class: what brings worktrees along gives it a hint of its own.
     return SlipError("dirty", fault.message, hint=hint, data=fault.data)

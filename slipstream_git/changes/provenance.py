@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import shlex
 
 from slipstream_git.changes.sessions import BRANCHES, Session
 from slipstream_git.gitdb import notes
 from slipstream_git.gitdb.refs import RefMove
+from slipstream_git.hints import of
 from slipstream_git.workspace import Workspace
 
 REF = "refs/notes/slip/landed"
@@ -37,5 +37,5 @@ def tell_of_branch(ws: Workspace, session: Session) -> None:
     if name != session.branch and ws.repository.store.ref(session.branch) is not None:
         ws.notify(
             f"the branch {name} stays as it was; its work landed as a new commit, so git does not"
-            f" take it for merged (to delete it: git branch -D {shlex.quote(name)})"
+            f" take it for merged (to delete it: {of('git', 'branch', '-D', name)})"
         )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-
+from slipstream_git import hints
 from slipstream_git.changes import sessions
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
@@ -33,7 +32,7 @@ def conflict(
             trees=(session.base_tree, head_tree, session.tree), session=session,
         ),
         advice=f"; `slip rebase` moves {session.name} there, and what collides is decided in it",
-        hint=f"slip rebase -s {session.name}" + ("" if own else f" --onto {shlex.quote(name)}"),
+        hint=hints.of("slip", "rebase", "-s", session.name, *([] if own else ["--onto", name])),
     )  # fmt: skip
 
 
@@ -50,5 +49,5 @@ def branch_gone(session: Session, branch: str) -> SlipError:
     return SlipError(
         "missing",
         f"the branch {name} is gone since {session.name} was begun; --onto makes it again",
-        hint=f"slip commit -s {session.name} --onto {name} -m MESSAGE",
+        hint=hints.again("--onto", name),
     )

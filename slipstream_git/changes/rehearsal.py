@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 
+from slipstream_git import hints
 from slipstream_git.changes import hooks, messages, settings, warm
 from slipstream_git.changes.hooks import Passed, Proposal
 from slipstream_git.changes.messages import Identity
@@ -18,6 +19,7 @@ from slipstream_git.gitdb import refs
 from slipstream_git.gitdb.pool import Slot
 from slipstream_git.gitdb.process import Output
 from slipstream_git.gitdb.repository import Repository
+from slipstream_git.hints import Hint
 from slipstream_git.outcomes import HookRun
 from slipstream_git.text import paths
 from slipstream_git.workspace import Workspace
@@ -118,7 +120,7 @@ class _Rehearsal:
         data: dict[str, object] = {"hook": name, "exit": done.status, "output": said}
         last = said.splitlines()[-1].strip() if said else "it said nothing"
         why = f"it did not find {missing}" if missing else last
-        hint = "slip commit -m MESSAGE"
+        hint: Hint = hints.again()
         if advice:
             data["settings"] = advice
             hint = warm.settings_hint(advice)

@@ -8,12 +8,12 @@ since, and a `git commit` in there moves no branch.
 from __future__ import annotations
 
 import os
-import shlex
 import time
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 
+from slipstream_git import hints
 from slipstream_git.changes import bounds, capturing, chain, sessions, settings, staging, warm
 from slipstream_git.changes.sessions import Session
 from slipstream_git.changes.settings import Pool
@@ -185,7 +185,7 @@ def _merged(ws: Workspace, before: Session, now: Session, made: str, wish: Wish)
             trees=(before.tree, now.tree, made), other=now,
         ),
         advice=f"; run it again (what it made is the tree {made[:10]})",
-        hint=shlex.join(words),
+        hint=hints.of(*words),
     )  # fmt: skip
     fault.data["tree"] = made
     raise fault
@@ -203,9 +203,11 @@ def _kept(ws: Workspace, session: Session, why: str) -> SlipError:
         ref = f"{sessions.CLOSED}{name.replace('@', '/')}"
         data["ref"] = ref
         made += f", kept as {name}"
-        hint = f"slip reopen {name}"
+        hint = hints.of("slip", "reopen", name)
         if ws.repository.store.ref(session.ref) is not None:  # nothing can be opened beside it
-            hint = f"git diff --binary {ref}^ {ref} | slip apply -s {session.name} -"
+            hint = hints.of("git", "diff", "--binary", f"{ref}^", ref).then(
+                hints.of("slip", "apply", "-s", session.name, "-"), "|"
+            )
     return SlipError("session-missing", f"{why}; {made}", hint=hint, data=data)
 
 

@@ -17,7 +17,7 @@ from slipstream_git.changes.sessions import Session
 from slipstream_git.codec import bytes_field, json_bytes
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.merged import Conflict
-from slipstream_git.gitdb.worktrees.troubles import command
+from slipstream_git.hints import Hint, command
 from slipstream_git.model import Entry
 from slipstream_git.records import NamedTuple
 from slipstream_git.text import weaving
@@ -225,7 +225,7 @@ def refusal(ws: Workspace, session: Session, what: str) -> SlipError:
     )
 
 
-def hint(session: Session, found: Open) -> str | None:
+def hint(session: Session, found: Open) -> Hint | None:
     """A command that decides the first path that is left."""
     return command(["slip", "resolve", "-s", session.name, "--theirs"], list(found)[:1])
 

@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import re
-import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
@@ -21,6 +20,7 @@ from slipstream_git.gitdb import pool
 from slipstream_git.gitdb.pool import Slot
 from slipstream_git.gitdb.process import Output
 from slipstream_git.gitdb.repository import Repository
+from slipstream_git.hints import Hint, of
 
 TOLD_LINES: Final = 40
 TOLD_CHARS: Final = 4000
@@ -132,13 +132,11 @@ def missing_program(done: Output) -> str | None:
     return next((name for name in found.groups() if name), None) if found else None
 
 
-def settings_hint(advice: Sequence[str]) -> str:
+def settings_hint(advice: Sequence[str]) -> Hint:
     """A command that gives `.slip.toml` these lines, and commits them."""
-    lines = " ".join(shlex.quote(line) for line in advice)
-    return (
-        f"printf '%s\\n' {lines} >> .slip.toml && git add .slip.toml"
-        " && git commit -n -m 'Let hooks find their tools' .slip.toml"
-    )
+    written = of("printf", r"%s\n", *advice).then(of(".slip.toml"), ">>")
+    commit = of("git", "commit", "-n", "-m", "Let hooks find their tools", ".slip.toml")
+    return written.then(of("git", "add", ".slip.toml")).then(commit)
 
 
 def advised_settings(root: str | None, wanted: Pool) -> list[str]:

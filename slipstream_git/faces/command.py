@@ -86,7 +86,7 @@ def _answer(call: Call, arguments: Sequence[str]) -> Any:
         except SlipError as fault:
             _place_hints(fault, call, arguments, workspace)
             raise
-        standing = _standing(workspace)
+        standing = _standing(call, workspace)
         return answer if standing is None else standing.in_answer(answer)
 
 
@@ -94,18 +94,18 @@ def _place_hints(
     fault: SlipError, call: Call, arguments: Sequence[str], workspace: Workspace
 ) -> None:
     """Let the hints of an error be what can be typed from here."""
-    if fault.code == "session-required" and fault.hint and " -s " in fault.hint:
+    if fault.code == "session-required" and fault.hint and "-s" in fault.hint.commands[0]:
         from slipstream_git.faces import standing
 
         # It names the likeliest of them.
-        fault.hint = standing.named(call, arguments, fault.hint.rpartition(" ")[2])
+        fault.hint = standing.named(call, arguments, str(fault.hint.commands[0][-1]))
         return
-    place = _standing(workspace)
+    place = _standing(call, workspace)
     if place is not None:
         place.in_error(fault)
 
 
-def _standing(workspace: Workspace) -> Standing | None:
+def _standing(call: Call, workspace: Workspace) -> Standing | None:
     """Where the user stands; None at the root, where hints are right as they are."""
     layout = workspace.repository.layout
     try:
@@ -115,9 +115,12 @@ def _standing(workspace: Workspace) -> Standing | None:
     if here == (layout.root or layout.git_dir):
         return None
     from slipstream_git.faces.standing import Standing
+    from slipstream_git.gitdb.repository import git_dir_at
 
-    found = Standing(layout, here)
-    return found if found.way is not None else None
+    def is_same() -> bool:
+        return call.directory == "." and git_dir_at(here, workspace.env) == layout.git_dir
+
+    return Standing(layout, here, is_same)
 
 
 def _edited(row: Operation, workspace: Workspace, values: dict[str, Any]) -> Any:

@@ -16,7 +16,7 @@ from slipstream_git.gitdb import quarantine, submodules
 from slipstream_git.gitdb.quarantine import Quarantine
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.gitdb.worktrees.jobs import TEMPORARY
-from slipstream_git.gitdb.worktrees.troubles import command
+from slipstream_git.hints import command
 from slipstream_git.model import EMPTY_TREE, GITLINK, Entry
 from slipstream_git.records import NamedTuple
 from slipstream_git.text import paths

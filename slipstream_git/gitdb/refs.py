@@ -14,6 +14,7 @@ from typing import Protocol
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import reffiles
 from slipstream_git.gitdb.process import Git
+from slipstream_git.hints import of
 from slipstream_git.model import ZERO
 from slipstream_git.records import NamedTuple
 from slipstream_git.text.objectid import is_id
@@ -98,10 +99,9 @@ def locked(names: str, said: str) -> SlipError:
     The hint removes one that was left behind, and does nothing to one that is a minute old or less.
     """
     import re  # hardly ever needed
-    import shlex
 
     found = re.search(r"(/[^']*(?:[.]lock|packed-refs[.]new))", said)
-    hint = f"find {shlex.quote(found[1])} -mmin +1 -delete" if found else None
+    hint = of("find", found[1], "-mmin", "+1", "-delete") if found else None
     said += " (a git that was killed leaves it behind)" if found else ""
     return SlipError("locked", f"another process holds the lock of {names}: {said}", hint=hint)
 

@@ -19,6 +19,7 @@ from slipstream_git.gitdb.objects import Objects, ObjectStore
 from slipstream_git.gitdb.process import Git, Output
 from slipstream_git.gitdb.refs import RefStore
 from slipstream_git.gitdb.trees import Trees
+from slipstream_git.hints import of
 from slipstream_git.records import NamedTuple
 from slipstream_git.text.decimals import decimal
 
@@ -86,7 +87,7 @@ class Config:
             raise SlipError(
                 "usage",
                 f"git config {key} is {value!r}, which is no number",
-                hint=f"git config --show-origin --get-all {key}",
+                hint=of("git", "config", "--show-origin", "--get-all", key),
             )
         return count * unit
 
@@ -301,6 +302,13 @@ def _found(directory: str, env: Mapping[str, str], *, watched: bool) -> Found:
     return Found(layout, git, config, files)
 
 
+def git_dir_at(directory: str, env: Mapping[str, str]) -> str | None:
+    """The git directory of whoever stands in a directory; None where there is none."""
+    asked = ("rev-parse", "--absolute-git-dir")
+    done = Git(directory, env, discovering=True).run(*asked, accept=range(256))
+    return os.fsdecode(done.out).removesuffix("\n") if done.status == 0 else None
+
+
 def _layout(done: Output, directory: str) -> Layout:
     lines = os.fsdecode(done.out).split("\n")
     if len(lines) < 6:
@@ -323,7 +331,9 @@ def _not_found(said: str, directory: str) -> SlipError:
         return SlipError(
             "git-failed",
             f"{directory} belongs to another user, so git refuses it (safe.directory)",
-            hint=f"git config --global --add safe.directory {os.path.abspath(directory)}",
+            hint=of(
+                "git", "config", "--global", "--add", "safe.directory", os.path.abspath(directory)
+            ),
         )
     if "not a git repository" in said:
         return SlipError(

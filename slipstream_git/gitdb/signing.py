@@ -5,6 +5,7 @@ from __future__ import annotations
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, quarantine
 from slipstream_git.gitdb.repository import Repository
+from slipstream_git.hints import of
 
 
 def is_wanted(repository: Repository, *, sign: bool | None) -> bool:
@@ -58,10 +59,13 @@ def _is_signed_copy(signed_data: bytes, data: bytes) -> bool:
     return found and b"\n".join(kept) + b"\n\n" + message == data
 
 
+_SETTINGS = "^(gpg[.]|user[.]signing|commit[.]gpgsign)"
+
+
 def _refused(why: str) -> SlipError:
     return SlipError(
         "git-failed",
         f"the commit cannot be signed: {why} (mend that and commit again; --no-sign would land it"
         " unsigned)",
-        hint="git config --show-origin --get-regexp '^(gpg[.]|user[.]signing|commit[.]gpgsign)'",
+        hint=of("git", "config", "--show-origin", "--get-regexp", _SETTINGS),
     )

@@ -359,10 +359,10 @@ def commit(
     way are refused as `dirty` before anything moves. Without a message it is the session's title;
     on a terminal the editor opens, with that in it.
     """
-    from slipstream_git.changes import closing, landing, messages, sessions
+    from slipstream_git.changes import asking, closing, landing, messages, sessions
 
     text = messages.Message(message, message_file, author, date, trailer, signoff)
-    options = landing.Options(
+    options = asking.Options(
         text, onto, check, sign, no_verify, no_checkout, keep, no_sync, merge, dry_run
     )
     chosen = closing.landed_already(ws, session)
@@ -416,10 +416,10 @@ def exec_(
     session (-s, NAME): what to call the session (default: s1, s2, …, the lowest free)
     flush: bring this worktree's files to the result, with no commit
     """
-    from slipstream_git.changes import executing, landing, messages, sessions
+    from slipstream_git.changes import asking, executing, messages, sessions
 
     text = messages.Message(message, message_file, author, date, trailer, signoff)
-    landing_options = landing.Options(
+    landing_options = asking.Options(
         text, onto, check, sign, no_verify, no_checkout, keep, no_sync, merge, dry_run=False
     )
     wish = sessions.Wish(session, base, onto, title, agent, allow, deny)

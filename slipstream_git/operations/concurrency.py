@@ -139,11 +139,11 @@ def land(
     message (-m, TEXT): the message of those without a title, and of a single session that is named
     onto (BRANCH): land all of them on this branch (default: each on its own)
     """
-    from slipstream_git.changes import landing, messages
+    from slipstream_git.changes import asking, messages
     from slipstream_git.changes.concurrency import queueing
 
     text = messages.Message(message, None, author, None, trailer, signoff)
-    options = landing.Options(
+    options = asking.Options(
         text, onto, check, sign, no_verify, no_checkout, keep, no_sync, merge=False, dry_run=dry_run
     )
     return queueing.land(ws, sessions, options, everyone=all, atomic=atomic)

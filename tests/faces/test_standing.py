@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
 
+from slipstream_git import hints
 from slipstream_git.faces.standing import Standing
 from slipstream_git.gitdb.layout import Layout
 from tests.lab import Lab, slip_environment, typed
@@ -31,18 +33,36 @@ LAYOUT = Layout("/r/.git", "/r/.git", "/r", bare=False, hooks_dir="/r/.git/hooks
         ("/x", "slip status -s s", "slip -C /r status -s s"),
         ("/x", "slip -C /r status", "slip -C /r status"),
         ("/rr", "slip abort && slip begin", "(cd /r && slip abort && slip begin)"),
-        ("/x", "git commit -m 'a && b'", "git -C /r commit -m 'a && b'"),
-        ("/x", "it is 'no command", "it is 'no command"),
+        ("/-x", "slip -C /r status", "slip -C /r status"),
     ],
 )
 def test_placed(here: str, hint: str, placed: str) -> None:
-    assert Standing(LAYOUT, here).placed(hint) == placed
+    assert Standing(LAYOUT, here, lambda: True).placed(hint) == placed
+
+
+@pytest.mark.parametrize("message", ["|", ";", "&&", "a && b", ">>", "it's", "$HOME", "-x", ""])
+def test_what_a_message_holds_is_no_joint(message: str) -> None:
+    for program, place in (("git", " -C /r"), ("slip", " -C /r")):
+        hint = hints.of(program, "commit", "-m", message)
+        placed = Standing(LAYOUT, "/x", lambda: True).placed(hint)
+        assert placed == f"{program}{place} commit -m {shlex.quote(message)}"
+    inside = hints.of("slip", "commit", "-m", message)
+    assert Standing(LAYOUT, "/r/d", lambda: True).placed(inside) == inside
+
+
+def test_below_the_root_may_be_another_repository() -> None:
+    there = Standing(LAYOUT, "/r/vendor", lambda: False)
+    assert there.placed("slip capture -s s f") == "slip -C .. capture -s s f"
+    both = hints.of("slip", "abort").then(hints.of("slip", "begin", "it's"))
+    assert there.placed(both) == """(cd .. && slip abort && slip begin 'it'"'"'s')"""
+    outside = Layout("/-r/.git", "/-r/.git", "/-r", bare=False, hooks_dir="/-r/.git/hooks")
+    assert Standing(outside, "/", lambda: True).placed("mv a b") == "(cd ./-r && mv a b)"
 
 
 def test_a_bare_repository_has_no_root_to_lead_to() -> None:
     bare = Layout("/b.git", "/b.git", None, bare=True, hooks_dir="/b.git/hooks")
-    assert Standing(bare, "/b.git/refs").placed("git fsck") == "git fsck"
-    assert Standing(bare, "/").placed("git fsck") == "git -C b.git fsck"
+    assert Standing(bare, "/b.git/refs", lambda: True).placed("git fsck") == "git fsck"
+    assert Standing(bare, "/", lambda: True).placed("git fsck") == "git -C b.git fsck"
 
 
 @pytest.fixture
@@ -104,3 +124,58 @@ def test_the_same_command_with_a_session(repo: Lab) -> None:
     said = repo.slip("run", "--", "echo", "run", expect=1).err.decode()
     assert said.endswith("try: slip run -s log -- echo run\n")
     assert "-s log" in repo.slip("undo", expect=1, env=slip_environment()).err.decode()
+
+
+@pytest.mark.parametrize("kind", ["nested", "submodule", "linked"])
+def test_a_hint_is_for_the_repository_that_was_asked(
+    staged: Lab, tmp_path: Path, kind: str
+) -> None:
+    """A session of the same name lies where the user stands, and what was said was `-C ..`."""
+    repo, vendor = staged, staged.path / "vendor"
+    if kind == "nested":
+        repo.git("clone", "-q", str(repo.path), str(vendor))
+    elif kind == "linked":
+        repo.git("worktree", "add", "-q", "--detach", str(vendor))
+    else:
+        repo.git("clone", "-q", "--bare", str(repo.path), str(tmp_path / "origin"))
+        allowed = ("-c", "protocol.file.allow=always")
+        repo.git(*allowed, "submodule", "--quiet", "add", str(tmp_path / "origin"), "vendor")
+        repo.git("reset", "-q")
+    if kind != "linked":
+        repo.slip("-C", "vendor", "begin", "s")
+    repo.write("d/f", LINES.replace("nine", "9"))
+    (vendor / "d/f").write_text(LINES.replace("five", "5"))
+    hint = refused(repo, vendor, "-C", "..", "commit", "-s", "s", "-m", "x")
+    assert hint == "slip -C .. capture -s s d/f"
+    typed(hint, vendor)
+    assert b"9" in repo.git_bytes("show", "refs/slip/sessions/s:d/f")
+    if kind != "linked":
+        assert repo.slip("-C", "vendor", "diff", "-s", "s").text == ""
+
+
+def test_a_place_that_is_another_repository_without_a_place_said(staged: Lab) -> None:
+    """GIT_DIR names the repository; without it, the hint would mean the one that lies here."""
+    repo = staged
+    repo.git("clone", "-q", str(repo.path), str(repo.path / "vendor"))
+    repo.write("d/f", LINES.replace("nine", "9"))
+    env = slip_environment() | {"GIT_DIR": f"{repo.path}/.git", "GIT_WORK_TREE": str(repo.path)}
+    said = repo.slip(
+        "commit", "-s", "s", "-m", "x", cwd=repo.path / "vendor", env=env, expect=1
+    ).err.decode()
+    # Whoever types it has GIT_DIR too, and stands in the same worktree.
+    assert said.endswith("try: slip capture -s s d/f\n")
+
+
+@pytest.mark.parametrize("message", ["|", ";", "&&"])
+def test_a_refusal_is_told_whatever_the_message(staged: Lab, message: str) -> None:
+    repo = staged
+    hook = repo.path / ".git/hooks/pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    error = repo.slip_json("commit", "-m", message, cwd=repo.path / "d", expect=1).error
+    assert error["code"] == "hook-failed"
+    assert error["hint"] == f"slip commit -s s -m {shlex.quote(message)}"
+    hook.write_text("#!/bin/sh\n")
+    typed(error["hint"], repo.path / "d")
+    assert repo.message() == f"{message}\n"

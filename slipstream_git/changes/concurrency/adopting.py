@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from collections.abc import Sequence
 from typing import Final
 
+from slipstream_git import hints
 from slipstream_git.changes import bounds, chain, differences, overlapping, sessions, staging
 from slipstream_git.changes.sessions import BRANCHES, Session, Wish
 from slipstream_git.changes.staging import Label
@@ -95,7 +95,9 @@ def _branch(ws: Workspace, name: str) -> Branch:
     raise SlipError(
         "usage",
         f"{name!r} names a commit and no branch; give it one",
-        hint=f"git branch adopted {commit} && slip adopt adopted",
+        hint=hints.of("git", "branch", "adopted", commit).then(
+            hints.of("slip", "adopt", "adopted")
+        ),
     )
 
 
@@ -122,7 +124,7 @@ def _onto(ws: Workspace, branch: Branch, wanted: str | None) -> str:
             raise SlipError(
                 "usage",
                 f"which branch shall {branch.name} land on?",
-                hint=f"slip adopt {shlex.quote(branch.name)} --onto BRANCH",
+                hint=hints.of("slip", "adopt", branch.name, "--onto", "BRANCH"),
             )
     if repository.store.ref(wanted) is None:
         short = wanted.removeprefix(BRANCHES)
@@ -146,7 +148,7 @@ def _base(ws: Workspace, branch: Branch, onto: str) -> str:
             "unsupported",
             f"{branch.name} and {short} have {len(found)} merge bases; merge {short} into"
             f" {branch.name}, and they have one",
-            hint=f"git checkout {shlex.quote(branch.name)} && git merge {shlex.quote(short)}",
+            hint=hints.of("git", "checkout", branch.name).then(hints.of("git", "merge", short)),
         )
     shallow = ws.repository.git.run("rev-parse", "--is-shallow-repository").out.strip() == b"true"
     raise SlipError(
@@ -202,7 +204,7 @@ def _adopted_already(
         raise SlipError(
             "usage",
             f"{branch.name} was adopted more than once: {', '.join(names)}",
-            hint=f"slip adopt {shlex.quote(branch.name)} {names[0]}",
+            hint=hints.of("slip", "adopt", branch.name, names[0]),
             data={"sessions": names},
         )
     return found[0] if found else None
@@ -268,11 +270,12 @@ def _grown(ws: Workspace, session: Session, branch: Branch, agent: str) -> Sessi
 
 
 def _other_history(session: Session, branch: Branch, why: str) -> SlipError:
-    name = shlex.quote(branch.name)
     return SlipError(
         "stale",
         f"{branch.name} {why}; adopt it anew",
-        hint=f"slip abort -s {session.name} && slip adopt {name} {session.name}",
+        hint=hints.of("slip", "abort", "-s", session.name).then(
+            hints.of("slip", "adopt", branch.name, session.name)
+        ),
     )
 
 

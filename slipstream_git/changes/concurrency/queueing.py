@@ -6,10 +6,11 @@ each lands by itself, as `slip commit` would land it, and one that is refused st
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 
-from slipstream_git.changes import chain, closing, landing, messages, proposing, sessions
+from slipstream_git import hints
+from slipstream_git.changes import asking, chain, closing, landing, messages, proposing, sessions
+from slipstream_git.changes.asking import Options
 from slipstream_git.changes.concurrency.reporting import (
     Fault,
     Item,
@@ -17,7 +18,6 @@ from slipstream_git.changes.concurrency.reporting import (
     answered,
     interrupted,
 )
-from slipstream_git.changes.landing import Options
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.meetings import Queued
@@ -41,17 +41,27 @@ def land(
     found, skipped = (_by_age(ws), []) if everyone else _named(ws, names)
     wanted, idle = _changing(found)
     tally = Tally([], [*skipped, *idle], [], [])
-    queue = _queue(ws, wanted, options, alone=len(names) == 1)
-    if atomic:
-        _check_one_branch(ws, queue)
+    try:
+        queue = _queue(ws, wanted, options, alone=len(names) == 1)
+        if atomic:
+            _check_one_branch(ws, queue, options)
+        if atomic or options.dry_run:
+            _land_together(ws, queue, tally, dry_run=options.dry_run)
+    except SlipError as fault:
+        asking.hint_queue_again(fault, names, options, atomic=atomic)
+        raise
     if atomic or options.dry_run:
-        from slipstream_git.changes.concurrency import stacking
-
-        (stacking.rehearse if options.dry_run else stacking.land)(ws, queue, tally)
-        _hint_again(queue, tally, atomic=atomic)
+        for _, error in tally.faults:
+            asking.hint_queue_again(error, names, options, atomic=atomic)
     else:
         _land_each(ws, queue, tally)
     return answered(tally, atomic=atomic, dry_run=options.dry_run)
+
+
+def _land_together(ws: Workspace, queue: Sequence[Item], tally: Tally, *, dry_run: bool) -> None:
+    from slipstream_git.changes.concurrency import stacking
+
+    (stacking.rehearse if dry_run else stacking.land)(ws, queue, tally)
 
 
 def _land_each(ws: Workspace, queue: Sequence[Item], tally: Tally) -> None:
@@ -76,17 +86,6 @@ def _landed(ws: Workspace, item: Item) -> Landed:
             raise
         return already
     return done if done.committed else closing.landed_already(ws, name) or done
-
-
-def _hint_again(queue: Sequence[Item], tally: Tally, *, atomic: bool) -> None:
-    """A hint to commit a session otherwise becomes one to land all of these so."""
-    by_name = {item.session.name: item.session for item in queue}
-    for name, error in tally.faults:
-        landing.hint_at(error, by_name[name])
-        commit = f"slip commit -s {name} "
-        if atomic and error.hint and error.hint.startswith(commit):
-            otherwise = error.hint.removeprefix(commit).removesuffix("-m MESSAGE").split()
-            error.hint = shlex.join(["slip", "land", *by_name, "--atomic", *otherwise])
 
 
 # Who ---------------------------------------------------------------------------------------------
@@ -151,7 +150,7 @@ def _queue(
         raise SlipError(
             "usage",
             f"no message for {', '.join(nameless)}: a session without a title needs -m",
-            hint=f"slip land {shlex.join(s.name for s in wanted)} -m MESSAGE",
+            hint=hints.again(*hints.MESSAGE),
             data={"sessions": nameless},
         )
     queue: list[Item] = []
@@ -172,7 +171,7 @@ def _queue(
     return queue
 
 
-def _check_one_branch(ws: Workspace, queue: Sequence[Item]) -> None:
+def _check_one_branch(ws: Workspace, queue: Sequence[Item], options: Options) -> None:
     branches: dict[str, list[str]] = {}
     for session, order in queue:
         branch = landing.branch_of(ws, session, order.options)
@@ -183,8 +182,13 @@ def _check_one_branch(ws: Workspace, queue: Sequence[Item]) -> None:
         f"{branch.removeprefix(sessions.BRANCHES)}: {', '.join(names)}"
         for branch, names in branches.items()
     )
+    first = next(iter(branches.values()))
+    # A single session that is named would land with a message that was not meant for it.
+    titled = len(first) == 1 and queue[0].session.title
     raise SlipError(
         "unsupported",
         f"--atomic lands on one branch, and these are for several ({said})",
-        hint=f"slip land --atomic {shlex.join(next(iter(branches.values())))}",
+        hint=asking.queue_again(
+            hints.again(without=["-m"] if titled else ()), first, options, atomic=True
+        ),
     )

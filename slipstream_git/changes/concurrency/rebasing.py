@@ -10,6 +10,7 @@ at those paths, which a second merge would take for what the session wants.
 
 from __future__ import annotations
 
+from slipstream_git import hints
 from slipstream_git.changes import (
     bounds,
     chain,
@@ -93,7 +94,9 @@ def _place(ws: Workspace, session: Session, onto: str | None) -> Place | None:
         raise SlipError(
             "missing",
             f"there is no branch {name} to move {session.name} onto",
-            hint=None if onto else f"slip commit -s {session.name} --onto {name} -m MESSAGE",
+            hint=None
+            if onto
+            else hints.of("slip", "commit", "-s", session.name, "--onto", name, *hints.MESSAGE),
         )
     commit = commits.parse(head, ws.repository.objects.commit(head))
     return Place(branch, head, commit.tree)

@@ -24,7 +24,7 @@ from slipstream_git.changes.unresolved import Decision, Open, Unresolved
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import filemerge
 from slipstream_git.gitdb.merged import Conflict
-from slipstream_git.gitdb.worktrees.troubles import command
+from slipstream_git.hints import command
 from slipstream_git.meetings import Resolved
 from slipstream_git.model import FILE, REGULAR, TREE, Entry
 from slipstream_git.records import NamedTuple

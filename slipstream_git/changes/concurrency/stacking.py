@@ -7,10 +7,10 @@ every session and notes where each commit came from; `publishing` makes it so, i
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from slipstream_git import hints
 from slipstream_git.changes import bringing, closing, landing, publishing, recovery, sessions
 from slipstream_git.changes.concurrency.reporting import Fault, Item, Tally
 from slipstream_git.changes.landing import Cleared, Made, Merged
@@ -223,7 +223,7 @@ def _explained(
     names = sorted({row["session"] for file in files for row in file["by"]}) or sorted(changed)
     listed = ", ".join(file["path"] for file in files[:_MOST_NAMES])
     error.message = f"{fault.session} conflicts with {', '.join(names)}, which land first: {listed}"
-    error.hint = f"slip land {shlex.join(item.session.name for item in queue)}"
+    error.hint = hints.again(without=("--atomic", "--dry-run"))
     error.data["onto_commit"] = before[0].merged.head
     return fault
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import shutil
 
+from slipstream_git import hints
 from slipstream_git.changes import hooks as landing_hooks
 from slipstream_git.changes.doctor.findings import FAIL, WARN, Finding, all_of, some
 from slipstream_git.workspace import Workspace
@@ -27,15 +27,15 @@ def hooks(ws: Workspace) -> Finding:
     directory = ws.repository.layout.hooks_dir
     if ws.repository.config.get("core.hookspath") and not os.path.isdir(directory):
         said = f"core.hooksPath names {directory}, which is not there"
-        return Finding(said, WARN, f"mkdir -p {shlex.quote(directory)}")
+        return Finding(said, WARN, hints.of("mkdir", "-p", directory))
     runs = [name for name in HOOKS if landing_hooks.exists(ws.repository, name)]
     ignored = [
         name for name in HOOKS if name not in runs and os.path.isfile(os.path.join(directory, name))
     ]
     if ignored:
-        paths = " ".join(shlex.quote(os.path.join(directory, name)) for name in ignored)
+        paths = [os.path.join(directory, name) for name in ignored]
         said = f"git ignores {', '.join(ignored)}: not executable"
-        return Finding(said, WARN, f"chmod +x {paths}")
+        return Finding(said, WARN, hints.of("chmod", "+x", *paths))
     return Finding(f"on a landing: {', '.join(runs)}" if runs else "none")
 
 
@@ -93,15 +93,18 @@ def attributes(ws: Workspace) -> Finding:
 
 def _no_filter(name: str) -> Finding:
     """Git lets files through such a filter as they are; the fix says the same in so many words."""
-    keys = [shlex.quote(f"filter.{name}.{way}") for way in ("clean", "smudge")]
-    fix = " && ".join(f"git config {key} cat" for key in keys)
-    return Finding(f"the filter {name} is not configured: its files stand as stored", WARN, fix)
+    clean, smudge = (
+        hints.of("git", "config", f"filter.{name}.{way}", "cat") for way in ("clean", "smudge")
+    )
+    return Finding(
+        f"the filter {name} is not configured: its files stand as stored", WARN, clean.then(smudge)
+    )
 
 
 def _no_driver(name: str) -> Finding:
     """Git merges as text then, which the fix says in so many words."""
-    key = shlex.quote(f"merge.{name}.driver")
-    fix = f"git config {key} 'git merge-file --marker-size=%L %A %O %B'"
+    driver = "git merge-file --marker-size=%L %A %O %B"
+    fix = hints.of("git", "config", f"merge.{name}.driver", driver)
     return Finding(f"the merge driver {name} is not configured: merged as text", WARN, fix)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from slipstream_git.changes.doctor import conditions, state, storing
 from slipstream_git.changes.doctor.findings import FAIL, Finding
 from slipstream_git.errors import SlipError
+from slipstream_git.hints import plain
 from slipstream_git.outcomes import Check, Examined
 from slipstream_git.text.paths import escape_for_terminal
 from slipstream_git.workspace import Workspace
@@ -43,4 +44,4 @@ def _made(ws: Workspace, name: str, check: Callable[[Workspace], Finding]) -> Ch
         detail, status, fix = f"cannot be looked at: {fault.message}", FAIL, fault.hint
     except OSError as fault:
         detail, status, fix = f"cannot be looked at: {fault}", FAIL, None
-    return Check(name, status, escape_for_terminal(detail), fix)
+    return Check(name, status, escape_for_terminal(detail), fix and plain(fix))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Sequence
+from functools import reduce
 from typing import Final
 
+from slipstream_git import hints
+from slipstream_git.hints import Hint
 from slipstream_git.records import NamedTuple
 
 OK: Final = "ok"
@@ -30,11 +32,11 @@ def all_of(found: Sequence[Finding], sound: str) -> Finding:
     status = max((finding.status for finding in found), key=_BADNESS.index)
     fixes = dict.fromkeys(finding.fix for finding in found if finding.fix)
     detail = "; ".join(finding.detail for finding in found)
-    return Finding(detail, status, " && ".join(fixes) or None)
+    return Finding(detail, status, reduce(Hint.then, map(hints.plain, fixes)) if fixes else None)
 
 
-def removing(paths: Iterable[str]) -> str:
-    return "rm -f " + " ".join(map(shlex.quote, paths))
+def removing(paths: Iterable[str]) -> Hint:
+    return hints.of("rm", "-f", *paths)
 
 
 def some(names: Sequence[str]) -> str:

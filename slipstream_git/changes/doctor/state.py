@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
+from slipstream_git import hints
 from slipstream_git.changes import sessions
 from slipstream_git.changes.doctor.findings import FAIL, WARN, Finding, all_of, removing, some
 from slipstream_git.errors import SlipError
@@ -45,7 +45,7 @@ def _ref(ws: Workspace, ref: str, held: str) -> Finding | None:
     path = os.path.join(ws.repository.layout.common_dir, ref)
     if not is_id(held):
         return Finding(f"{ref} holds no id", FAIL, removing([path]))
-    deletion = f"git update-ref -d {shlex.quote(ref)} {held}"
+    deletion = hints.of("git", "update-ref", "-d", ref, held)
     try:
         found = ws.repository.objects.find(held)
     except SlipError:
@@ -58,8 +58,8 @@ def _ref(ws: Workspace, ref: str, held: str) -> Finding | None:
         sessions.at(ws, ref, held)
     except SlipError as fault:
         # Its commit may be somebody's: it gets a branch before it loses the ref.
-        branch = f"git branch {shlex.quote('kept/' + ref.removeprefix('refs/slip/'))} {held}"
-        fix = f"{branch} && {deletion}" if found.kind == "commit" else deletion
+        branch = hints.of("git", "branch", f"kept/{ref.removeprefix('refs/slip/')}", held)
+        fix = branch.then(deletion) if found.kind == "commit" else deletion
         return Finding(f"{ref} holds no chain of slip's: {fault.message}", FAIL, fix)
     return None
 

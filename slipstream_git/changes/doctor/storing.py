@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import tempfile
 from collections.abc import Sequence
 
+from slipstream_git import hints
 from slipstream_git.changes.doctor.findings import FAIL, WARN, Finding, all_of, removing, some
 from slipstream_git.gitdb import loose, packs, sweeping
 from slipstream_git.gitdb.loose import Scan
@@ -38,7 +38,7 @@ def ownership(ws: Workspace) -> Finding:
     places = [layout.common_dir, layout.objects_dir, os.path.join(layout.objects_dir, "pack")]
     places += [os.path.join(layout.common_dir, "refs"), layout.slip_dir]
     there = [path for path in places if os.path.isdir(path)]
-    fix = f'sudo chown -R "$(id -u)" {shlex.quote(layout.common_dir)}'
+    fix = hints.of("sudo", "chown", "-R", str(os.geteuid()), layout.common_dir)
     shut = [path for path in there if not os.access(path, os.W_OK | os.X_OK)]
     if shut:
         return Finding(f"not writable: {some(shut)}", FAIL, fix)

@@ -7,7 +7,6 @@ and what was taken out of the index stays as a file, because it is the user's no
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from slipstream_git.errors import SlipError
@@ -16,8 +15,9 @@ from slipstream_git.gitdb.worktrees import sparse
 from slipstream_git.gitdb.worktrees.indexes import Index, Staged, is_within
 from slipstream_git.gitdb.worktrees.jobs import Job, Placement, Trouble
 from slipstream_git.gitdb.worktrees.looking import View
-from slipstream_git.gitdb.worktrees.troubles import STAGED_DIFFERENTLY, InTheWay, command
+from slipstream_git.gitdb.worktrees.troubles import STAGED_DIFFERENTLY, InTheWay
 from slipstream_git.gitdb.worktrees.walking import shown
+from slipstream_git.hints import command, of
 from slipstream_git.model import Entry
 
 _LOOK_AGAIN = ("git", "update-index", "--no-assume-unchanged", "--no-skip-worktree")
@@ -64,7 +64,7 @@ class Entries:
             raise SlipError(
                 "dirty",
                 f"{self._root} has files but no index, so what is the user's there is not known",
-                hint=shlex.join(["git", "-C", self._root, "reset"]),
+                hint=of("git", "-C", self._root, "reset"),
                 data={"worktree": self._root, "paths": []},
             )
 

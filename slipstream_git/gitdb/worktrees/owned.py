@@ -20,7 +20,7 @@ from slipstream_git.gitdb import permissions, quarantine
 from slipstream_git.gitdb.layout import Layout
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.gitdb.worktrees.jobs import TEMPORARY
-from slipstream_git.gitdb.worktrees.troubles import command
+from slipstream_git.hints import command
 from slipstream_git.records import NamedTuple
 
 MARK: Final = "slip-session"

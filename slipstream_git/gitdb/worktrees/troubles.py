@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.worktrees.jobs import Trouble
 from slipstream_git.gitdb.worktrees.walking import shown
-from slipstream_git.text.paths import c_quoted, display
 
 STAGED_DIFFERENTLY: Final = "staged differently"
 _SHOWN_PATHS = 5
@@ -42,21 +40,6 @@ def failed(root: str, fault: OSError, left: Iterable[Trouble] = ()) -> SlipError
     if isinstance(fault.filename, str | bytes):
         said += f": {shown(os.fsencode(fault.filename))}"
     return SlipError("git-failed", f"cannot place files in {root}: {said}", data=_told(root, left))
-
-
-def command(words: Sequence[str], paths: Iterable[bytes]) -> str:
-    """A command on these paths that can be typed as it stands."""
-    names = list(paths)
-    end = ["--"] if any(name.startswith(b"-") for name in names) else []
-    return " ".join([shlex.join([*words, *end]), *map(_typed, names)])
-
-
-def _typed(path: bytes) -> str:
-    """A path as a shell takes it; what cannot be typed stands in it as bash and zsh spell it."""
-    name = display(path)
-    if name == os.fsdecode(path):
-        return shlex.quote(name)
-    return "$'" + c_quoted(path)[1:-1].replace("'", "\\'") + "'"
 
 
 def _told(root: str, left: Iterable[Trouble]) -> dict[str, object]:

@@ -398,7 +398,7 @@ def test_several_branches(desk: Desk) -> None:
     staged(desk, "b", onto="side")
     staged(desk, "c", onto="new")
     fault = unchanged(desk, "unsupported", "a", "b", "c", atomic=True)
-    assert fault.hint == "slip land --atomic a"
+    assert fault.hint == "slip land a --atomic"
     assert len(land(desk, "a", "b", "c")["landed"]) == 3
     assert [subjects(repo, name) for name in ("main", "side", "new")] == [
         ["Do a"],
