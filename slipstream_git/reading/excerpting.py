@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from slipstream_git import hints
 from slipstream_git.errors import SlipError
 from slipstream_git.excerpts import LinesRead
 from slipstream_git.model import REGULAR, SYMLINK
@@ -33,7 +34,7 @@ def lines(
         raise SlipError(
             "out-of-range",
             f"{paths.display(raw)} has {len(rows)} lines; {start} to {last} are not among them",
-            hint=f"slip lines {paths.display(raw)} 1 {len(rows)}",
+            hint=hints.of("slip", "lines", raw, "1", str(len(rows))),
             data={"total_lines": len(rows)},
         )
     room = Budget(tokens)
@@ -73,6 +74,5 @@ def outlined(ws: Workspace, answer: WasRead, wanted: Sequence[str]) -> WasRead:
     return answer._replace(files=files)
 
 
-def _nearby(path: bytes) -> str:
-    name = path.rpartition(b"/")[2]
-    return f"slip files '{paths.display(name)}'"
+def _nearby(path: bytes) -> hints.Hint:
+    return hints.command(["slip", "files"], [path.rpartition(b"/")[2]])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from slipstream_git import hints
 from slipstream_git.errors import SlipError
 from slipstream_git.excerpts import Definition, Named, References, Symbols, Used
 from slipstream_git.reading import budget, shelf, views
@@ -130,7 +131,9 @@ def _unknown(ws: Workspace, view: views.View, name: str, inside: str | None) -> 
     del ws, view
     where = "" if inside is None else f" in {inside}"
     return SlipError(
-        "missing", f"no symbol {name} is defined{where}", hint=f"slip search --word '{name}'"
+        "missing",
+        f"no symbol {name} is defined{where}",
+        hint=hints.of("slip", "search", "--word", name),
     )
 
 

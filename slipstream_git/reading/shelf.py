@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from slipstream_git import hints
 from slipstream_git.errors import SlipError
 from slipstream_git.reading.outlines import Outlines
 from slipstream_git.workspace import Workspace
@@ -72,5 +73,5 @@ def unsupported(fault: ImportError) -> SlipError:
     return SlipError(
         "unsupported",
         f"{fault.name} is missing: this needs the extra `reading`",
-        hint="pip install 'slipstream-git[reading]'",
+        hint=hints.of("pip", "install", "slipstream-git[reading]"),
     )

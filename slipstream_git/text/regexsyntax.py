@@ -8,6 +8,7 @@ that changes the meaning of all that follows (``(?x)``, fuzzy counts) makes the 
 from __future__ import annotations
 
 from slipstream_git.records import NamedTuple
+from slipstream_git.text.decimals import decimal
 
 DEEPEST = 200
 _REPEATS = {"*": (0, None), "+": (1, None), "?": (0, 1)}
@@ -151,10 +152,11 @@ class _Reader:
             return None
         stop = self._text.find("}", self._place)
         least, comma, most = self._text[self._place + 1 : max(stop, self._place)].partition(",")
-        if stop < 0 or not least.isdigit() or not (most.isdigit() or not most):
+        fewest, limit = decimal(least), decimal(most)
+        if stop < 0 or fewest is None or (most and limit is None):
             raise _GivesUp  # literal to one, a fuzzy count to the other
         self._place = stop + 1
-        return int(least), int(most) if most else (None if comma else int(least))
+        return fewest, limit if comma else fewest
 
     def _atom(self, depth: int, *, folded: bool) -> Part:
         char = self._next()

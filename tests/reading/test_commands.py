@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab import Content, Lab, Link, Reply
+from tests.lab import Content, Lab, Link, Reply, typed
 
 pytest.importorskip("tree_sitter")
 
@@ -206,6 +206,16 @@ def test_lines_that_are_not_there_are_refused(here: Lab, words: tuple[str, ...],
     assert refused(here, "lines", *words)["code"] == code
 
 
+def test_a_path_of_any_name_is_a_word_of_its_hint(here: Lab) -> None:
+    here.commit({"a;b $(c)": "1\n"})
+    hint = refused(here, "lines", "a;b $(c)", "7")["hint"]
+    assert hint == "slip lines 'a;b $(c)' 1 1"
+    typed(hint, here.path)
+    hint = refused(here, "lines", "d/it's", "7")["hint"]
+    assert hint == """slip files 'it'"'"'s'"""
+    typed(hint, here.path)
+
+
 def test_bytes_that_are_no_text_are_told_as_such(here: Lab) -> None:
     told = ok(here.slip_json("lines", b"odd-\xff.txt".decode("utf-8", "surrogateescape")))
     assert told["text"] == "latin \ufffd\n"
@@ -242,7 +252,7 @@ def test_ambiguous_names_are_listed(here: Lab) -> None:
 def test_what_no_file_defines_is_missing_with_a_hint_that_works(here: Lab) -> None:
     error = refused(here, "symbol", "getpid")
     assert error["code"] == "missing"
-    assert error["hint"] == "slip search --word 'getpid'"
+    assert error["hint"] == "slip search --word getpid"
     assert ok(here.slip_json("search", "--word", "getpid"))["total"] == 1
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slipstream_git.text.regexsyntax import read
+from slipstream_git.text.regexsyntax import OPAQUE, read
 from slipstream_git.text.required import AllOf, AnyOf, Need, of_literal, required
 
 re2 = pytest.importorskip("re2")
@@ -53,6 +53,11 @@ def test_what_is_required(pattern: str, need: Need) -> None:
         assert not holds(b"a" * 40, found)
     else:
         assert found == need
+
+
+@pytest.mark.parametrize("count", ["²", "1,²", "١", "9" * 5000])
+def test_a_count_that_is_no_number_needs_nothing(count: str) -> None:
+    assert required(read(f"abc{{{count}}}", ignore_case=False)) == required(OPAQUE)
 
 
 def test_of_plain_text_what_case_leaves_alone() -> None:
