@@ -130,11 +130,13 @@ def land(
 
     A commit's message is its session's title. A session that is refused (a conflict, a file in the
     way, a hook) stays open and is told of with what `slip commit` would say; the others land, and
-    the exit status is that of the gravest refusal. With --atomic they all land in one ref
-    transaction, on one branch, or none of them does.
+    the exit status is that of the gravest refusal. One that collides is tried once more when others
+    have landed after it. With --atomic they all land in one ref transaction, on one branch, or none
+    of them does.
 
     sessions (SESSION): what to land, in this order
-    all: land every open session, in the order they were begun, by name where that is the same
+    all: land every open session, in the order they were begun, by name where that is the same; one
+        that lacks a branch or a message is refused like any other
     atomic: all of them or none
     message (-m, TEXT): the message of those without a title, and of a single session that is named
     onto (BRANCH): land all of them on this branch (default: each on its own)
