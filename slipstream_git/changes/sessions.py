@@ -284,8 +284,19 @@ def missing(ws: Workspace, name: str) -> SlipError:
     landed = chain.read_step(ws.repository, numbers[max(numbers)]).facts.landed
     became = f"it landed as {landed[:10]}" if landed else "it was closed"
     return SlipError(
-        "session-missing", f"no session named {name} is open: {became}", hint=f"slip reopen {name}"
+        "session-missing",
+        f"no session named {name} is open: {became}",
+        hint=f"slip reopen {name}",
+        data={"landed": landed} if landed else None,
     )
+
+
+def _over(ws: Workspace, name: str) -> SlipError:
+    """That the session whose own worktree this is was closed; a landed one needs it no longer."""
+    fault = missing(ws, name)
+    if fault.data.get("landed"):
+        fault.hint = "slip worktree --remove"
+    return fault
 
 
 def check_scope(session: Session, path: bytes) -> None:
@@ -328,7 +339,7 @@ def choose(ws: Workspace, name: str | None) -> Session:
     if len(here) == 1:
         return here[0]
     if own is not None and not here:
-        raise missing(ws, own.session)
+        raise _over(ws, own.session)
     if not everyone:
         raise SlipError("session-required", "no session is open", hint="slip begin")
     names = [session.name for session in everyone]
