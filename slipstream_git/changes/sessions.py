@@ -205,6 +205,8 @@ def _place(ws: Workspace, wish: Wish) -> tuple[str | None, str | None]:
     repository = ws.repository
     branch, head = repository.head()
     onto = branch if wish.onto is None else branch_ref(ws, wish.onto)
+    if onto is None:
+        onto = _onto_of_own(ws)
     if wish.onto is not None and repository.store.ref(onto or "") is None:
         ws.notify(f"the branch {wish.onto} does not exist yet; landing makes it")
     if wish.base is not None:
@@ -212,6 +214,14 @@ def _place(ws: Workspace, wish: Wish) -> tuple[str | None, str | None]:
     if head is None and branch is not None and wish.onto and onto != branch:
         return repository.store.ref(onto or ""), onto
     return head, onto
+
+
+def _onto_of_own(ws: Workspace) -> str | None:
+    """Where the session lands whose own worktree this is, in which HEAD is detached on purpose."""
+    own = owned.read(ws.repository.layout.git_dir)
+    tip = ws.repository.store.ref(OPEN + own.session) if own else None
+    session = at(ws, own.session, tip) if own and tip else None
+    return session.onto if session is not None and own and session.began(own.begin) else None
 
 
 def branch_ref(ws: Workspace, name: str) -> str:

@@ -91,14 +91,17 @@ def resolve(
     from slipstream_git.changes import sessions
     from slipstream_git.changes.concurrency import resolving
     from slipstream_git.changes.staging import Label
+    from slipstream_git.errors import SlipError
 
     flags = {"ours": ours, "theirs": theirs, "base": base, "both": both, "as-is": as_is,
              "candidate": candidate}  # fmt: skip
-    what = resolving.choice(flags, content, hunk)
     chosen = sessions.choose(ws, session)
+    try:
+        what = resolving.choice(flags, content, hunk)
+    except SlipError as fault:
+        fault.hint = resolving.way_on(chosen, path, hunk)
+        raise
     if path is None and what is not None:
-        from slipstream_git.errors import SlipError
-
         raise SlipError("usage", "name the path to decide", hint=f"slip resolve -s {chosen.name}")
     if path is None or what is None:
         return resolving.listing(ws, chosen, path)

@@ -107,6 +107,20 @@ def test_inside_it_slip_means_its_session(own: Desk, ready: Desk) -> None:
     assert own.call("status")["session"] == "s"
 
 
+def test_a_session_begun_there_lands_where_its_own_does(own: Desk, ready: Desk) -> None:
+    begun = own.begin("mine", title="Mine")
+    assert begun["onto"] == "refs/heads/main"
+    own.lab.write("g", "edited\n")
+    own.call("capture", session="mine")
+    told = own.commit("Mine", session="mine")
+    # Its base is the step that the files are of, so that only the edit lands.
+    assert [row["path"] for row in told["changes"]] == ["g"]
+    assert ready.lab.tree()["g"] == b"edited\n"
+    own.lab.git("checkout", "--quiet", "--", "g")
+    ready.call("abort", session="s")
+    assert own.begin("other")["onto"] is None
+
+
 def test_captures_there_are_edits_of_what_it_was_given(own: Desk, ready: Desk) -> None:
     ready.apply(replace("f", "five", "5"), session="s")
     own.lab.write("f", own.lab.read("f").replace(b"one", b"1"))
