@@ -68,7 +68,9 @@ def _row(name: str) -> Operation:
 
 def _command(row: Operation) -> str:
     shown = [p for p in row.parameters if p.kind.value != "stdin"]
-    usage = " ".join(["slip", row.name, *(_usage(p) for p in shown)])
+    # What goes behind -- goes behind the options.
+    in_order = sorted(shown, key=lambda parameter: parameter.is_command)
+    usage = " ".join(["slip", row.name, *(_usage(p) for p in in_order)])
     parts = [f"## slip {row.name}\n", f"{row.summary}.\n", f"    {usage}\n"]
     if row.description:
         parts.append(f"{row.description}\n")
@@ -78,10 +80,10 @@ def _command(row: Operation) -> str:
 
 
 def _usage(parameter: Parameter) -> str:
-    more = "…" if parameter.kind.many else ""
     if parameter.positional:
-        text = f"{parameter.metavar}{more}"
+        text = parameter.in_usage
         return f"[{text}]" if parameter.kind.optional else text
+    more = "…" if parameter.kind.many else ""
     return f"[{_spelling(parameter)}]{more}"
 
 

@@ -37,6 +37,9 @@ from slipstream_git.hints import Hint, command
 from slipstream_git.model import TREE, Entry
 from slipstream_git.workspace import Workspace
 
+# So many files a hint moves aside; the same again tells of the others.
+_MOST_ASIDE = 20
+
 
 @contextmanager
 def hinting_at(ws: Workspace, session: Session) -> Iterator[None]:
@@ -56,14 +59,20 @@ def _way_out(
     why = {trouble.path: set[str]() for trouble in troubles}
     for trouble in troubles:
         why[trouble.path].add(trouble.why)
-    new = next((path for path in why if NOT_TRACKED in why[path]), None)
-    if new is not None:
-        # The session has a file of its own there, so capturing this one could only conflict.
+    new = [path for path in why if NOT_TRACKED in why[path]]
+    if new:
+        # The session has files of its own there, so capturing these could only conflict.
         root = fsencode(there[1]) + b"/" if there else b""
-        aside = command(["mv", "-n"], [root + new, root + new + b".mine"])
-        if STAGED_DIFFERENTLY not in why[new]:
-            return aside
-        return command(["git", *there, "rm", "-qf", "--cached"], [new]).then(aside)
+        both = [path for path in new[:_MOST_ASIDE] if STAGED_DIFFERENTLY in why[path]]
+        parts = [command(["git", *there, "rm", "-qf", "--cached"], both)] if both else []
+        parts += [
+            command(["mv", "-n"], [root + path, root + path + b".mine"])
+            for path in new[:_MOST_ASIDE]
+        ]
+        first, *rest = parts
+        for part in rest:
+            first = first.then(part)
+        return first
     staged = [path for path in why if STAGED_DIFFERENTLY in why[path]]
     captured = captures.captured(ws, session) if staged else {}
     otherwise = _otherwise_than_staged(ws, there, staged)

@@ -31,6 +31,7 @@ from slipstream_git.workspace import Workspace
 _EDITED: Final = "not captured"
 _UNTRACKED: Final = "untracked"
 _IGNORED: Final = "ignored"
+_IGNORED_ALONE: Final = "ignored, and so kept nowhere else: {}; move or delete them first"
 _SUBMODULE: Final = "a submodule"
 _MODULES: Final = "a submodule's repository, which goes with what it has not pushed"
 
@@ -237,14 +238,19 @@ def _check(ws: Workspace, session: Session, there: Owned, root: str, *, ignored:
     elif why == {_MODULES}:
         hint = command(["rm", "-rf", _modules(view)], ())
     elif _IGNORED in why:
-        hint = command(["git", "-C", root, "clean", "-ffdX"], ())
-    raise _dirty(root, troubles, hint)
+        # Nobody but the user knows what of these can be made again, so they are only listed.
+        listing = ["ls-files", "-o", "-i", "--exclude-standard", "--directory"]
+        hint = command(["git", "-C", root, *listing], ())
+    count = sum(trouble.why == _IGNORED for trouble in troubles)
+    raise _dirty(root, troubles, hint, f"; {_IGNORED_ALONE.format(count)}" if count else "")
 
 
-def _dirty(root: str, troubles: Iterable[Trouble], hint: Hint | None) -> SlipError:
+def _dirty(
+    root: str, troubles: Iterable[Trouble], hint: Hint | None, advice: str = ""
+) -> SlipError:
     fault = InTheWay(root, troubles)
     # Not that class: what brings worktrees along gives it a hint of its own.
-    return SlipError("dirty", fault.message, hint=hint, data=fault.data)
+    return SlipError("dirty", fault.message + advice, hint=hint, data=fault.data)
 
 
 def _uncaptured(ws: Workspace, session: Session, view: Repository) -> Iterator[Trouble]:

@@ -34,8 +34,19 @@ def noting(ws: Workspace, session: Session, commit: str, *, unchecked: bool) -> 
 def tell_of_branch(ws: Workspace, session: Session) -> None:
     """Say that the branch which a landed session was adopted from is still there, and why."""
     name = session.branch.removeprefix(BRANCHES)
-    if name != session.branch and ws.repository.store.ref(session.branch) is not None:
-        ws.notify(
-            f"the branch {name} stays as it was; its work landed as a new commit, so git does not"
-            f" take it for merged (to delete it: {of('git', 'branch', '-D', name)})"
-        )
+    if name == session.branch or ws.repository.store.ref(session.branch) is None:
+        return
+    from slipstream_git.gitdb.worktrees import checkouts
+
+    everywhere = checkouts.list_worktrees(ws.repository.git)
+    there = next((w.root for w in everywhere if w.branch == session.branch), None)
+    # git deletes no branch that is checked out, and a worktree may hold what nobody has kept.
+    then = (
+        f"it is checked out in {there}"
+        if there
+        else f"to delete it: {of('git', 'branch', '-D', name)}"
+    )
+    ws.notify(
+        f"the branch {name} stays as it was; its work landed as a new commit, so git does not"
+        f" take it for merged ({then})"
+    )

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 
+from slipstream_git import hints
 from slipstream_git.changes import bounds, chain
 from slipstream_git.changes.chain import Facts, Step
 from slipstream_git.errors import SlipError
@@ -206,6 +207,8 @@ def _place(ws: Workspace, wish: Wish) -> tuple[str | None, str | None]:
     repository = ws.repository
     branch, head = repository.head()
     onto = branch if wish.onto is None else branch_ref(ws, wish.onto)
+    if onto is None:
+        onto = _onto_of_own(ws)
     if wish.onto is not None and repository.store.ref(onto or "") is None:
         ws.notify(f"the branch {wish.onto} does not exist yet; landing makes it")
     if wish.base is not None:
@@ -213,6 +216,14 @@ def _place(ws: Workspace, wish: Wish) -> tuple[str | None, str | None]:
     if head is None and branch is not None and wish.onto and onto != branch:
         return repository.store.ref(onto or ""), onto
     return head, onto
+
+
+def _onto_of_own(ws: Workspace) -> str | None:
+    """Where the session lands whose own worktree this is, in which HEAD is detached on purpose."""
+    own = owned.read(ws.repository.layout.git_dir)
+    tip = ws.repository.store.ref(OPEN + own.session) if own else None
+    session = at(ws, own.session, tip) if own and tip else None
+    return session.onto if session is not None and own and session.began(own.begin) else None
 
 
 def branch_ref(ws: Workspace, name: str) -> str:
@@ -285,8 +296,19 @@ def missing(ws: Workspace, name: str) -> SlipError:
     landed = chain.read_step(ws.repository, numbers[max(numbers)]).facts.landed
     became = f"it landed as {landed[:10]}" if landed else "it was closed"
     return SlipError(
-        "session-missing", f"no session named {name} is open: {became}", hint=f"slip reopen {name}"
+        "session-missing",
+        f"no session named {name} is open: {became}",
+        hint=f"slip reopen {name}",
+        data={"landed": landed} if landed else None,
     )
+
+
+def _over(ws: Workspace, name: str) -> SlipError:
+    """That the session whose own worktree this is was closed; a landed one needs it no longer."""
+    fault = missing(ws, name)
+    if fault.data.get("landed"):
+        fault.hint = hints.of("slip", "worktree", "--remove")
+    return fault
 
 
 def check_scope(session: Session, path: bytes) -> None:
@@ -329,7 +351,7 @@ def choose(ws: Workspace, name: str | None) -> Session:
     if len(here) == 1:
         return here[0]
     if own is not None and not here:
-        raise missing(ws, own.session)
+        raise _over(ws, own.session)
     if not everyone:
         raise SlipError("session-required", "no session is open", hint="slip begin")
     names = [session.name for session in everyone]

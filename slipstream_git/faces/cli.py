@@ -6,6 +6,7 @@ Built by walking the table of operations; the only file that knows click. Global
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -33,6 +34,9 @@ Files keep their line endings: a line break in `new` or `text` becomes CRLF amon
 Paths are from the root of the repository, whatever directory you are in.
 oid: the blob id that `slip read` printed. Where another one is by now, the edit is carried over if
 it still fits (told as matched: earlier-version), else refused as stale.
+Without oid, an `old` that is not there any more is carried over from an earlier version of this
+session in the same way, and told so, too. A batch that is sent twice is made twice, so that an
+insert may double its text; with oid it is made once.
 create: "ok", "only" (it must be new) or "never" (it must exist). mode: "100644" or "100755".
 insert takes one of after_line (0: at the top), before, after (text on a unique line).
 Any text field NAME may be given as NAME_b64, in base64.
@@ -57,12 +61,36 @@ def parse(arguments: Sequence[str]) -> Call | None:
         click.echo(fault.format_message())
         return None
     except click.UsageError as fault:
+        behind = _behind_dashes(fault, list(arguments))
+        if behind is not None:
+            raise behind from None
         command = fault.ctx.command_path if fault.ctx else "slip"
         message = fault.format_message().rstrip(".")
         raise SlipError("usage", message, hint=f"{command} --help") from None
     except click.Abort:
         raise KeyboardInterrupt from None
     return outcome if isinstance(outcome, Call) else None
+
+
+def _behind_dashes(fault: click.UsageError, arguments: list[str]) -> SlipError | None:
+    """The refusal of an option that seems to be the user's command's, which goes behind ``--``."""
+    row = registry.find(fault.ctx.command.name or "") if fault.ctx else None
+    if not isinstance(fault, click.NoSuchOption) or row is None or "--" in arguments:
+        return None
+    if not any(parameter.is_command for parameter in row.parameters):
+        return None
+    valued = {"-C"}
+    for parameter in row.parameters:
+        if not parameter.positional and parameter.kind.value not in ("flag", "switch"):
+            valued |= {parameter.option, parameter.short}
+    at = arguments.index(row.name) + 1
+    while at < len(arguments) and arguments[at].startswith("-"):
+        at += 2 if arguments[at] in valued else 1
+    if fault.option_name in (word.partition("=")[0] for word in arguments[:at]):
+        return None  # it stands before the command
+    words = ["slip", *arguments[:at], "--", *arguments[at:]]
+    said = f"slip {row.name} has no option {fault.option_name}; a command's own go behind --"
+    return SlipError("usage", said, hint=shlex.join(words))
 
 
 def group() -> click.Group:
@@ -179,7 +207,7 @@ def _click_parameter(parameter: Parameter) -> click.Parameter | None:
 
 
 def _argument(parameter: Parameter) -> click.Argument:
-    name = parameter.metavar + ("…" if parameter.kind.many else "")
+    name = parameter.in_usage
     return click.Argument(
         [parameter.name],
         nargs=-1 if parameter.kind.many else 1,

@@ -100,9 +100,29 @@ def _place_hints(
         # It names the likeliest of them.
         fault.hint = standing.named(call, arguments, str(fault.hint.commands[0][-1]))
         return
+    if fault.code == "missing":
+        _tell_of_root(fault, call, workspace)
     place = _standing(call, workspace)
     if place is not None:
         place.in_error(fault)
+
+
+_NOT_FOUND = (": there is no such file", " is not a path that is left")
+
+
+def _tell_of_root(fault: SlipError, call: Call, workspace: Workspace) -> None:
+    """Where a path was not found in a subdirectory, say that it is not looked for there."""
+    root = os.path.realpath(workspace.repository.layout.root or "")
+    here = os.path.relpath(os.path.realpath(call.directory), root)
+    if workspace.repository.layout.root is None or here.split(os.sep)[0] in (".", ".."):
+        return
+    for parameter in call.operation.parameters:
+        given = call.values.get(parameter.name) if parameter.positional else None
+        for word in filter(None, given if isinstance(given, tuple) else (given,)):
+            name = str(word).partition(":")[0]
+            if any(f"{name}{said}" in fault.message for said in _NOT_FOUND):
+                fault.message += f" (paths start at the root of the repository, not in {here})"
+                return
 
 
 def _standing(call: Call, workspace: Workspace) -> Standing | None:

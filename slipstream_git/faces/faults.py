@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from slipstream_git.errors import SlipError
-from slipstream_git.faces.phrases import SHORT, branch, short
+from slipstream_git.faces.phrases import SHORT, branch, deeds, short
 from slipstream_git.text.paths import escape_for_terminal
 
 # What is shown of a conflicting file; `--json` has the rest.
@@ -70,7 +70,7 @@ def _conflict_details(files: object, sides: object) -> Iterable[str]:
         yield f"  {_conflict_title(file)}"
         if file.get("unexplained"):
             continue
-        yield from _deeds(file, names)
+        yield from deeds(file, names)
         yield from map(_author_line, file.get("by", [])[:3])
         hunks = file.get("hunks", [])
         for hunk in hunks[:MOST_HUNKS]:
@@ -85,14 +85,6 @@ def _conflict_title(file: Mapping[str, Any]) -> str:
     if "original" in file:
         return f"{file['original']}: {file['kind']} (git puts this side at {file['path']})"
     return f"{file['path']}: {file['kind']}"
-
-
-def _deeds(file: Mapping[str, Any], names: Mapping[str, str]) -> Iterable[str]:
-    """What each side did, where the hunks do not show it."""
-    did = file.get("did", {})
-    textual = file["kind"] in ("content", "add-add") and file.get("hunks")
-    if not textual or any(text.startswith("renamed ") for text in did.values()):
-        yield from (f"    {names.get(side, side)}: {text}" for side, text in did.items())
 
 
 def _author_line(author: Mapping[str, Any]) -> str:

@@ -48,12 +48,21 @@ def short(oid: str | None) -> str:
     return oid[:SHORT] if oid else "nothing yet"
 
 
+def deeds(file: Mapping[str, Any], names: Mapping[str, str]) -> Iterable[str]:
+    """What each side did, where the hunks do not show it."""
+    did = file.get("did", {})
+    textual = file["kind"] in ("content", "add-add") and file.get("hunks")
+    if not textual or any(text.startswith("renamed ") for text in did.values()):
+        yield from (f"    {names.get(side, side)}: {text}" for side, text in did.items())
+
+
 def left_open(files: Sequence[Mapping[str, Any]]) -> Iterable[str]:
     """Conflicts that a rebase left to be decided, with the hunks that are left of each."""
     for file in files:
         decided = file.get("decided") or []
         done = f", decided: {', '.join(map(str, decided))}" if decided else ""
         yield f"{file['path']}: {file['kind']}{done}"
+        yield from deeds(file, {"ours": "the branch", "theirs": "the session"})
         if file.get("candidate"):
             agreed = " on which both orders agree" if file["candidate"]["both_orders_agree"] else ""
             yield f"  there is a candidate{agreed}: --candidate takes it, --json shows it"

@@ -91,14 +91,17 @@ def resolve(
     from slipstream_git.changes import sessions
     from slipstream_git.changes.concurrency import resolving
     from slipstream_git.changes.staging import Label
+    from slipstream_git.errors import SlipError
 
     flags = {"ours": ours, "theirs": theirs, "base": base, "both": both, "as-is": as_is,
              "candidate": candidate}  # fmt: skip
-    what = resolving.choice(flags, content, hunk)
     chosen = sessions.choose(ws, session)
+    try:
+        what = resolving.choice(flags, content, hunk)
+    except SlipError as fault:
+        fault.hint = resolving.way_on(chosen, path, hunk)
+        raise
     if path is None and what is not None:
-        from slipstream_git.errors import SlipError
-
         raise SlipError("usage", "name the path to decide", hint=f"slip resolve -s {chosen.name}")
     if path is None or what is None:
         return resolving.listing(ws, chosen, path)
@@ -130,11 +133,13 @@ def land(
 
     A commit's message is its session's title. A session that is refused (a conflict, a file in the
     way, a hook) stays open and is told of with what `slip commit` would say; the others land, and
-    the exit status is that of the gravest refusal. With --atomic they all land in one ref
-    transaction, on one branch, or none of them does.
+    the exit status is that of the gravest refusal. One that collides is tried once more when others
+    have landed after it. With --atomic they all land in one ref transaction, on one branch, or none
+    of them does.
 
     sessions (SESSION): what to land, in this order
-    all: land every open session, in the order they were begun, by name where that is the same
+    all: land every open session, in the order they were begun, by name where that is the same; one
+        that lacks a branch or a message is refused like any other
     atomic: all of them or none
     message (-m, TEXT): the message of those without a title, and of a single session that is named
     onto (BRANCH): land all of them on this branch (default: each on its own)
@@ -164,7 +169,8 @@ def adopt(
     A step for each commit that the branch has and the other one lacks (one for all of them, where
     merges are among them), on their merge base: so the session conflicts and lands as git's merge
     of the branch would. The branch and its worktree stay as they are. Adopting a branch again
-    brings its new commits into the session.
+    brings its new commits into the session; where that has landed, into a new one on the commit
+    that landed.
 
     branch (BRANCH): a local or remote-tracking branch
     name (NAME): what to call the session (default: like the branch)

@@ -110,6 +110,17 @@ class Parameter(NamedTuple):
         return "--" + self.name.replace("_", "-")
 
     @property
+    def in_usage(self) -> str:
+        """An argument as a command's usage has it; a command of the user's goes behind ``--``."""
+        behind = "-- " if self.is_command else ""
+        return f"{behind}{self.metavar}" + ("…" if self.kind.many else "")
+
+    @property
+    def is_command(self) -> bool:
+        """Whether these words are a command of the user's, with options of its own."""
+        return self.positional and self.metavar == "CMD"
+
+    @property
     def negative(self) -> str:
         """The spelling that turns a switch off."""
         return "--no-" + self.name.replace("_", "-")

@@ -107,6 +107,20 @@ def test_inside_it_slip_means_its_session(own: Desk, ready: Desk) -> None:
     assert own.call("status")["session"] == "s"
 
 
+def test_a_session_begun_there_lands_where_its_own_does(own: Desk, ready: Desk) -> None:
+    begun = own.begin("mine", title="Mine")
+    assert begun["onto"] == "refs/heads/main"
+    own.lab.write("g", "edited\n")
+    own.call("capture", session="mine")
+    told = own.commit("Mine", session="mine")
+    # Its base is the step that the files are of, so that only the edit lands.
+    assert [row["path"] for row in told["changes"]] == ["g"]
+    assert ready.lab.tree()["g"] == b"edited\n"
+    own.lab.git("checkout", "--quiet", "--", "g")
+    ready.call("abort", session="s")
+    assert own.begin("other")["onto"] is None
+
+
 def test_captures_there_are_edits_of_what_it_was_given(own: Desk, ready: Desk) -> None:
     ready.apply(replace("f", "five", "5"), session="s")
     own.lab.write("f", own.lab.read("f").replace(b"one", b"1"))
@@ -275,6 +289,40 @@ def test_removal_loses_nothing(own: Desk, ready: Desk) -> None:
     assert ready.lab.git("worktree", "list").count("\n") == 0
     assert ready.refused("session-missing", "worktree", session="s", remove=True).hint
     assert ready.call("worktree")["made"] is True
+
+
+def test_the_way_out_of_ignored_files_deletes_none(own: Desk, ready: Desk, ground: Ground) -> None:
+    """git clean -ffdX would take the repository in there with it."""
+    own.lab.write(".gitignore", "*.o\nout/\n")
+    own.call("capture")
+    own.lab.git("init", "-q", "out/nested")
+    nested = ground.at(own.lab.path / "out/nested")
+    nested.commit({"kept": "nowhere else\n"})
+    own.lab.write("x.o", "1\n")
+    before = own.lab.snapshot()
+    fault = ready.refused("dirty", "worktree", session="s", remove=True)
+    assert fault.message.endswith(
+        "; ignored, and so kept nowhere else: 2; move or delete them first"
+    )
+    listing = "ls-files -o -i --exclude-standard --directory"
+    assert fault.hint == f"git -C {own.lab.path} {listing}"
+    assert own.lab.git(*listing.split()).split() == ["out/", "x.o"]
+    typed(fault.hint, ready.lab.path)
+    assert own.lab.snapshot() == before
+    assert nested.tree() == {"kept": b"nowhere else\n"}
+    shutil.rmtree(own.lab.path / "out")
+    (own.lab.path / "x.o").unlink()
+    assert ready.call("worktree", session="s", remove=True)["removed"] is True
+
+
+def test_when_it_has_landed_status_there_says_how_it_goes(own: Desk, ready: Desk) -> None:
+    ready.commit("land", session="s")
+    fault = own.refused("session-missing", "status")
+    assert "it landed as" in fault.message
+    assert fault.hint == "slip worktree --remove"
+    assert ready.refused("session-missing", "status", session="s").hint == "slip reopen s"
+    typed(fault.hint, own.lab.path)
+    assert not own.lab.path.exists()
 
 
 def test_removal_keeps_what_submodules_have_not_pushed(desk: Desk, ground: Ground) -> None:

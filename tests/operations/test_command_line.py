@@ -10,7 +10,7 @@ import pytest
 
 from slipstream_git.errors import EXIT_STATUS
 from tests.desk import batch, delete, replace, write
-from tests.lab import Ground, Lab, slip_command, slip_environment
+from tests.lab import Ground, Lab, slip_command, slip_environment, typed
 
 TIP = "refs/slip/sessions/work"
 
@@ -190,6 +190,43 @@ def test_merge_tree_from_the_command_line(repo: Lab) -> None:
 
 def test_recover_from_the_command_line(repo: Lab) -> None:
     assert repo.slip_json("recover").json == {"ok": True, "intents": []}
+
+
+def test_a_path_of_a_subdirectory_is_told_where_paths_start(work: Lab) -> None:
+    src = work.path / "src"
+    said = " (paths start at the root of the repository, not in src)"
+    for words in (("read", "app.py:1-1"), ("rm", "app.py"), ("mv", "app.py", "b"),
+                  ("resolve", "app.py", "--ours")):  # fmt: skip
+        message = work.slip_json(*words, cwd=src, expect=1).error["message"]
+        assert message.endswith(said), message
+        assert said in work.slip_json("-C", "src", *words, expect=1).error["message"]
+        assert said not in work.slip_json(*words, expect=1).error["message"]
+    assert (
+        said not in work.slip_json("read", "-s", "nobody", "x", cwd=src, expect=1).error["message"]
+    )
+
+
+def test_an_option_of_the_users_command_goes_behind_dashes(work: Lab) -> None:
+    error = work.slip_json("run", "-s", "work", "ls", "--color", expect=2).error
+    assert error["message"] == "slip run has no option --color; a command's own go behind --"
+    assert error["hint"] == "slip --json run -s work -- ls --color"
+    typed(error["hint"], work.path)
+    error = work.slip_json("run", "--timeout", "5", "echo", "-s", "work", "--x=1", expect=2).error
+    assert error["hint"] == "slip --json run --timeout 5 -- echo -s work --x=1"
+    # What stands before the command, or behind the dashes, is no option of it.
+    assert work.slip_json("run", "--nope", "ls", expect=2).error["hint"] == "slip run --help"
+    assert "Usage: slip run [OPTIONS] -- CMD…" in work.slip("run", "--help").text
+
+
+def test_a_batch_that_is_sent_twice(work: Lab) -> None:
+    """As `slip apply --help` tells."""
+    oid = work.git("rev-parse", "HEAD:README.md")
+    insert = {"op": "insert", "path": "README.md", "after_line": 0, "text": "top\n"}
+    for _ in range(2):
+        work.slip("apply", stdin=batch({**insert, "oid": oid}))
+    assert work.slip("read", "README.md").text.count("top") == 1
+    work.slip("apply", stdin=batch(insert))
+    assert work.slip("read", "README.md").text.count("top") == 2
 
 
 def test_output_is_sorted_and_steady(work: Lab) -> None:

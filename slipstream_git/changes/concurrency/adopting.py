@@ -13,6 +13,8 @@ from typing import Final
 
 from slipstream_git import hints
 from slipstream_git.changes import bounds, chain, differences, overlapping, sessions, staging
+from slipstream_git.changes.concurrency import landedwork
+from slipstream_git.changes.concurrency.landedwork import Before
 from slipstream_git.changes.sessions import BRANCHES, Session, Wish
 from slipstream_git.changes.staging import Label
 from slipstream_git.errors import SlipError
@@ -217,17 +219,55 @@ def _begun(ws: Workspace, branch: Branch, wish: Wish) -> Adopted:
     if base == branch.head:
         reason = f"{branch.name} has no commit that {short} lacks"
         return Adopted(None, branch.ref, branch.head, onto, base, None, 0, [], [], reason)
-    found = _commits(ws, branch, base)
+    landed = landedwork.of(ws, branch.ref, branch.head, onto)
+    if landed is not None and landed.adopted == branch.head:
+        reason = (
+            f"all of {branch.name} landed on {short} already, as {landed.landed[:10]}"
+            f" ({landed.session})"
+        )
+        return Adopted(None, branch.ref, branch.head, onto, base, None, 0, [], [], reason)
+    found = _commits(ws, branch, landed.adopted if landed else base)
     title = wish.title
     if title is None:
         title = found[0].subject if len(found) == 1 and found[0].group else branch.name
     name = _session_name(branch) if wish.name is None else wish.name
     draft = sessions.drafted(
-        ws, wish._replace(name=name, base=base, onto=onto, title=title, branch=branch.ref)
-    )
-    tip = _extended(ws, draft, draft.base_tree, found, wish.agent or "")
+        ws,
+        wish._replace(
+            name=name, base=landed.landed if landed else base, onto=onto, title=title,
+            branch=branch.ref,
+        ),
+    )  # fmt: skip
+    tip = _since_landed(ws, draft, branch, landed, found, wish.agent or "")
     sessions.opened(ws, draft, tip.tip, numbered=False)
     return _told(ws, branch, draft, tip)
+
+
+def _since_landed(
+    ws: Workspace,
+    draft: Session,
+    branch: Branch,
+    landed: Before | None,
+    found: Sequence[Commit],
+    agent: str,
+) -> Session:
+    """The session with its commits; made on the landing of those before them, where they landed."""
+    if landed is None:
+        return _extended(ws, draft, draft.base_tree, found, agent)
+    before = commits.parse(landed.adopted, ws.repository.objects.commit(landed.adopted)).tree
+    try:
+        tip = _extended(ws, draft, before, found, agent)
+    except SlipError as fault:
+        if fault.code == "conflict":
+            # There is no such session yet; git can ask for each conflict, and the branch has them.
+            words = ["git", "rebase", "--onto", landed.landed[:10], landed.adopted[:10]]
+            fault.hint = hints.of(*words, branch.name)
+        raise
+    ws.notify(
+        f"what {branch.name} had at {landed.adopted[:10]} landed as {landed.landed[:10]}; these are"
+        " its commits since"
+    )
+    return tip
 
 
 def _session_name(branch: Branch) -> str | None:

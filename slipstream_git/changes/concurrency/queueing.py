@@ -7,9 +7,19 @@ each lands by itself, as `slip commit` would land it, and one that is refused st
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from slipstream_git import hints
-from slipstream_git.changes import asking, chain, closing, landing, messages, proposing, sessions
+from slipstream_git.changes import (
+    asking,
+    chain,
+    closing,
+    landing,
+    messages,
+    proposing,
+    sessions,
+    uncaptured,
+)
 from slipstream_git.changes.asking import Options
 from slipstream_git.changes.concurrency.reporting import (
     Fault,
@@ -32,21 +42,24 @@ def land(
     """Land these sessions in this order, or every open one in the order they were begun.
 
     Raises `usage` or `session-missing` before anything lands, and the gravest refusal (`conflict`
-    before others) after the rest has landed; its data is the `Queued` that says who did.
+    before others) after the rest has landed; its data is the `Queued` that says who did. With
+    ``everyone`` a session without a message or a branch is one of those, and stops no other.
     """
     if everyone == bool(names):
         raise SlipError(
             "usage", "land takes the names of sessions, or --all", hint="slip land --all"
         )
     found, skipped = (_by_age(ws), []) if everyone else _named(ws, names)
-    wanted, idle = _changing(found)
-    tally = Tally([], [*skipped, *idle], [], [])
+    tally = Tally([], skipped, [], [])
     try:
+        wanted = _changing(ws, found, tally)
+        if everyone:
+            wanted = _complete(ws, wanted, options, tally)
         queue = _queue(ws, wanted, options, alone=len(names) == 1)
         if atomic:
             _check_one_branch(ws, queue, options)
         if atomic or options.dry_run:
-            _land_together(ws, queue, tally, dry_run=options.dry_run)
+            _land_together(ws, queue, tally, atomic=atomic, dry_run=options.dry_run)
     except SlipError as fault:
         asking.hint_queue_again(fault, names, options, atomic=atomic)
         raise
@@ -58,21 +71,45 @@ def land(
     return answered(tally, atomic=atomic, dry_run=options.dry_run)
 
 
-def _land_together(ws: Workspace, queue: Sequence[Item], tally: Tally, *, dry_run: bool) -> None:
+def _land_together(
+    ws: Workspace, queue: Sequence[Item], tally: Tally, *, atomic: bool, dry_run: bool
+) -> None:
     from slipstream_git.changes.concurrency import stacking
 
-    (stacking.rehearse if dry_run else stacking.land)(ws, queue, tally)
+    # One of them is refused already, so that none lands, and the others need no hook.
+    if dry_run or (atomic and tally.faults):
+        stacking.rehearse(ws, queue, tally, atomic=atomic)
+    else:
+        stacking.land(ws, queue, tally)
 
 
 def _land_each(ws: Workspace, queue: Sequence[Item], tally: Tally) -> None:
-    for item in queue:
-        try:
-            done = _landed(ws, item)
-            (tally.landed if done.committed and not done.already else tally.skipped).append(done)
-        except SlipError as fault:
-            tally.faults.append(Fault(item.session.name, fault))
-        except KeyboardInterrupt:
-            raise interrupted(tally) from None
+    """Land one after the other; once more those that collided before others landed."""
+    collided: list[tuple[Item, Fault, int]] = []
+    try:
+        for item in queue:
+            fault = _try(ws, item, tally)
+            if fault is not None and fault.error.code == "conflict":
+                collided.append((item, fault, len(tally.landed)))
+        for item, fault, before in collided:
+            # Those may have brought what settles it: the same lines, or a decision of theirs.
+            if len(tally.landed) > before:
+                tally.faults.remove(fault)
+                _try(ws, item, tally)
+    except KeyboardInterrupt:
+        raise interrupted(tally) from None
+
+
+def _try(ws: Workspace, item: Item, tally: Tally) -> Fault | None:
+    """Land one; what came of it stands in ``tally``, and its refusal is given."""
+    try:
+        done = _landed(ws, item)
+    except SlipError as error:
+        fault = Fault(item.session.name, error)
+        tally.faults.append(fault)
+        return fault
+    (tally.landed if done.committed and not done.already else tally.skipped).append(done)
+    return None
 
 
 def _landed(ws: Workspace, item: Item) -> Landed:
@@ -118,23 +155,68 @@ def _named(ws: Workspace, names: Sequence[str]) -> tuple[list[Session], list[Lan
 
 def _by_age(ws: Workspace) -> list[Session]:
     """Every open session, the one first that was begun first; by name within a second."""
-    begun = {s: chain.read_step(ws.repository, s.begin).time for s in sessions.every(ws)}
+    begun = {session: _time_begun(ws, session) for session in sessions.every(ws)}
     sessions.tell_of_others(ws, (session.name for session in begun))
     return sorted(begun, key=lambda session: (begun[session], session.name))
 
 
-def _changing(found: Sequence[Session]) -> tuple[list[Session], list[Landed]]:
-    """Those that change anything, and answers for the others, which need no message either.
+def _time_begun(ws: Workspace, session: Session) -> int:
+    """When the session was begun, in seconds; a rebase, which begins its chain anew, is none.
 
-    One with paths left to be decided may hold its base's tree as yet, and is refused later.
+    The begin commits from before its rebases are there until its closed chains expire.
     """
-    wanted = [s for s in found if s.tree != s.base_tree or s.unresolved]
-    idle = [
-        landing.nothing(session)._replace(reason="the session changes nothing")
-        for session in found
-        if session not in wanted
-    ]
-    return wanted, idle
+    for begin in session.rebased:
+        with suppress(SlipError):
+            return chain.read_step(ws.repository, begin).time
+    return chain.read_step(ws.repository, session.begin).time
+
+
+def _changing(ws: Workspace, found: Sequence[Session], tally: Tally) -> list[Session]:
+    """Those that change anything; the others, which need no message either, stand in ``tally``.
+
+    One with paths left to be decided may hold its base's tree as yet, and is refused later. One
+    whose own worktree has edits that it has not captured is refused: they are all of its work.
+    """
+    wanted: list[Session] = []
+    for session in found:
+        if session.tree != session.base_tree or session.unresolved:
+            wanted.append(session)
+            continue
+        try:
+            uncaptured.check(ws, session)
+        except SlipError as error:
+            tally.faults.append(Fault(session.name, error))
+        else:
+            idle = landing.nothing(session)
+            tally.skipped.append(idle._replace(reason="the session changes nothing"))
+    return wanted
+
+
+def _complete(
+    ws: Workspace, wanted: Sequence[Session], options: Options, tally: Tally
+) -> list[Session]:
+    """Those that have a branch to land on and a message; the others are refused in ``tally``.
+
+    Nobody has named them, so that they are no mistake in what was asked for.
+    """
+    found: list[Session] = []
+    for session in wanted:
+        if not options.onto and session.onto is None:
+            said = f"{session.name} was begun on a detached HEAD, which names no branch to land on"
+            hint = hints.again("--onto", "BRANCH")
+        elif not session.title and not options.message.given:
+            said = f"no message for {session.name}: a session without a title needs -m"
+            hint = hints.again("-m", "MESSAGE")
+        else:
+            found.append(session)
+            continue
+        error = SlipError("missing", said, hint=hint)
+        message, proposed = options.message, proposing.message(ws, session)
+        if proposed and not message.given:
+            message = message._replace(paragraphs=(proposed,))
+        asking.hint_again(error, session.name, options._replace(message=message))
+        tally.faults.append(Fault(session.name, error))
+    return found
 
 
 # How ---------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from slipstream_git.changes.unresolved import Decision, Open, Unresolved
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import filemerge
 from slipstream_git.gitdb.merged import Conflict
-from slipstream_git.hints import command
+from slipstream_git.hints import Hint, command
 from slipstream_git.meetings import Resolved
 from slipstream_git.model import FILE, REGULAR, TREE, Entry
 from slipstream_git.records import NamedTuple
@@ -68,6 +68,15 @@ def choice(flags: Mapping[str, bool], content: bytes | None, hunk: int | None) -
     return Choice(given[0], content, hunk)
 
 
+def way_on(session: Session, wanted: str | None, hunk: int | None) -> Hint:
+    """A command that decides what was named, or lists it where nothing was."""
+    words = ["slip", "resolve", "-s", session.name]
+    if wanted is None:
+        return command(words, [])
+    words += [] if hunk is None else ["--hunk", str(hunk)]
+    return command([*words, "--theirs"], [paths.from_text(wanted)])
+
+
 def listing(ws: Workspace, session: Session, wanted: str | None) -> Resolved:
     """What is left, of the session or of one path."""
     found = unresolved.of(ws, session)
@@ -76,7 +85,7 @@ def listing(ws: Workspace, session: Session, wanted: str | None) -> Resolved:
         session=session.name,
         conflicts=unresolved.listed(ws, session, items),
         unresolved=len(found),
-        hint=unresolved.hint(session, found) if found else None,
+        hint=unresolved.hint(session, {i.path: i for i in items} or found) if found else None,
     )
 
 
@@ -165,7 +174,7 @@ def _decided(ws: Workspace, session: Session, item: Unresolved, what: Choice) ->
         return _whole(item, "content", Entry(mode, _blob(ws, what.content)))
     weave = conflicts.weave(ws, item.sides)
     if weave is None:
-        return _whole(item, what.take, _side(item, what, now))
+        return _whole(item, what.take, _side(session, item, what, now))
     return _woven(ws, session, item, weave, what)
 
 
@@ -173,13 +182,15 @@ def _whole(item: Unresolved, take: str, entry: Entry | None) -> Decided:
     return [unresolved.path_row(item.path, take, entry)], entry, True
 
 
-def _side(item: Unresolved, what: Choice, now: Entry | None) -> Entry | None:
+def _side(session: Session, item: Unresolved, what: Choice, now: Entry | None) -> Entry | None:
     """A side's version of a path whose versions cannot be taken apart."""
     shown = paths.display(item.path)
+    take = what.take if what.take in ("ours", "base") else "theirs"
+    hint = command(["slip", "resolve", "-s", session.name, f"--{take}"], [item.path])
     if what.hunk is not None:
-        raise SlipError("missing", f"{shown} has no hunks to decide: {item.kind}")
+        raise SlipError("missing", f"{shown} has no hunks to decide: {item.kind}", hint=hint)
     if what.take == "both":
-        raise SlipError("unsupported", f"{shown} cannot hold both: {item.kind}")
+        raise SlipError("unsupported", f"{shown} cannot hold both: {item.kind}", hint=hint)
     entry = {"ours": item.ours, "theirs": item.theirs, "base": item.base}[what.take]
     # A directory stays as it is in the session, with what was decided below it.
     both = entry is not None and now is not None and entry.mode == now.mode == TREE

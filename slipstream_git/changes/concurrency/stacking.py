@@ -11,7 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from slipstream_git import hints
-from slipstream_git.changes import bringing, closing, landing, publishing, recovery, sessions
+from slipstream_git.changes import (
+    bringing,
+    closing,
+    landing,
+    publishing,
+    recovery,
+    sessions,
+    uncaptured,
+)
 from slipstream_git.changes.concurrency.reporting import Fault, Item, Tally
 from slipstream_git.changes.landing import Cleared, Made, Merged
 from slipstream_git.changes.publishing import Plan, Ready, Target
@@ -92,12 +100,12 @@ def land(ws: Workspace, queue: Sequence[Item], tally: Tally) -> None:
     raise sessions.kept_moving(branch, landing.TRIES)
 
 
-def rehearse(ws: Workspace, queue: Sequence[Item], tally: Tally) -> None:
-    """What landing this queue one by one would come to; nothing is kept."""
+def rehearse(ws: Workspace, queue: Sequence[Item], tally: Tally, *, atomic: bool) -> None:
+    """What landing this queue one by one would come to, or all at once; nothing is kept."""
     queue = list(queue)
     with locks.held(ws.repository.layout), attributes.remembering(ws.repository):
         while True:
-            stack = _stacked(ws, queue, {}, clearing=False)
+            stack = _stacked(ws, queue, {}, clearing=False, again=not atomic)
             found, faults = _all_ready(ws, stack.stages)
             if not faults:
                 break
@@ -148,23 +156,42 @@ def _tried(
 
 
 def _stacked(
-    ws: Workspace, queue: Sequence[Item], cleared: dict[str, Cleared], *, clearing: bool
+    ws: Workspace,
+    queue: Sequence[Item],
+    cleared: dict[str, Cleared],
+    *,
+    clearing: bool,
+    again: bool = False,
 ) -> Stack:
     """Every session of the queue merged onto those before it, the refused ones left out.
 
     clearing: hooks and signature see each, which may take minutes; what they make of it is kept in
-    ``cleared``, and the first refusal is the last.
+    ``cleared``, and the first refusal is the last. again: those that collided before others were
+    merged are tried once more.
     """
     stack = Stack([], [], [], (), is_seen=True)
+    met: list[tuple[Item, Fault, list[Stage]]] = []
     with looking_ahead(ws.repository) as refs:
         for item in queue:
             try:
                 stack = _with(ws, stack, item, refs, cleared, clearing=clearing)
-            except SlipError as fault:
-                stack.faults.append(Fault(item.session.name, fault))
+            except SlipError as error:
+                met.append((item, Fault(item.session.name, error), list(stack.stages)))
                 if clearing:
                     break
-    faults = [_explained(ws, fault, queue, stack.stages) for fault in stack.faults]
+        for number, (item, fault, before) in enumerate(met if again else ()):
+            if fault.error.code != "conflict" or len(stack.stages) == len(before):
+                continue
+            try:
+                stack = _with(ws, stack, item, refs, cleared, clearing=clearing)
+            except SlipError as error:
+                met[number] = (item, Fault(fault.session, error), list(stack.stages))
+    there = {stage.name for stage in stack.stages} | {row.session for row in stack.skipped}
+    faults = [
+        _explained(ws, fault, item, before)
+        for item, fault, before in met
+        if fault.session not in there
+    ]
     return stack._replace(moves=refs.planned(), faults=faults)
 
 
@@ -179,6 +206,8 @@ def _with(
 ) -> Stack:
     """The stack with one more session on it, or told to have nothing to land."""
     session, order = item
+    if not clearing:
+        uncaptured.check(ws, session)
     merged = landing.proposed(ws, session, order)
     if merged is None:
         stack.skipped.append(landing.nothing(session))
@@ -199,13 +228,10 @@ def _with(
     return stack._replace(is_seen=stack.is_seen and is_seen)
 
 
-def _explained(
-    ws: Workspace, fault: Fault, queue: Sequence[Item], stages: Sequence[Stage]
-) -> Fault:
+def _explained(ws: Workspace, fault: Fault, item: Item, stages: Sequence[Stage]) -> Fault:
     """A conflict says whether it is with the branch as it is, or with what lands before."""
     error = fault.error
     before = [stage for stage in stages if stage.merged.branch == error.data.get("onto")]
-    item = next(item for item in queue if item.session.name == fault.session)
     if error.code != "conflict" or not before:
         return fault
     try:
@@ -221,11 +247,21 @@ def _explained(
             if file["path"] in changed[s.name]
         ]
     names = sorted({row["session"] for file in files for row in file["by"]}) or sorted(changed)
-    listed = ", ".join(file["path"] for file in files[:_MOST_NAMES])
-    error.message = f"{fault.session} conflicts with {', '.join(names)}, which land first: {listed}"
+    verb = "lands" if len(names) == 1 else "land"
+    listed = _few([file.get("original", file["path"]) for file in files])
+    said = f"{fault.session} conflicts with {_few(names)}, which {verb} first: {listed}"
+    error.message = said
     error.hint = hints.again(without=("--atomic", "--dry-run"))
     error.data["onto_commit"] = before[0].merged.head
+    # Without them there was no conflict, so what the hunks have on that side is theirs.
+    error.data["sides"] = {"ours": _few(names), "theirs": fault.session}
     return fault
+
+
+def _few(names: Sequence[str]) -> str:
+    """The first of them, and how many there are besides."""
+    more = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _changed(ws: Workspace, stage: Stage) -> set[str]:
@@ -248,21 +284,32 @@ def _all_ready(ws: Workspace, stages: Sequence[Stage]) -> tuple[Mapping[str, Rea
                 ws, _target(own), checkout=not options.no_checkout, sync=not options.no_sync
             )
         except InTheWay as fault:
-            return found, [_in_the_way(ws, fault, own)]
+            return found, _in_the_way(ws, fault, own)
         except SlipError as fault:
             return found, [Fault(stage.name, fault) for stage in own]
     return found, []
 
 
-def _in_the_way(ws: Workspace, fault: InTheWay, stages: Sequence[Stage]) -> Fault:
-    """What is in the way, of the first session that changes any of it."""
-    paths_there = {paths.display(trouble.path) for trouble in fault.troubles}
-    owner = next((s for s in stages if paths_there & _changed(ws, s)), stages[0])
+def _in_the_way(ws: Workspace, fault: InTheWay, stages: Sequence[Stage]) -> list[Fault]:
+    """What is in the way, of each session the files that it is the first to change."""
+    left = {trouble: paths.display(trouble.path) for trouble in fault.troubles}
+    found: list[Fault] = []
+    for stage in stages:
+        changed = _changed(ws, stage)
+        own = [trouble for trouble, shown in left.items() if shown in changed]
+        if own:
+            found.append(_hinted(ws, stage, InTheWay(fault.root, own)))
+        left = {trouble: shown for trouble, shown in left.items() if trouble not in own}
+    # What no change explains stands with the first, so that none is left untold.
+    return [*found, *([_hinted(ws, stages[0], InTheWay(fault.root, left))] if left else [])]
+
+
+def _hinted(ws: Workspace, stage: Stage, fault: InTheWay) -> Fault:
     try:
-        with bringing.hinting_at(ws, owner.item.session):
+        with bringing.hinting_at(ws, stage.item.session):
             raise fault
     except InTheWay as hinted:
-        return Fault(owner.name, hinted)
+        return Fault(stage.name, hinted)
 
 
 def _target(stages: Sequence[Stage]) -> Target:
@@ -274,9 +321,7 @@ def _target(stages: Sequence[Stage]) -> Target:
 
 def _plan(stack: Stack) -> Plan:
     stages = stack.stages
-    names = [stage.name for stage in stages]
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    subject = f"land {', '.join(names[:_MOST_NAMES])}{more}"
+    subject = f"land {_few([stage.name for stage in stages])}"
     between = tuple(stage.tree for stage in stages[:-1])
     return Plan(_target(stages), stages[-1].made.oid, stack.moves, subject, between=between)
 

@@ -408,6 +408,64 @@ def test_it_lands_as_git_squashes_it(ready: Desk, ground: Ground) -> None:
     assert repo.git("status", "--porcelain") == ""
 
 
+def test_no_command_is_named_that_git_refuses(ready: Desk, ground: Ground) -> None:
+    """git deletes no branch that is checked out somewhere."""
+    linked = ground.place / "linked"
+    ready.lab.git("worktree", "add", "--quiet", str(linked), "feature")
+    adopt(ready, "feature")
+    said = ready.lab.slip("land", "feature").err.decode()
+    assert f"(it is checked out in {linked})" in said
+    assert "git branch -D" not in said
+
+
+def test_what_landed_does_not_come_again(ready: Desk) -> None:
+    repo = ready.lab
+    first = repo.oid("feature")
+    adopt(ready, "feature")
+    ready.commit("land", session="feature")
+    landed = repo.oid("main")
+    before = repo.refs()
+    told = adopt(ready, "feature")
+    assert (told["session"], told["steps"]) == (None, 0)
+    assert told["reason"] == f"all of feature landed on main already, as {landed[:10]} (feature)"
+    assert repo.refs() == before
+    # Its commits since, on what landed; two rounds, and main goes on between them.
+    for number in range(2):
+        repo.commit({f"main{number}": "1\n"})
+        here = repo.oid("main")
+        newest = more(repo, "feature", ({"tool": f"{number}\n"}, f"Round {number}"))
+        told = adopt(ready, "feature")
+        assert (told["steps"], told["base"]) == (1, landed)
+        assert [row["path"] for row in told["changes"]] == ["tool"]
+        assert trailers(repo, tip("feature"))["Adopted"] == newest
+        ready.commit(f"round {number}", session="feature")
+        assert repo.oid("main^") == here
+        assert repo.tree()["tool"] == f"{number}\n".encode()
+        landed = repo.oid("main")
+    assert b"its commits since" not in repo.slip("adopt", "feature").err
+    # A landing that is gone does not count, nor does a branch that has merged it.
+    repo.git("reset", "--quiet", "--hard", "base")
+    assert adopt(ready, "feature")["steps"] == 4
+    ready.call("abort", session="feature")
+    assert repo.git("merge-base", "--is-ancestor", first, "feature") == ""
+
+
+def test_commits_after_a_landing_that_collide(ready: Desk) -> None:
+    repo = ready.lab
+    adopt(ready, "feature")
+    ready.apply(replace("long", "line three", "line 3.3"), session="feature")
+    ready.commit("land", session="feature")
+    old, landed = repo.oid("feature"), repo.oid("main")
+    worse = LONG.replace("line 3\n", "line III\n")
+    more(repo, "feature", ({"fine": "1\n"}, "Fine"), ({"long": worse}, "Worse"))
+    fault = refused(ready, "conflict", "feature")
+    assert fault.hint == f"git rebase --onto {landed[:10]} {old[:10]} feature"
+    files = fault.data["files"]
+    assert isinstance(files, list)
+    assert [(file["path"], file["kind"]) for file in files] == [("long", "content")]
+    assert adopt(ready, "feature", "elsewhere", onto="base")["steps"] == 4
+
+
 def test_it_conflicts_as_git_does(ready: Desk) -> None:
     repo = ready.lab
     repo.commit({"long": LONG.replace("line 3\n", "line 3.0\n")})

@@ -19,7 +19,7 @@ from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import transaction
 from tests.children import Children, Started
 from tests.desk import Desk, Free, Json, replace, write
-from tests.lab import Ground, Lab, fsck
+from tests.lab import Ground, Lab, fsck, typed
 
 LANDED = "refs/notes/slip/landed"
 
@@ -265,8 +265,133 @@ def test_one_that_conflicts_stays_open_and_the_others_land(desk: Desk) -> None:
     assert (row["session"], row["code"], row["hint"]) == ("b", "conflict", own.hint)
     files, own_files = row["data"]["files"], own.data["files"]
     assert files == own_files
-    assert row["data"]["onto_commit"] == rows(fault, "landed")[0]["commit"]
+    # It was tried once more when c had landed, and the last answer counts.
+    assert row["data"]["onto_commit"] == rows(fault, "landed")[1]["commit"]
     assert fault.hint == row["hint"]
+
+
+def test_a_rebase_does_not_change_the_order(repo: Lab, *, atomic: bool) -> None:
+    """What the first has decided is what the second needs; a clock that runs."""
+    repo.commit({"f": "a\nb\nc\n"})
+    for name in ("a", "b"):
+        repo.slip("begin", name, "--title", f"Do {name}")
+        repo.slip("write", "f", "-s", name, stdin=b"a\nX\nc\n")
+    repo.slip("write", "g", "-s", "b", stdin=b"g\n")
+    repo.commit({"f": "a\nM\nc\n"})
+    time.sleep(1.1)  # the times of commits have seconds
+    for _ in range(2):
+        repo.slip("rebase", "-s", "a")
+        repo.slip("resolve", "-s", "a", "--theirs", "f", expect=None)
+        repo.commit({"elsewhere": str(time.time())})
+    desk = Desk(repo, "git")
+    plan = land(desk, all=True, atomic=atomic, dry_run=True)
+    told = land(desk, all=True, atomic=atomic)
+    assert who(plan, "landed") == who(told, "landed") == ["a", "b"]
+    assert repo.tree()["f"] == b"a\nX\nc\n"
+
+
+def test_what_collides_is_tried_again_when_others_have_landed(desk: Desk) -> None:
+    repo = desk.lab
+    repo.commit({"f": "a\nb\nc\n"})
+    staged(desk, "a", write("f", "a\nX\nc\n"))
+    staged(desk, "never", write("f", "a\nN\nc\n"))
+    repo.commit({"f": "a\nM\nc\n"}, "theirs")
+    staged(desk, "z", write("f", "a\nX\nc\n"))
+    plan = refused(desk, "conflict", "a", "never", "z", dry_run=True)
+    fault = refused(desk, "conflict", "a", "never", "z")
+    for told in (plan, fault):
+        # What a has is there when z has landed.
+        assert who(told, "skipped") == ["a"]
+        assert who(told, "landed") == ["z"]
+        assert who(told, "refused") == ["never"]
+    files = rows(fault, "refused")[0]["data"]["files"]
+    assert files[0]["hunks"][0]["ours_text"] == "X\n"
+    assert open_sessions(repo) == ["a", "never"]
+    assert subjects(repo)[-1] == "Do z"
+
+
+def test_more_conflicts_than_are_listed_are_counted(desk: Desk) -> None:
+    names = [f"f{number}" for number in range(7)]
+    for name in names:
+        staged(desk, f"of-{name}", write(name, f"{name}\n"))
+    staged(desk, "last", *(write(name, "other\n") for name in names))
+    order = [*(f"of-{name}" for name in names), "last"]
+    fault = unchanged(desk, "conflict", *order, atomic=True)
+    (row,) = rows(fault, "refused")
+    assert row["message"] == (
+        "last conflicts with of-f0, of-f1, of-f2, of-f3, of-f4 and 2 more, which land first:"
+        " f0, f1, f2, f3, f4 and 2 more"
+    )
+
+
+@pytest.mark.parametrize("named", [False, True], ids=["all", "named"])
+def test_what_a_worktree_has_not_captured_is_no_nothing(
+    desk: Desk, ground: Ground, *, atomic: bool, named: bool
+) -> None:
+    repo = desk.lab
+    staged(desk, "a")
+    desk.begin("idle", title="Idle")
+    own = ground.at(Path(desk.call("worktree", session="idle")["worktree"]))
+    own.write("README.md", "mine\n")
+    names = ("a", "idle") if named else ()
+    for dry_run in (True, False):
+        fault = refused(desk, "dirty", *names, all=not named, atomic=atomic, dry_run=dry_run)
+        assert who(fault, "refused") == ["idle"]
+        assert rows(fault, "refused")[0]["hint"] == f"slip -C {own.path} capture -s idle"
+        assert fault.exit_status == 1
+    assert subjects(repo) == ([] if atomic else ["Do a"])
+    assert own.read("README.md") == b"mine\n"
+    assert who(refused(desk, "dirty", "idle"), "refused") == ["idle"]
+    # Neither where it has a step, and an edit besides.
+    desk.apply(write("g", "g\n"), session="idle")
+    assert who(refused(desk, "dirty", "idle", atomic=atomic), "refused") == ["idle"]
+    assert who(refused(desk, "dirty", "idle", dry_run=True), "refused") == ["idle"]
+    own.slip("capture")
+    assert "idle" in who(land(desk, all=True, atomic=atomic), "landed")
+
+
+def test_all_of_them_but_one_that_lacks_a_branch_or_a_message(
+    detached_repo: Lab, store: str, *, atomic: bool
+) -> None:
+    desk = Desk(detached_repo, store)
+    staged(desk, "a", onto="main")
+    staged(desk, "nowhere")
+    staged(desk, "nameless", title=None, onto="main")
+    staged(desk, "z", onto="main")
+    fault = refused(desk, "missing", all=True, atomic=atomic)
+    assert fault.exit_status == 1
+    hints = {row["session"]: row["hint"] for row in rows(fault, "refused")}
+    assert hints == {
+        "nowhere": "slip commit -s nowhere --onto BRANCH -m 'Do nowhere'",
+        "nameless": "slip commit -s nameless -m MESSAGE",
+    }
+    assert who(fault, "landed") == ([] if atomic else ["a", "z"])
+    assert subjects(detached_repo) == ([] if atomic else ["Do a", "Do z"])
+    assert len(land(desk, all=True, atomic=atomic, onto="main", message=("Said",))["landed"]) == (
+        4 if atomic else 2
+    )
+
+
+def test_each_is_told_of_the_files_in_its_own_way(desk: Desk) -> None:
+    repo = desk.lab
+    staged(desk, "a", write("a1", "1\n"), write("a2", "2\n"))
+    staged(desk, "b", write("b1", "1\n"))
+    staged(desk, "c")
+    for path in ("a1", "a2", "b1"):
+        repo.write(path, "mine\n")
+    fault = refused(desk, "dirty", "a", "b", "c", atomic=True)
+    told = {
+        row["session"]: ([p["path"] for p in row["data"]["paths"]], row["hint"])
+        for row in rows(fault, "refused")
+    }
+    assert told == {
+        "a": (["a1", "a2"], "mv -n a1 a1.mine && mv -n a2 a2.mine"),
+        "b": (["b1"], "mv -n b1 b1.mine"),
+    }
+    for _, hint in told.values():
+        typed(hint, repo.path)
+    assert who(land(desk, "a", "b", "c", atomic=True), "landed") == ["a", "b", "c"]
+    assert repo.read("a2.mine") == b"mine\n"
 
 
 def test_a_session_that_cannot_be_read_is_told_of(repo: Lab) -> None:
@@ -306,8 +431,9 @@ def test_atomic_with_a_conflict_in_the_middle(desk: Desk) -> None:
     assert fault.data["landed"] == []
     (row,) = rows(fault, "refused")
     assert row["session"] == "b"
-    assert "b conflicts with a, which land first: README.md" in row["message"]
+    assert "b conflicts with a, which lands first: README.md" in row["message"]
     assert row["data"]["onto_commit"] == repo.oid("main")
+    assert row["data"]["sides"] == {"ours": "a", "theirs": "b"}
     (file,) = row["data"]["files"]
     assert file["by"] == [{"session": "a", "author": "", "subject": "Do a"}]
     assert "by a: Do a" in repo.slip("land", "a", "b", "--atomic", expect=3).err.decode()

@@ -74,6 +74,36 @@ def test_a_text_of_one_s_own(met: Desk) -> None:
     assert text(met) == MERGED.replace("ours 3", "mine").replace("ours 15\n", "")
 
 
+def test_every_way_to_ask_wrongly_has_a_command_that_leads_on(desk: Desk) -> None:
+    meet(
+        desk,
+        {"b": b"\0a", "gone": "1\n", "t": "1\n"},
+        {"b": b"\0b", "gone": None, "t": "2\n"},
+        {"b": b"\0c", "gone": "3\n", "t": "3\n"},
+    )
+    rebase(desk)
+    for code, path, values, hint in (
+        ("usage", "t", {"hunk": 1}, "slip resolve -s w --hunk 1 --theirs t"),
+        ("usage", "t", {"ours": True, "both": True}, "slip resolve -s w --theirs t"),
+        ("unsupported", "b", {"both": True}, "slip resolve -s w --theirs b"),
+        ("unsupported", "gone", {"both": True}, "slip resolve -s w --theirs gone"),
+        ("missing", "gone", {"ours": True, "hunk": 1}, "slip resolve -s w --ours gone"),
+    ):
+        assert desk.refused(code, "resolve", path=path, session="w", **values).hint == hint
+    # What is listed of one path ends with a command for that path.
+    assert resolve(desk, "t")["hint"] == "slip resolve -s w --theirs t"
+    assert resolve(desk, None)["hint"] == "slip resolve -s w --theirs b"
+    assert resolve(desk, "gone", "theirs")["resolved"]
+
+
+def test_who_did_what_is_told_where_it_is_decided(desk: Desk) -> None:
+    repo = desk.lab
+    meet(desk, {"f": "1\n"}, {"f": None}, {"f": "2\n"})
+    deed = f"    the branch: deleted f ({repo.oid('main')[:10]})\n    the session: "
+    for words in (("rebase",), ("status",), ("resolve",)):
+        assert f"f: modify-delete\n{deed}" in repo.slip(*words, "-s", "w").text, words
+
+
 def test_a_whole_file_of_one_s_own(met: Desk) -> None:
     assert resolve(met, "f", content=b"all mine\n")["resolved"]
     assert text(met) == "all mine\n"
