@@ -44,6 +44,24 @@ def failed(root: str, fault: OSError, left: Iterable[Trouble] = ()) -> SlipError
     return SlipError("git-failed", f"cannot place files in {root}: {said}", data=_told(root, left))
 
 
+def not_looked_at(root: str, hidden: Sequence[bytes]) -> SlipError:
+    """The refusal where git was told not to look at files, so that nobody knows what they hold."""
+    path = hidden[0]
+    return SlipError(
+        "unsupported",
+        f"{shown(path)} is marked for git not to look at, in {root}",
+        hint=looking_again(root, hidden),
+        data={"worktree": root, "path": shown(path)},
+    )
+
+
+def looking_again(root: str, hidden: Sequence[bytes]) -> str:
+    """What makes git look at these files again, whichever mark they have."""
+    there = ["git", "-C", root, "update-index"]  # heeds the first such option, and no further one
+    flags = ("--no-assume-unchanged", "--no-skip-worktree")
+    return " && ".join(command([*there, flag], hidden) for flag in flags)
+
+
 def command(words: Sequence[str], paths: Iterable[bytes]) -> str:
     """A command on these paths that can be typed as it stands."""
     names = list(paths)
