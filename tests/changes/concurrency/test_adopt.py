@@ -521,3 +521,20 @@ def test_the_subjects_of_several_are_proposed_below_the_title(ready: Desk) -> No
     ready.call("land", sessions=("many", "titled"))
     assert repo.message("base~1") == "many\n\n- Add\n- Fix\n- Fix\n- End (2)\n"
     assert repo.message("base") == "Said\n\n- Fix\n- Fix\n- End (2)\n"
+
+
+@pytest.mark.parametrize("kind", ["tree", "commit"])
+def test_a_file_that_is_none_does_not_land(desk: Desk, kind: str) -> None:
+    """Also where no worktree would have to hold it."""
+    repo = desk.lab
+    repo.damaged = True
+    oid = repo.oid("main^{tree}" if kind == "tree" else "main")
+    raw = b"100644 f\0" + bytes.fromhex(oid)
+    tree = repo.git("hash-object", "-t", "tree", "-w", "--literally", "--stdin", stdin=raw)
+    repo.git("branch", "odd", repo.git("commit-tree", "-p", "main", "-m", "odd", tree))
+    repo.git("checkout", "-q", "--detach")
+    adopt(desk, "odd", onto="main")
+    before = repo.refs(), repo.snapshot()
+    fault = desk.commit_refused("git-failed", session="odd")
+    assert fault.message == f"object {oid} is a {kind}, not a blob"
+    assert (repo.refs(), repo.snapshot()) == before
