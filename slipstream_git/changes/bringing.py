@@ -30,7 +30,7 @@ from slipstream_git.gitdb.worktrees.jobs import (
     Worktree,
 )
 from slipstream_git.gitdb.worktrees.looking import CHANGED, NOT_TRACKED
-from slipstream_git.gitdb.worktrees.troubles import STAGED_DIFFERENTLY, InTheWay
+from slipstream_git.gitdb.worktrees.troubles import STAGED_DIFFERENTLY, InTheWay, looking_again
 from slipstream_git.gitdb.worktrees.walking import shown
 from slipstream_git.gitdb.worktrees.writer import Writer
 from slipstream_git.hints import Hint, command
@@ -56,6 +56,8 @@ def _way_out(
     ws: Workspace, session: Session, there: Sequence[str], troubles: Sequence[Trouble]
 ) -> Hint:
     """A command that leads these out of a landing's way; of files nothing is lost by it."""
+    from slipstream_git.gitdb import edited  # hardly ever needed
+
     why = {trouble.path: set[str]() for trouble in troubles}
     for trouble in troubles:
         why[trouble.path].add(trouble.why)
@@ -80,6 +82,10 @@ def _way_out(
     only = [path for path in staged if CHANGED not in why[path] and path not in captured]
     later = [path for path in staged if path in otherwise and path not in only]
     parts = []
+    # Only a flush finds such edits, and only here: where the index is brought along, it refuses.
+    hidden = [] if there else edited.hidden(ws.repository, sorted(why))
+    if hidden:
+        parts.append(looking_again(ws.repository.layout.root or "", hidden))
     if later:
         parts.append(command(["git", *there, "add"], later))
     if only:

@@ -25,6 +25,14 @@ def overlaps(
     tells of it.
     """
     try:
+        return _found(ws, session, before, kept=kept)
+    except Exception:  # noqa: BLE001  (whatever it is: the caller has to hear of the step)
+        ws.notify("whom this meets is not known: `slip conflicts`")
+        return []
+
+
+def _found(ws: Workspace, session: Session, before: Session, *, kept: bool) -> list[Overlap]:
+    try:
         tips = ws.repository.store.refs(sessions.OPEN)
     except SlipError:
         return []

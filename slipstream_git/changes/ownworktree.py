@@ -10,21 +10,21 @@ look first, and a landing or an abort leaves the directory where it is.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Final
 
 from slipstream_git.changes import bringing, flushing, sessions
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import commits, edited, locks, submodules
+from slipstream_git.gitdb import commits, edited, locks, reflogs, submodules
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.gitdb.worktrees import owned
-from slipstream_git.gitdb.worktrees.jobs import Trouble, Worktree
+from slipstream_git.gitdb.worktrees.jobs import Acceptable, Trouble, Worktree
 from slipstream_git.gitdb.worktrees.owned import Owned
-from slipstream_git.gitdb.worktrees.troubles import InTheWay
+from slipstream_git.gitdb.worktrees.troubles import InTheWay, not_looked_at
 from slipstream_git.hints import Hint, command
-from slipstream_git.model import EMPTY_TREE
+from slipstream_git.model import EMPTY_TREE, GITLINK
 from slipstream_git.outcomes import SessionWorktree
 from slipstream_git.workspace import Workspace
 
@@ -32,8 +32,11 @@ _EDITED: Final = "not captured"
 _UNTRACKED: Final = "untracked"
 _IGNORED: Final = "ignored"
 _IGNORED_ALONE: Final = "ignored, and so kept nowhere else: {}; move or delete them first"
+_COMMITTED: Final = "committed there, not captured"
+_STAGED: Final = "staged, not captured"
 _SUBMODULE: Final = "a submodule"
 _MODULES: Final = "a submodule's repository, which goes with what it has not pushed"
+_SHOWN_COMMITS: Final = 3
 
 
 def give(ws: Workspace, session: Session, directory: str | None) -> SessionWorktree:
@@ -83,7 +86,7 @@ def remove(ws: Workspace, name: str | None) -> SessionWorktree:
                 )
 
             def check(there: Owned) -> None:
-                _check(ws, session, there, found.root, ignored=True)
+                _check(ws, session, there, found.root, goes=True)
 
             owned.remove(ws.repository.layout, found, check, ws.token())
     return SessionWorktree(session.name, mine.root, session.tip, removed=True)
@@ -99,7 +102,7 @@ def check_captured(ws: Workspace, session: Session) -> None:
     """Raises `dirty` where the session's worktree holds an edit that the session has not."""
     mine = of(ws, session)
     if mine is not None and mine.is_there:
-        _check(ws, session, mine, mine.root, ignored=False)
+        _check(ws, session, mine, mine.root, goes=False)
 
 
 def given(ws: Workspace, session: Session, head: str | None) -> str | None:
@@ -208,41 +211,98 @@ def _check_commits(ws: Workspace, session: Session, view: Repository, head: str)
         return
     base = _tree(ws, below or session.base)
     committed = {d.path for d in ws.repository.trees.differences(base, _tree(ws, head))}
-    lost = [t.path for t in _uncaptured(ws, session, view) if t.path in committed]
+    lost = [t for t in _uncaptured(ws, session, view) if t.path in committed]
     if lost or below is None:
         root = view.layout.root or ""
-        troubles = [Trouble(path, "committed there, not captured") for path in lost]
+        troubles = [Trouble(trouble.path, _COMMITTED) for trouble in lost]
         hint = command(["slip", "-C", root, "capture", "-s", session.name], ())
+        if any(trouble.why == _COMMITTED for trouble in lost):
+            hint = _branching(ws, session, root, head)
         raise _dirty(root, troubles, hint)
 
 
 # Is anything there that is nowhere else? ---------------------------------------------------------
 
 
-def _check(ws: Workspace, session: Session, there: Owned, root: str, *, ignored: bool) -> None:
-    """Raises `dirty`. root: what it is called in the message."""
+def _check(ws: Workspace, session: Session, there: Owned, root: str, *, goes: bool) -> None:
+    """Raises `dirty`, or `unsupported` for files that git was told not to look at.
+
+    root: what it is called in the message. goes: with its git directory, and all that is in there.
+    """
     view = ws.repository.seen_from(there.root, there.git_dir)
     troubles = list(_uncaptured(ws, session, view))
-    if ignored:
+    if goes:
+        hidden = edited.hidden(view)
+        if hidden:
+            raise not_looked_at(root, hidden)
         known = {trouble.path for trouble in troubles}
+        troubles += _staged(ws, session, view)
         troubles += [t for t in _beside_tracked(view) if t.path not in known]
-    if not troubles:
-        return
+    if troubles:
+        count = sum(trouble.why == _IGNORED for trouble in troubles)
+        advice = f"; {_IGNORED_ALONE.format(count)}" if count else ""
+        raise _dirty(root, troubles, _hint(ws, session, view, root, troubles), advice)
+    if goes:
+        _check_reflog(ws, session, view, root)
+
+
+def _hint(
+    ws: Workspace, session: Session, view: Repository, root: str, troubles: Sequence[Trouble]
+) -> Hint | None:
+    """What leads on from these, one kind after the other; nothing is lost by it."""
     why = {trouble.why for trouble in troubles}
-    hint = None
-    if why <= {_EDITED, _UNTRACKED}:
+    head = view.head()[1]
+    if _COMMITTED in why and head:
+        return _branching(ws, session, root, head)
+    if why & {_EDITED, _UNTRACKED} and why <= {_EDITED, _UNTRACKED, _STAGED}:
         new = ["--untracked"] if _UNTRACKED in why else []
-        hint = command(["slip", "-C", root, "capture", "-s", session.name, *new], ())
-    elif _SUBMODULE in why:
-        hint = command(["git", "-C", root, "submodule", "deinit", "--all"], ())
-    elif why == {_MODULES}:
-        hint = command(["rm", "-rf", _modules(view)], ())
-    elif _IGNORED in why:
+        return command(["slip", "-C", root, "capture", "-s", session.name, *new], ())
+    if _STAGED in why:
+        # What all worktrees share keeps it.
+        return command(["git", "-C", root, "stash"], ())
+    return _hint_beside(view, root, troubles, why)
+
+
+def _hint_beside(
+    view: Repository, root: str, troubles: Sequence[Trouble], why: Collection[str]
+) -> Hint | None:
+    """The same where it is not the content of tracked files."""
+    gitlinks = [t.path for t in troubles if t.why.startswith(_STAGED)]
+    if _SUBMODULE in why:
+        return _without_submodules(view, root, view.head()[1])
+    if gitlinks:
+        return command(["git", "-C", root, "reset", "-q", "--"], gitlinks)
+    if why == {_MODULES}:
+        return command(["rm", "-rf", _modules(view)], ())
+    if _IGNORED in why:
         # Nobody but the user knows what of these can be made again, so they are only listed.
         listing = ["ls-files", "-o", "-i", "--exclude-standard", "--directory"]
-        hint = command(["git", "-C", root, *listing], ())
-    count = sum(trouble.why == _IGNORED for trouble in troubles)
-    raise _dirty(root, troubles, hint, f"; {_IGNORED_ALONE.format(count)}" if count else "")
+        return command(["git", "-C", root, *listing], ())
+    return None
+
+
+def _without_submodules(view: Repository, root: str, head: str | None) -> Hint:
+    """How its submodules are emptied; their repositories keep what is in them and not committed."""
+    place = os.fsencode(view.layout.root or "")
+    astray = next(submodules.unpopulated(view.git, place), None)
+    if astray is not None:
+        there = os.path.join(os.fsencode(root), astray)
+        return command(["mv", "-n"], [there, there + b".mine"])
+    deinit = ["git", "-C", root, "submodule", "deinit", "--all"]
+    if not edited.changed_submodules(view, head):
+        return command(deinit, ())
+    each = ["git", "-C", root, "submodule", "--quiet", "foreach", "--recursive"]
+    stashed = command([*each, "git stash -q -u"], ())
+    return stashed.then(command([*deinit, "--force"], ()))
+
+
+def _branching(ws: Workspace, session: Session, root: str, commit: str) -> Hint:
+    """A command that keeps a commit by a branch of a name that is free."""
+    taken = ws.repository.store.refs(sessions.BRANCHES)
+    name, number = f"{session.name}-mine", 2
+    while sessions.BRANCHES + name in taken:
+        name, number = f"{session.name}-mine{number}", number + 1
+    return command(["git", "-C", root, "branch", name, commit], ())
 
 
 def _dirty(
@@ -259,13 +319,60 @@ def _uncaptured(ws: Workspace, session: Session, view: Repository) -> Iterator[T
     base = _step_below(ws, session, view, head) if head and branch is None else None
     base = base or head
     found = edited.edits(view, base, (), untracked=True)
-    chains = (session, *sessions.before_rebases(ws, session))
-    versions = bringing.of_any([bringing.versions(ws, chain) for chain in chains])
+    versions = _versions(ws, session)
     trees, before = ws.repository.trees, {_tree(ws, base), _tree(ws, head)}
     for path, entry in found:
-        if entry != trees.leaf(session.tree, path) and entry not in versions(path):
+        if entry not in versions(path):
             tracked = any(trees.leaf(tree, path) is not None for tree in before)
             yield Trouble(path, _EDITED if tracked else _UNTRACKED)
+    # A capture leaves these out.
+    for path, _, new in trees.differences(_tree(ws, base), _tree(ws, head)):
+        if new is not None and new.mode == GITLINK and new not in versions(path):
+            if head is None or reflogs.has_branch(ws.repository.git, head):
+                return
+            yield Trouble(path, _COMMITTED)
+
+
+def _versions(ws: Workspace, session: Session) -> Acceptable:
+    """The versions of a path that the session or a step of it has, before its rebases, too."""
+    chains = (session, *sessions.before_rebases(ws, session))
+    kept = bringing.of_any([bringing.versions(ws, chain) for chain in chains])
+    return lambda path: [ws.repository.trees.leaf(session.tree, path), *kept(path)]
+
+
+def _staged(ws: Workspace, session: Session, view: Repository) -> Iterator[Trouble]:
+    """What is in the index and neither in its HEAD nor in the session."""
+    versions = _versions(ws, session)
+    for path, entry in edited.staged(view, view.head()[1]):
+        if entry is not None and entry not in versions(path):
+            why = f"{_STAGED}: {entry.oid}" if entry.mode == GITLINK else _STAGED
+            yield Trouble(path, why)
+
+
+def _check_reflog(ws: Workspace, session: Session, view: Repository, root: str) -> None:
+    """Refuse to drop the reflog of a HEAD while only that keeps something of a person's commits."""
+    versions = _versions(ws, session)
+    left = reflogs.only_there(ws.repository, view)
+    lost = [commit for commit in left if not _is_kept(ws, commit, versions)]
+    if not lost:
+        return
+    named = ", ".join(oid[:10] for oid in lost[:_SHOWN_COMMITS])
+    more = len(lost) - _SHOWN_COMMITS
+    raise SlipError(
+        "dirty",
+        f"in the way in {root}: commits that only its reflog keeps: {named}"
+        + (f" and {more} more" if more > 0 else ""),
+        hint=_branching(ws, session, root, lost[0]),
+        data={"worktree": root, "paths": [], "commits": lost},
+    )
+
+
+def _is_kept(ws: Workspace, oid: str, versions: Acceptable) -> bool:
+    """Whether the session has all that a commit changed. Not one that only has a message."""
+    commit = commits.parse(oid, ws.repository.objects.commit(oid))
+    before = _tree(ws, commit.parents[0] if commit.parents else None)
+    changed = ws.repository.trees.differences(before, commit.tree)
+    return bool(changed) and all(d.new in versions(d.path) for d in changed)
 
 
 def _beside_tracked(view: Repository) -> Iterator[Trouble]:

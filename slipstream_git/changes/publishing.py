@@ -23,6 +23,7 @@ from slipstream_git.gitdb.transaction import Mover
 from slipstream_git.gitdb.worktrees import checkouts
 from slipstream_git.gitdb.worktrees.jobs import Placement, Worktree
 from slipstream_git.gitdb.worktrees.writer import Writer
+from slipstream_git.model import TREE
 from slipstream_git.records import NamedTuple
 from slipstream_git.workspace import Workspace
 
@@ -166,9 +167,10 @@ def _adopt(ws: Workspace, plan: Plan) -> None:
     objects = ws.repository.objects
     trees = (plan.target.head_tree, *plan.between, plan.target.tree)
     for before, after in pairwise(trees):
-        for oid in ws.repository.trees.additions(before, after):
-            found = objects.read(oid)
-            if objects.write(found.kind, found.data) != oid:
+        for mode, oid in ws.repository.trees.added_entries(before, after):
+            kind = "tree" if mode == TREE else "blob"
+            data = objects.tree(oid) if mode == TREE else objects.blob(oid)
+            if objects.write(kind, data) != oid:
                 raise SlipError("git-failed", f"object {oid} is broken", hint="git fsck")
 
 

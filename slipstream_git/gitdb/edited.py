@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import quarantine, submodules
@@ -74,10 +74,11 @@ def _check_merged(repository: Repository, wanted: Sequence[bytes]) -> None:
     out = repository.git.run("--literal-pathspecs", "ls-files", "-u", "-z", "--", *wanted).out
     if out:
         path = out.split(b"\0", 1)[0].partition(b"\t")[2]
+        root = repository.layout.root or ""
         raise SlipError(
             "dirty",
-            f"{paths.display(path)} is unmerged; finish or abort the merge first",
-            hint="git status",
+            f"{paths.display(path)} is unmerged in {root}; finish or abort the merge first",
+            hint=command(["git", "-C", root, "status"], ()),
         )
 
 
@@ -89,6 +90,12 @@ def moved_submodules(
     return [path for path, mode, _ in rows if mode == GITLINK]
 
 
+def changed_submodules(repository: Repository, head: str | None) -> bool:
+    """Whether a submodule, or what is staged of it, is in any way not as ``head`` has it."""
+    rows = _differing(repository, head, (), "--ignore-submodules=none")
+    return any(mode == GITLINK for _, mode, _ in rows)
+
+
 def left_out(repository: Repository, tree: str) -> list[bytes]:
     """Submodules that are not as ``tree`` has them, and repositories it lacks: never an edit."""
     root = os.fsencode(repository.layout.root or "")
@@ -97,6 +104,41 @@ def left_out(repository: Repository, tree: str) -> list[bytes]:
     found.update(submodules.unpopulated(repository.git, root))
     out = repository.git.run("ls-files", "-o", "-z", "--exclude-standard").out
     return sorted(found.union(path for path in out.split(b"\0") if path.endswith(b"/")))
+
+
+def staged(repository: Repository, head: str | None) -> list[Edit]:
+    """What the index has otherwise than ``head``, whatever the files are by now. No deletions."""
+    out = repository.git.run(
+        "diff-index", "--cached", "-z", "--raw", "--no-renames", "--no-abbrev",
+        "--ignore-submodules=none", head or EMPTY_TREE, "--",
+    ).out  # fmt: skip
+    fields = out.split(b"\0")
+    rows = ((facts.decode().split(" "), path) for facts, path in zip(*[iter(fields)] * 2))  # noqa: B905
+    found = [Edit(path, Entry(int(facts[1], 8), facts[3])) for facts, path in rows]
+    return [edit for edit in found if edit.entry and edit.entry.mode]
+
+
+def hidden(repository: Repository, wanted: Sequence[bytes] = ()) -> list[bytes]:
+    """Files marked for git not to look at that are not as the index has them.
+
+    What a sparse checkout leaves out is marked, too, and is not there.
+    """
+    root = os.fsencode(repository.layout.root or "")
+    listed = repository.git.run("--literal-pathspecs", "ls-files", "-v", "-z", "--", *wanted)
+    rows = listed.out.split(b"\0")
+    marked = {row[2:] for row in rows if row[:1].islower() or row[:1] == b"S"}
+    there = sorted(path for path in marked if os.path.lexists(os.path.join(root, path)))
+    if not there:
+        return []
+    with _index_copied(repository) as env:
+        for flag in ("--no-assume-unchanged", "--no-skip-worktree"):  # git minds one at a time
+            repository.git.run(
+                "update-index", "--no-split-index", flag, "-z", "--stdin",
+                stdin=_listed(there), env=env,
+            )  # fmt: skip
+        repository.git.run("update-index", "-q", "--refresh", env=env, accept=(0, 1))
+        out = repository.git.run("diff-files", "--name-only", "-z", env=env).out
+    return sorted(set(out.split(b"\0")).intersection(there))
 
 
 def _tracked(
@@ -151,6 +193,19 @@ def _stored(repository: Repository, room: Quarantine, files: Collection[bytes]) 
     """
     if not files:
         return
+    with _index_copied(repository) as copied:
+        env = {**room.env, **copied}
+        # A split index would leave its other half in the git directory.
+        repository.git.run(
+            "update-index", "--no-split-index", "--add", "--replace", "-z", "--stdin",
+            stdin=_listed(files), env=env,
+        )  # fmt: skip
+        yield from _entries(repository, env, files)
+
+
+@contextmanager
+def _index_copied(repository: Repository) -> Iterator[dict[str, str]]:
+    """A copy of the index that may be written to: what makes a git use it."""
     import shutil  # a cold start does not pay for these
     import tempfile
 
@@ -159,13 +214,11 @@ def _stored(repository: Repository, room: Quarantine, files: Collection[bytes]) 
         with suppress(FileNotFoundError):
             # With its time: by that git knows which entries may hide a quick edit.
             shutil.copy2(os.path.join(repository.layout.git_dir, "index"), index)
-        env = {**room.env, "GIT_INDEX_FILE": index}
-        # A split index would leave its other half in the git directory.
-        repository.git.run(
-            "update-index", "--no-split-index", "--add", "--replace", "-z", "--stdin",
-            stdin=b"".join(path + b"\0" for path in files), env=env,
-        )  # fmt: skip
-        yield from _entries(repository, env, files)
+        yield {"GIT_INDEX_FILE": index}
+
+
+def _listed(files: Iterable[bytes]) -> bytes:
+    return b"".join(path + b"\0" for path in files)
 
 
 def _entries(

@@ -216,9 +216,8 @@ class Git:
             raise _cannot_start(fault) from None
         output = Output(done.returncode, done.stdout, done.stderr)
         if output.status not in accept:
-            verb = next((str(a) for a in arguments if not str(a).startswith("-")), "git")
             why = output.said or f"exit status {output.status}"
-            raise SlipError("git-failed", f"git {verb}: {why}")
+            raise SlipError("git-failed", f"git {_subcommand(arguments)}: {why}")
         return output
 
     def together(
@@ -263,6 +262,17 @@ class Git:
 
     def _command(self, arguments: tuple[str | bytes, ...]) -> list[str | bytes]:
         return [self.program, "-C", self.directory, *self._settings, *arguments]
+
+
+def _subcommand(arguments: Sequence[str | bytes]) -> str:
+    """The word among git's arguments that says what it shall do."""
+    words = iter(map(os.fsdecode, arguments))
+    for word in words:
+        if word in ("-c", "-C"):
+            next(words, None)
+        elif not word.startswith("-"):
+            return word
+    return "git"
 
 
 def _answer(child: Child) -> Output:

@@ -21,6 +21,7 @@ from slipstream_git.gitdb.refs import RefStore
 from slipstream_git.gitdb.trees import Trees
 from slipstream_git.hints import of
 from slipstream_git.records import NamedTuple
+from slipstream_git.text import paths
 from slipstream_git.text.decimals import decimal
 
 LISTED = ("config", "--list", "-z")
@@ -314,7 +315,10 @@ def _layout(done: Output, directory: str) -> Layout:
     if len(lines) < 6:
         raise _not_found(done.said, directory)
     if len(lines) > 7:
-        raise SlipError("unsupported", f"a path of the repository of {directory} has a line break")
+        raise SlipError(
+            "unsupported",
+            f"a path of the repository of {paths.display(os.fsencode(directory))} has a line break",
+        )
     bare, object_format, git_dir, common, hooks, *rest = lines
     if object_format != "sha1":
         raise SlipError("unsupported", f"{git_dir} holds {object_format} objects; slip needs sha1")
@@ -327,19 +331,18 @@ def _layout(done: Output, directory: str) -> Layout:
 
 
 def _not_found(said: str, directory: str) -> SlipError:
+    place = paths.display(os.fsencode(directory))
     if "dubious ownership" in said or "safe.directory" in said:
         return SlipError(
             "git-failed",
-            f"{directory} belongs to another user, so git refuses it (safe.directory)",
+            f"{place} belongs to another user, so git refuses it (safe.directory)",
             hint=of(
                 "git", "config", "--global", "--add", "safe.directory", os.path.abspath(directory)
             ),
         )
     if "not a git repository" in said:
-        return SlipError(
-            "git-failed", f"{directory} is not in a git repository; name one with -C DIR"
-        )
-    return SlipError("git-failed", f"git cannot open {directory}: {said}")
+        return SlipError("git-failed", f"{place} is not in a git repository; name one with -C DIR")
+    return SlipError("git-failed", f"git cannot open {place}: {said}")
 
 
 def _spoken(output: Output) -> Output:

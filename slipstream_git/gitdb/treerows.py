@@ -19,8 +19,9 @@ from slipstream_git.text import paths
 MOST_SHAPES = 4096
 _ID = 20
 _IDS = re.compile(rb"\0.{20}", re.DOTALL)
-# Old tools wrote a zero before 40000, and many a history has such trees.
-_MODE = re.compile(rb"0?[1-7][0-7]*")
+# Old tools wrote a zero before 40000, and many a history has such trees. No kind of entry has more
+# than six digits; git itself lets more run over.
+_MODE = re.compile(rb"0?[1-7][0-7]{0,5}")
 _TREE_MODES = (b"40000", b"040000")
 _SUSPECT = re.compile(rb"[.gG\x80-\xff]")
 
@@ -75,7 +76,7 @@ class Shapes:
         said = b"\0".join((*heads, b""))
         shape = self._known.get(said)
         if shape is None:
-            if len(self._known) > MOST_SHAPES:
+            if len(self._known) >= MOST_SHAPES:
                 self._known.clear()
             shape = self._known[said] = Shape(heads, said)
         return Rows(shape, raw)

@@ -62,7 +62,7 @@ class Trees:
             return {}
         found = self._entries.get(tree)
         if found is None:
-            if len(self._entries) > MOST_TREES:
+            if len(self._entries) >= MOST_TREES:
                 self._entries.clear()
             found = self._entries[tree] = dict(self.rows(tree).items())
         return found
@@ -73,7 +73,7 @@ class Trees:
             return treerows.EMPTY
         found = self._rows.get(tree)
         if found is None:
-            if len(self._rows) > MOST_TREES:
+            if len(self._rows) >= MOST_TREES:
                 self._rows.clear()
             try:
                 found = self._rows[tree] = self._shapes.rows(self._objects.tree(tree))
@@ -188,16 +188,20 @@ class Trees:
 
         Subtrees before what they hold; submodules' commits are not ours and left out.
         """
+        return (entry.oid for entry in self.added_entries(old, new))
+
+    def added_entries(self, old: str, new: str) -> Iterator[Entry]:
+        """The same with what each is named as, which another hand may have got wrong."""
         if old == new:
             return
-        yield new
+        yield Entry(TREE, new)
         before, after = self.rows(old), self.rows(new)
         for name in sorted(before.differing(after)):
             entry = after.get(name)
             if entry is not None and entry.mode == TREE:
-                yield from self.additions(_subtree(before.get(name)), entry.oid)
+                yield from self.added_entries(_subtree(before.get(name)), entry.oid)
             elif entry is not None and entry.mode != GITLINK:
-                yield entry.oid
+                yield entry
 
     def differing(self, old: str, new: str, paths: Iterable[bytes]) -> set[bytes]:
         """Those of ``paths`` at which two trees differ; equal subtrees are never read."""
@@ -221,7 +225,7 @@ class Trees:
         """The paths at which two trees differ, sorted; equal subtrees are never read."""
         known = self._compared.get((old, new))
         if known is None:
-            if len(self._compared) > 256:
+            if len(self._compared) >= 256:
                 self._compared.clear()
             known = self._compared[old, new] = sorted(self._differences(old, new, b""))
         return known

@@ -170,7 +170,8 @@ def adopt(
     merges are among them), on their merge base: so the session conflicts and lands as git's merge
     of the branch would. The branch and its worktree stay as they are. Adopting a branch again
     brings its new commits into the session; where that has landed, into a new one on the commit
-    that landed.
+    that landed. What lands is normalised as `git add` would: a blob with CRLF lands
+    with LF where the attributes say so.
 
     branch (BRANCH): a local or remote-tracking branch
     name (NAME): what to call the session (default: like the branch)

@@ -7,7 +7,7 @@ import shlex
 import pytest
 
 from tests.desk import Desk, replace, write
-from tests.lab import Ground, Lab
+from tests.lab import Ground, Lab, typed
 
 
 @pytest.fixture
@@ -86,7 +86,9 @@ def test_conflict_markers_are_not_captured(ready: Desk) -> None:
     repo.git("merge", "--quiet", "side", expect=1)
     before = repo.snapshot()
     for paths in ((), ("f",)):
-        assert "unmerged" in ready.refused("dirty", "capture", paths=paths).message
+        fault = ready.refused("dirty", "capture", paths=paths)
+        assert f"is unmerged in {ready.lab.path};" in fault.message
+        assert fault.hint == f"git -C {ready.lab.path} status"
     assert repo.snapshot() == before
 
 
@@ -156,3 +158,18 @@ def test_a_path_that_leaves_the_root(desk: Desk, path: str) -> None:
     desk.begin("work")
     fault = desk.refused("bad-path", "capture", paths=(path,))
     assert "from the root of the repository" in fault.message
+
+
+@pytest.mark.parametrize("flag", ["assume-unchanged", "skip-worktree"])
+def test_the_way_out_for_a_file_that_git_does_not_look_at(desk: Desk, flag: str) -> None:
+    """A capture alone would not see it."""
+    repo = desk.lab
+    repo.commit({"f": "one\ntwo\nthree\nfour\n"})
+    desk.begin("s")
+    desk.apply(replace("f", "one", "1"))
+    repo.git("update-index", f"--{flag}", "f")
+    repo.write("f", "one\ntwo\nthree\n4\n")
+    typed(desk.refused("dirty", "flush").hint, repo.path)
+    assert repo.tree("refs/slip/sessions/s")["f"] == b"1\ntwo\nthree\n4\n"
+    desk.call("flush")
+    assert repo.read("f") == b"1\ntwo\nthree\n4\n"

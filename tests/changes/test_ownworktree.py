@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.worktrees import owned
 from tests.desk import Desk, Json, delete, replace, write
 from tests.lab import Ground, Lab, typed
@@ -525,3 +526,168 @@ def test_agents_in_worktrees_and_on_branches_are_not_written_over(
     fault = ready.commit_refused("dirty", session="t")
     assert str(agent.path) in fault.message
     assert agent.snapshot()._replace(refs=before.refs) == before
+
+
+# What only a worktree's own git directory has -----------------------------------------------------
+
+
+def kept_nowhere_else(ready: Desk, code: str = "dirty") -> SlipError:
+    """The refusal of a removal, which has changed nothing."""
+    before = ready.lab.snapshot()
+    fault = ready.refused(code, "worktree", session="s", remove=True)
+    assert ready.lab.snapshot() == before
+    return fault
+
+
+def test_what_is_only_staged_does_not_go(own: Desk, ready: Desk) -> None:
+    own.lab.write("ns", "NEW\n")
+    own.lab.write("g", "g\nS\n")
+    own.lab.git("add", "ns", "g")
+    (own.lab.path / "ns").unlink()
+    own.lab.write("g", "g\nmore\n")
+    fault = kept_nowhere_else(ready)
+    assert "g (not captured), g (staged, not captured), ns (staged, not captured)" in fault.message
+    typed(fault.hint, ready.lab.path)  # the file, first
+    fault = kept_nowhere_else(ready)
+    assert fault.message.endswith(": g (staged, not captured), ns (staged, not captured)")
+    typed(fault.hint, ready.lab.path)
+    assert ready.call("worktree", session="s", remove=True)["removed"] is True
+    assert ready.lab.git("show", "stash^2:g") == "g\nS"
+    assert ready.lab.git("show", "stash^2:ns") == "NEW"
+
+
+def test_what_is_staged_and_captured_may_go(own: Desk, ready: Desk) -> None:
+    own.lab.write("g", "mine\n")
+    own.lab.write("made", "made\n")
+    own.lab.git("add", "g", "made")
+    own.lab.git("rm", "-q", "--cached", "f")
+    own.call("capture")
+    assert ready.call("worktree", session="s", remove=True)["removed"] is True
+
+
+@pytest.mark.parametrize("flag", ["assume-unchanged", "skip-worktree"])
+def test_files_that_git_does_not_look_at(own: Desk, ready: Desk, flag: str) -> None:
+    own.lab.git("update-index", f"--{flag}", "g", "f")
+    own.lab.write("g", "hidden\n")
+    fault = kept_nowhere_else(ready, "unsupported")
+    assert fault.message == f"g is marked for git not to look at, in {own.lab.path}"
+    typed(fault.hint, ready.lab.path)
+    assert "g (not captured)" in kept_nowhere_else(ready).message
+    own.lab.write("g", "g\n")
+    assert ready.call("worktree", session="s", remove=True)["removed"] is True
+
+
+def test_commits_that_only_its_reflog_names(own: Desk, ready: Desk) -> None:
+    step = own.lab.oid("HEAD")
+    first = own.lab.commit({"g": "mine\n"}, "mine")
+    second = own.lab.commit({"g": "more\n"}, "more")
+    own.lab.git("checkout", "-q", step)
+    own.lab.git("commit", "-q", "--allow-empty", "-m", "a thought")
+    empty = own.lab.oid("HEAD")
+    own.lab.git("commit", "-q", "--amend", "--allow-empty", "-m", "another")
+    amended = own.lab.oid("HEAD")
+    own.lab.git("checkout", "-q", step)
+    for number in range(3):
+        fault = kept_nowhere_else(ready)
+        assert "commits that only its reflog keeps" in fault.message, number
+        typed(fault.hint, ready.lab.path)
+    assert ready.call("worktree", session="s", remove=True)["removed"] is True
+    refs = ready.lab.refs()
+    assert {refs[f"refs/heads/s-mine{n}"] for n in ("", "2", "3")} == {second, empty, amended}
+    assert first in ready.lab.git("rev-list", "--branches")
+
+
+def test_a_commit_that_was_taken_back_and_a_step_that_was_amended(own: Desk, ready: Desk) -> None:
+    mine = own.lab.commit({"g": "mine\n"}, "mine")
+    own.lab.git("revert", "--no-edit", "HEAD")
+    assert kept_nowhere_else(ready).data["commits"] == [mine]
+    own.lab.git("branch", "kept", mine)
+    step = ready.lab.oid("refs/slip/sessions/s")
+    own.lab.git("checkout", "-q", step)
+    own.lab.write("f", "amended\n")
+    own.lab.git("commit", "-q", "--amend", "-a", "--no-edit")  # the trailers of a step stay
+    amended = own.lab.oid("HEAD")
+    own.lab.git("checkout", "-q", step)
+    assert kept_nowhere_else(ready).data["commits"] == [amended]
+
+
+def test_commits_that_were_captured_may_go(own: Desk, ready: Desk) -> None:
+    own.lab.commit({"g": "mine\n", "made": "made\n"}, "mine")
+    own.call("capture")
+    own.call("worktree")
+    ready.commit("land", session="s")
+    assert ready.call("worktree", session="s", remove=True)["removed"] is True
+
+
+def test_refs_of_its_own_and_a_merge_that_was_put_aside(own: Desk, ready: Desk) -> None:
+    """Where no reflog is kept, too."""
+    ready.lab.git("config", "core.logAllRefUpdates", "false")
+    step = own.lab.oid("HEAD")
+    mine = own.lab.commit({"g": "mine\n"}, "mine")
+    own.lab.git("update-ref", "refs/worktree/mine", mine)
+    own.lab.git("checkout", "-q", step)
+    assert kept_nowhere_else(ready).data["commits"] == [mine]
+
+
+@pytest.fixture
+def with_module(desk: Desk, ground: Ground) -> Lab:
+    """The worktree of a session `s` that has a submodule `sub`, whose repository has moved on."""
+    repo, other = desk.lab, ground.repository("other")
+    allow = ("-c", "protocol.file.allow=always")
+    repo.git(*allow, "submodule", "--quiet", "add", str(other.path), "sub")
+    repo.git("commit", "--quiet", "-m", "a submodule")
+    desk.begin("s")
+    own = ground.at(Path(desk.call("worktree")["worktree"]))
+    own.git(*allow, "submodule", "--quiet", "update", "--init")
+    Lab(own.path / "sub").commit({"more": "more\n"}, "more")
+    return own
+
+
+def test_a_submodules_commit_that_was_committed_there(desk: Desk, with_module: Lab) -> None:
+    own = with_module
+    own.git("commit", "-q", "-am", "bump")
+    mine = own.oid("HEAD")
+    desk.apply(write("x", "x\n"), session="s")
+    hint = f"git -C {own.path} branch s-mine {mine}"
+    for operation, values in (
+        ("worktree", {"session": "s"}),
+        ("worktree", {"session": "s", "remove": True}),
+        ("commit", {"session": "s", "message": ("land",)}),
+        ("abort", {"session": "s"}),
+    ):
+        fault = desk.refused("dirty", operation, **values)
+        assert "sub (committed there, not captured)" in fault.message, operation
+        assert fault.hint == hint
+        assert own.oid("HEAD") == mine
+    typed(hint, desk.lab.path)
+    assert desk.call("worktree", session="s")["head"] == own.oid("HEAD")
+    assert desk.commit("land", session="s")["committed"] is True
+
+
+@pytest.mark.parametrize("staged", [False, True])
+def test_a_changed_submodule_leads_on(desk: Desk, with_module: Lab, *, staged: bool) -> None:
+    own = with_module
+    modules = Lab(own.git_dir / "modules/sub")
+    newest = Lab(own.path / "sub").oid("HEAD")
+    if staged:
+        own.git("add", "sub")
+    (own.path / "sub/README.md").write_text("edited\n")
+    (own.path / "sub/untracked").write_text("new\n")
+    typed(desk.refused("dirty", "worktree", session="s", remove=True).hint, desk.lab.path)
+    assert modules.git("show", "stash:README.md") == "edited"
+    assert modules.git("show", "stash^3:untracked") == "new"
+    assert modules.oid("HEAD") == newest
+    fault = desk.refused("dirty", "worktree", session="s", remove=True)
+    if staged:
+        assert f"sub (staged, not captured: {newest})" in fault.message
+        typed(fault.hint, desk.lab.path)
+        fault = desk.refused("dirty", "worktree", session="s", remove=True)
+    assert fault.hint == f"rm -rf {modules.path.parent}"
+
+
+def test_what_stands_where_a_submodule_is_not_checked_out(desk: Desk, with_module: Lab) -> None:
+    own = with_module
+    own.git("submodule", "--quiet", "deinit", "--all", "--force")
+    own.write("sub/mine", "mine\n")
+    typed(desk.refused("dirty", "worktree", session="s", remove=True).hint, desk.lab.path)
+    assert own.read("sub.mine/mine") == b"mine\n"

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from slipstream_git.gitdb import treerows
 from slipstream_git.gitdb.treerows import EMPTY, Shapes
 
 Plain = list[tuple[bytes, bytes, bytes]]
@@ -65,6 +66,22 @@ def test_rows_and_their_differences() -> None:
             assert all(side.get(name) == (found.get(name)) for name in NAMES)
         names = {name for name, _ in told[0].items() ^ told[1].items()}
         assert set(rows[0].differing(rows[1])) == set(rows[1].differing(rows[0])) == names
+
+
+@pytest.mark.parametrize("mode", [b"1006440", b"00100644", b"1" + b"7" * 30, b"1" * 5000])
+def test_a_mode_of_too_many_digits(mode: bytes) -> None:
+    with pytest.raises(ValueError, match="not write"):
+        Shapes().rows(mode + b" a\0" + b"x" * 20)
+    assert list(Shapes().rows(b"0100644 a\0" + b"x" * 20).items())
+
+
+def test_so_many_shapes_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(treerows, "MOST_SHAPES", 2)
+    shapes = Shapes()
+    raws = [b"100644 %s\0" % name + b"x" * 20 for name in (b"a", b"b", b"c")]
+    kept = [shapes.rows(raw).shape for raw in raws]
+    assert shapes.rows(raws[2]).shape is kept[2]
+    assert shapes.rows(raws[1]).shape is not kept[1]
 
 
 def test_versions_of_a_tree_share_its_shape() -> None:

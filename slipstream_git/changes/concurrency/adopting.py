@@ -73,8 +73,9 @@ def adopt(
         raise SlipError("usage", f"{session.name} has been adopted already; it keeps its title")
     for now in sessions.tries(ws, session):
         grown = _grown(ws, now, branch, agent or "")
+        answer = _told(ws, branch, now, grown)
         if grown.tip == now.tip or staging.advance(ws, now, grown.tip):
-            return _told(ws, branch, now, grown)
+            return _met(ws, answer, now, grown)
         ws.repository.objects.discard()
     raise sessions.kept_moving(f"session {session.name}")
 
@@ -239,8 +240,9 @@ def _begun(ws: Workspace, branch: Branch, wish: Wish) -> Adopted:
         ),
     )  # fmt: skip
     tip = _since_landed(ws, draft, branch, landed, found, wish.agent or "")
+    answer = _told(ws, branch, draft, tip)
     sessions.opened(ws, draft, tip.tip, numbered=False)
-    return _told(ws, branch, draft, tip)
+    return _met(ws, answer, draft, tip)
 
 
 def _since_landed(
@@ -377,6 +379,7 @@ def _merged(ws: Workspace, session: Session, before: str, commit: Commit) -> str
 
 
 def _told(ws: Workspace, branch: Branch, before: Session, after: Session) -> Adopted:
+    """The reply, but for its overlaps. Before anything moves: it reads files."""
     reason = None
     if after.tip == before.tip:
         reason = f"{after.name} has all of {branch.name} already"
@@ -389,6 +392,10 @@ def _told(ws: Workspace, branch: Branch, before: Session, after: Session) -> Ado
         commit=after.tip,
         steps=after.step - before.step,
         changes=differences.changes_between(ws.repository, before.tree, after.tree),
-        overlaps=overlapping.overlaps(ws, after, before),
+        overlaps=[],
         reason=reason,
     )
+
+
+def _met(ws: Workspace, answer: Adopted, before: Session, after: Session) -> Adopted:
+    return answer._replace(overlaps=overlapping.overlaps(ws, after, before))

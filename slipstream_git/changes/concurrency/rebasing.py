@@ -79,7 +79,7 @@ def rebase(ws: Workspace, session: Session, onto: str | None, *, recall: bool) -
 
 def _place(ws: Workspace, session: Session, onto: str | None) -> Place | None:
     """The branch and its head; None for one that the landing makes and that is not there yet."""
-    branch = sessions.branch_ref(ws, onto) if onto else session.onto
+    branch = session.onto if onto is None else sessions.branch_ref(ws, onto)
     if branch is None:
         raise SlipError(
             "usage",
@@ -88,7 +88,7 @@ def _place(ws: Workspace, session: Session, onto: str | None) -> Place | None:
         )
     head = ws.repository.store.ref(ws.repository.pointed_at(branch))
     if head is None:
-        if session.makes_onto and not onto:
+        if session.makes_onto and onto is None:
             return None
         name = branch.removeprefix(sessions.BRANCHES)
         raise SlipError(

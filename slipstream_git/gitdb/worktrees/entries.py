@@ -15,12 +15,10 @@ from slipstream_git.gitdb.worktrees import sparse
 from slipstream_git.gitdb.worktrees.indexes import Index, Staged, is_within
 from slipstream_git.gitdb.worktrees.jobs import Job, Placement, Trouble
 from slipstream_git.gitdb.worktrees.looking import View
-from slipstream_git.gitdb.worktrees.troubles import STAGED_DIFFERENTLY, InTheWay
-from slipstream_git.gitdb.worktrees.walking import shown
-from slipstream_git.hints import command, of
+from slipstream_git.gitdb.worktrees.troubles import STAGED_DIFFERENTLY, InTheWay, not_looked_at
+from slipstream_git.hints import of
 from slipstream_git.model import Entry
 
-_LOOK_AGAIN = ("git", "update-index", "--no-assume-unchanged", "--no-skip-worktree")
 _EMPTY_BLOBS = frozenset(
     {
         "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
@@ -118,13 +116,7 @@ class Entries:
         skipped = {p for p, all_of in by_path.items() for s in all_of if s.tag == "S"}
         hidden += self._view.present(skipped) if skipped else ()
         if hidden and not self._job.recovering:
-            path = min(hidden)
-            raise SlipError(
-                "unsupported",
-                f"{shown(path)} is marked for git not to look at, in {self._root}",
-                hint=command(_LOOK_AGAIN, [path]),
-                data={"worktree": self._root, "path": shown(path)},
-            )
+            raise not_looked_at(self._root, [min(hidden)])
         return skipped - set(hidden)
 
     def _new_left_out(self, by_path: Collection[bytes]) -> set[bytes]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from slipstream_git.errors import SlipError
@@ -12,6 +12,7 @@ from slipstream_git.gitdb.worktrees.walking import shown
 
 STAGED_DIFFERENTLY: Final = "staged differently"
 _SHOWN_PATHS = 5
+from slipstream_git.hints import Hint, command
 
 
 class InTheWay(SlipError):
@@ -40,6 +41,24 @@ def failed(root: str, fault: OSError, left: Iterable[Trouble] = ()) -> SlipError
     if isinstance(fault.filename, str | bytes):
         said += f": {shown(os.fsencode(fault.filename))}"
     return SlipError("git-failed", f"cannot place files in {root}: {said}", data=_told(root, left))
+
+
+def not_looked_at(root: str, hidden: Sequence[bytes]) -> SlipError:
+    """The refusal where git was told not to look at files, so that nobody knows what they hold."""
+    path = hidden[0]
+    return SlipError(
+        "unsupported",
+        f"{shown(path)} is marked for git not to look at, in {root}",
+        hint=looking_again(root, hidden),
+        data={"worktree": root, "path": shown(path)},
+    )
+
+
+def looking_again(root: str, hidden: Sequence[bytes]) -> Hint:
+    """What makes git look at these files again, whichever mark they have."""
+    there = ["git", "-C", root, "update-index"]  # heeds the first such option, and no further one
+    assumed = command([*there, "--no-assume-unchanged"], hidden)
+    return assumed.then(command([*there, "--no-skip-worktree"], hidden))
 
 
 def _told(root: str, left: Iterable[Trouble]) -> dict[str, object]:

@@ -599,3 +599,20 @@ def test_the_proposed_message_has_the_subjects_as_they_were(desk: Desk) -> None:
     assert [row.get("Subject") for row in adopted] == [None, None, "part", None]
     desk.call("land", sessions=("feature",))
     assert repo.message("main") == f"feature\n\n{listed}"
+
+
+@pytest.mark.parametrize("kind", ["tree", "commit"])
+def test_a_file_that_is_none_does_not_land(desk: Desk, kind: str) -> None:
+    """Also where no worktree would have to hold it."""
+    repo = desk.lab
+    repo.damaged = True
+    oid = repo.oid("main^{tree}" if kind == "tree" else "main")
+    raw = b"100644 f\0" + bytes.fromhex(oid)
+    tree = repo.git("hash-object", "-t", "tree", "-w", "--literally", "--stdin", stdin=raw)
+    repo.git("branch", "odd", repo.git("commit-tree", "-p", "main", "-m", "odd", tree))
+    repo.git("checkout", "-q", "--detach")
+    adopt(desk, "odd", onto="main")
+    before = repo.refs(), repo.snapshot()
+    fault = desk.commit_refused("git-failed", session="odd")
+    assert fault.message == f"object {oid} is a {kind}, not a blob"
+    assert (repo.refs(), repo.snapshot()) == before

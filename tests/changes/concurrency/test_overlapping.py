@@ -67,3 +67,38 @@ def test_overlaps_are_the_same_whatever_is_remembered(ws: Workspace) -> None:
         assert overlapping.overlaps(ws, one, one) == fresh
         place.unlink(missing_ok=True)
         assert overlapping.overlaps(ws, one, one) == fresh
+
+
+def test_a_session_on_a_tree_that_git_would_not_write(desk: Desk) -> None:
+    """Whose modes run over; it hides neither the others nor what they do."""
+    repo = desk.lab
+    repo.damaged = True
+    for name in ("bad", "fine", "mine"):
+        desk.begin(name)
+        desk.apply({"op": "write", "path": "f", "content": name}, session=name)
+    raw = b"1" + b"7" * 40 + b" f\0" + bytes.fromhex(repo.oid("refs/slip/sessions/bad:f"))
+    tree = repo.git("hash-object", "-t", "tree", "-w", "--literally", "--stdin", stdin=raw)
+    step = repo.git_bytes("cat-file", "commit", "refs/slip/sessions/bad")
+    broken = b"tree " + tree.encode() + step[len(b"tree ") + 40 :]
+    oid = repo.git("hash-object", "-t", "commit", "-w", "--stdin", stdin=broken)
+    repo.git("update-ref", "refs/slip/sessions/bad", oid)
+    told = desk.call("conflicts")
+    assert [row["name"] for row in told["unreadable"]] == ["bad"]
+    assert f"tree {tree} is broken" in told["unreadable"][0]["why"]
+    answer = desk.call("write", session="mine", path="f", content=b"more\n")
+    assert (answer["step"], [row["session"] for row in answer["overlaps"]]) == (2, ["fine"])
+    desk.refused("git-failed", "write", session="bad", path="f", content=b"more\n")
+    desk.call("list")
+
+
+def test_a_fault_does_not_hide_that_the_step_was_made(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OverflowError
+
+    desk.begin("other")
+    desk.begin("mine")
+    monkeypatch.setattr(overlapping, "_own", fail)
+    answer = desk.call("write", session="mine", path="f", content=b"more\n")
+    assert (answer["step"], answer["overlaps"]) == (1, [])

@@ -195,6 +195,7 @@ def test_onto_another_branch_which_becomes_its_own(desk: Desk, detached_repo: La
     assert there.refused("usage", "rebase", session="w").hint == "slip rebase -s w --onto BRANCH"
     there.lab.git("checkout", "-q", "-b", "side")
     head = there.lab.commit({"b": "b\n"})
+    there.refused("bad-name", "rebase", session="w", onto="")
     reply = rebase(there, onto="side")
     assert (reply["onto"], reply["base"]) == ("refs/heads/side", head)
     there.commit("land", session="w")
