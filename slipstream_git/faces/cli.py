@@ -6,13 +6,12 @@ Built by walking the table of operations; the only file that knows click. Global
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import click
 
-from slipstream_git import __version__, codec
+from slipstream_git import __version__, codec, hints
 from slipstream_git.errors import SlipError
 from slipstream_git.faces.calls import Call
 from slipstream_git.operations import registry
@@ -90,7 +89,7 @@ def _behind_dashes(fault: click.UsageError, arguments: list[str]) -> SlipError |
         return None  # it stands before the command
     words = ["slip", *arguments[:at], "--", *arguments[at:]]
     said = f"slip {row.name} has no option {fault.option_name}; a command's own go behind --"
-    return SlipError("usage", said, hint=shlex.join(words))
+    return SlipError("usage", said, hint=hints.of(*words))
 
 
 def group() -> click.Group:

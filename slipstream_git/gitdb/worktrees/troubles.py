@@ -9,10 +9,10 @@ from typing import Final
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.worktrees.jobs import Trouble
 from slipstream_git.gitdb.worktrees.walking import shown
+from slipstream_git.hints import Hint, command
 
 STAGED_DIFFERENTLY: Final = "staged differently"
 _SHOWN_PATHS = 5
-from slipstream_git.hints import Hint, command
 
 
 class InTheWay(SlipError):
