@@ -221,7 +221,10 @@ def _flag(parameter: Parameter) -> click.Option:
     if parameter.kind.value == "switch":
         spelled = f"{spelled}/{parameter.negative}"
     return click.Option(
-        [spelled, parameter.name], is_flag=True, default=parameter.default, help=parameter.help
+        [*filter(None, (parameter.short,)), spelled, parameter.name],
+        is_flag=True,
+        default=parameter.default,
+        help=parameter.help,
     )
 
 
