@@ -103,7 +103,7 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "quota": Explanation(
         "Sessions would take more of the disk than `slip.quota` in git config allows, or one "
-        "session more steps than `slip.maxSteps` (10000).",
+        "session more steps than `slip.maxSteps` (10000). Over a socket: a limit of `slip serve`.",
         "Land sessions, abort them and run `slip gc --expire now`, or raise the limit.",
     ),
     "locked": Explanation(

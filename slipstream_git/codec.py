@@ -71,12 +71,12 @@ def _batch_items(text: bytes) -> list[Any]:
     if not text.strip():
         raise SlipError("bad-json", "the batch is empty; an empty list [] is a batch of nothing")
     try:
-        value = _decode_text(text)
+        value = decode_json(text)
     except SlipError:
         lines = [line for line in text.split(b"\n") if line.strip()]
         if len(lines) < 2 or not lines[0].lstrip().startswith(b"{"):
             raise
-        return [_decode_text(line, f"line {n}: ") for n, line in enumerate(lines, 1)]
+        return [decode_json(line, f"line {n}: ") for n, line in enumerate(lines, 1)]
     if isinstance(value, dict) and set(value) == {"ops"}:
         value = value["ops"]
     elif isinstance(value, dict):
@@ -295,7 +295,8 @@ def _check_together(kind: Any, values: Mapping[str, Any]) -> None:
         raise _Wrong(".end", f"`end` {end} comes before `start` {start}")
 
 
-def _decode_text(text: bytes, where: str = "") -> Any:
+def decode_json(text: bytes, where: str = "") -> Any:
+    """A JSON value. Raises `bad-json`, also for a key twice in an object and for NaN."""
     try:
         # Decoded here because json.loads guesses UTF-16 and UTF-32 from bytes.
         return json.loads(

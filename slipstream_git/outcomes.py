@@ -245,3 +245,11 @@ class SessionWorktree(NamedTuple):
     made: bool | None = None
     brought: list[str] | None = None
     removed: bool | None = None
+
+
+class Served(NamedTuple):
+    """A server that has ended. ended: idle, signal, or end (of standard input)."""
+
+    ended: str
+    requests: int
+    socket: str | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from slipstream_git.gitdb.repository import Repository, open_repository
 from slipstream_git.records import NamedTuple
@@ -34,7 +35,7 @@ class Workspace(NamedTuple):
     beside the answer, one line. zone: the caller's minutes east of UTC at a time; None where that
     is not known. output: the descriptor for what a program prints that is run for the caller.
     directory: where the caller stands. progress: is told how far long work has come: so many, of so
-    many.
+    many. in_main_thread: runs something in the process's main thread; None where this is that.
     """
 
     repository: Repository
@@ -46,6 +47,7 @@ class Workspace(NamedTuple):
     output: int = 1
     directory: str = "/"
     progress: Callable[[int, int], None] = _unseen
+    in_main_thread: Callable[[Callable[[], Any]], Any] | None = None
 
     @property
     def default_session(self) -> str | None:

@@ -17,14 +17,18 @@ class _TimeUp(BaseException):
     """Raised by the alarm; no `except Exception` of the computation may swallow it."""
 
 
-def run(compute: Callable[[], T], seconds: float) -> T:
+def run(
+    compute: Callable[[], T],
+    seconds: float,
+    in_main_thread: Callable[[Callable[[], T]], T] | None = None,
+) -> T:
     """``compute()``, or `too-large` after ``seconds`` of wall time.
 
-    The alarm is delivered to the main thread only; elsewhere the computation is not bounded here,
-    and whoever runs it there bounds the thread.
+    in_main_thread: runs something there and returns its outcome. The alarm is delivered to the main
+        thread only; in another thread, the computation is not bounded without this.
     """
     if threading.current_thread() is not threading.main_thread():
-        return compute()
+        return in_main_thread(lambda: run(compute, seconds)) if in_main_thread else compute()
     try:
         with _alarm(seconds):
             return compute()

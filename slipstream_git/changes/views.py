@@ -81,7 +81,10 @@ class TreeView:
     def substitute(
         self, change: Callable[[bytes], tuple[bytes, int]], data: bytes
     ) -> tuple[bytes, int]:
-        return timelimit.run(lambda: change(data), SUBSTITUTION_SECONDS)
+        hand_over = self._ws.in_main_thread
+        done: tuple[bytes, int]
+        done = timelimit.run(lambda: change(data), SUBSTITUTION_SECONDS, hand_over)
+        return done
 
     def _published(self) -> bool:
         """Whether git can see the session's tree (an exec's draft is still in the overlay)."""

@@ -15,7 +15,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from slipstream_git import codec
-from slipstream_git.errors import INTERRUPTED, SlipError, of_system
+from slipstream_git.errors import INTERRUPTED, SlipError
+from slipstream_git.faces import reports
 from slipstream_git.faces.calls import Call
 from slipstream_git.operations import calling
 from slipstream_git.operations.registry import Operation, Parameter
@@ -67,8 +68,12 @@ def _parsed(arguments: Sequence[str]) -> Call | None:
 def _answer(call: Call, arguments: Sequence[str]) -> Any:
     row = call.operation
     values = _filled(row, call.values)
-    if not row.needs_repository:
+    if row.context == "env":
         return row.handler(os.environ, **values)
+    if row.context == "face":
+        from slipstream_git.faces import daemon
+
+        return row.handler(daemon, **values)
     from slipstream_git.workspace import open_workspace
 
     in_process = os.environ.get("SLIP_STORE") == "libgit2"
@@ -282,43 +287,10 @@ def _failed(fault: BaseException, *, as_json: bool) -> int:
         with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return INTERRUPTED
-    error = _translated(fault)
+    error = reports.translated(fault)
     with suppress(OSError, ValueError):
         _print_error(error, as_json=as_json)
     return error.exit_status
-
-
-def _translated(fault: BaseException) -> SlipError:
-    if isinstance(fault, SlipError):
-        return fault
-    if isinstance(fault, KeyboardInterrupt):
-        return SlipError("interrupted", "what was not acknowledged did not happen")
-    if isinstance(fault, OSError):
-        return of_system(fault)
-    if isinstance(fault, MemoryError):
-        return SlipError("too-large", "not enough memory for this")
-    return SlipError("bug", _report(fault))
-
-
-def _report(fault: BaseException) -> str:
-    """Write a fault of ours to a file; the line that says so."""
-    try:
-        return f"a fault of slip itself ({type(fault).__name__}); the report is in {_filed(fault)}"
-    except (OSError, ImportError) as second:  # no disk, no descriptors: neither for a report
-        return f"a fault of slip itself ({fault!r}), and no report could be written: {second}"
-
-
-def _filed(fault: BaseException) -> str:
-    import tempfile
-    import traceback
-
-    from slipstream_git import __version__
-
-    lines = [f"slip {__version__}, Python {sys.version}", *traceback.format_exception(fault)]
-    handle, path = tempfile.mkstemp(prefix="slip-bug-", suffix=".txt")
-    with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as stream:
-        stream.write("\n".join(lines))
-    return path
 
 
 def _print_error(error: SlipError, *, as_json: bool) -> None:

@@ -22,6 +22,7 @@ def call(row: Operation, ws: Workspace, values: Mapping[str, Any]) -> Any:
     they are merged afterwards.
     """
     ws.repository.look_again()
+    ws.repository.objects.published = False
     if ws.unfinished and row.name not in LOOKING_FOR_ITSELF:
         from slipstream_git.changes import recovery
 

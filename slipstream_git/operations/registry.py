@@ -28,6 +28,7 @@ AREAS: Mapping[str, tuple[str, ...]] = {
     "concurrency": ("conflicts", "rebase", "resolve", "land", "adopt"),
     "worktrees": ("run", "worktree"),
     "repositories": ("merge-tree", "recover", "gc", "doctor", "demo"),
+    "serving": ("serve",),
 }  # fmt: skip
 
 
@@ -85,8 +86,9 @@ SHARED: Mapping[str, str] = {
     "after": "(CURSOR): go on where an answer ended: what it gave as `next`",
     "dry_run": ": show what would happen; change nothing",
 }
-# What a handler is given first: a repository to work in, or only the caller's environment.
-CONTEXTS = ("ws", "env")
+# What a handler is given first: a repository to work in, the caller's environment, or the face that
+# the operation starts.
+CONTEXTS = ("ws", "env", "face")
 
 FileOrStdin = bytes
 Batch = bytes
@@ -127,9 +129,9 @@ class Parameter(NamedTuple):
 
 
 class Operation(NamedTuple):
-    """One row of the table. ``handler(ws, **parameters)`` returns a result tuple.
+    """One row of the table. ``handler(context, **parameters)`` returns a result tuple.
 
-    Without ``needs_repository`` the first argument is the caller's environment instead.
+    context: which of `CONTEXTS` the first argument is.
     """
 
     name: str
@@ -137,7 +139,7 @@ class Operation(NamedTuple):
     description: str
     parameters: tuple[Parameter, ...]
     handler: Callable[..., Any]
-    needs_repository: bool
+    context: str
 
 
 _DECLARED: dict[str, Callable[..., Any]] = {}
@@ -182,10 +184,9 @@ def _row(name: str, handler: Callable[..., Any]) -> Operation:
         for parameter in code.co_varnames[:count]
         if parameter not in CONTEXTS
     )
-    needs = code.co_varnames[:1] != ("env",)
-    return Operation(
-        name, paragraphs[0].rstrip("."), "\n\n".join(paragraphs[1:]), parameters, handler, needs
-    )
+    description = "\n\n".join(paragraphs[1:])
+    context = code.co_varnames[0]
+    return Operation(name, paragraphs[0].rstrip("."), description, parameters, handler, context)
 
 
 def _unwrapped(block: str) -> str:

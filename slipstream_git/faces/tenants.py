@@ -1,0 +1,190 @@
+"""The repositories that a server holds open, and one lane for each.
+
+Opening one costs a few git processes; held open, a call costs none. Calls into the same repository,
+through whichever of its worktrees, go one after the other, in a thread of their own. Before each
+call the place is looked at again: a repository that was moved, deleted or replaced is opened anew.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any
+from weakref import WeakValueDictionary
+
+from slipstream_git.errors import SlipError
+from slipstream_git.workspace import Workspace, open_workspace
+
+# Of the server's own environment: they would give each call the place of whoever started it.
+NOT_FOR_CALLS = ("SLIP_SESSION", "GIT_DIR", "GIT_WORK_TREE")
+
+
+class _Lane:
+    """Whoever holds it is alone in a repository."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+
+
+class _Tenant:
+    """A repository held open, by the directories that it is made of.
+
+    Their descriptors keep the numbers of these directories from being given to others.
+    """
+
+    def __init__(self, place: str, workspace: Workspace, lane: _Lane) -> None:
+        self.workspace = workspace
+        self.lane = lane
+        self.users = 0
+        layout = workspace.repository.layout
+        self._pointer = os.path.join(place, ".git")
+        self._pointed = _signature(self._pointer)
+        paths = dict.fromkeys(filter(None, (place, layout.root, layout.git_dir, layout.common_dir)))
+        self._held: dict[str, int] = {}
+        try:
+            for path in paths:
+                self._held[path] = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:
+            self.close()
+            raise
+
+    @property
+    def is_current(self) -> bool:
+        """Whether every directory is still the one that was opened."""
+        try:
+            return self._pointed == _signature(self._pointer) and all(
+                os.path.samestat(os.stat(path), os.fstat(fd)) for path, fd in self._held.items()
+            )
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        for fd in self._held.values():
+            os.close(fd)
+        self._held = {}
+        self.workspace.repository.close()
+
+
+class Tenants:
+    """Repositories by place; those used longest ago are closed when they are over ``most``."""
+
+    def __init__(
+        self,
+        env: Mapping[str, str],
+        most: int,
+        in_main_thread: Callable[[Callable[[], Any]], Any] | None = None,
+    ) -> None:
+        self._env = {name: value for name, value in env.items() if name not in NOT_FOR_CALLS}
+        self._most = most
+        self._in_main_thread = in_main_thread
+        self._guard = Lock()
+        self._open: OrderedDict[str, _Tenant] = OrderedDict()
+        self._lanes: WeakValueDictionary[str, _Lane] = WeakValueDictionary()
+        self.opened = 0
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    @contextmanager
+    def entered(self, directory: str) -> Iterator[Workspace]:
+        """Be alone in the repository that ``directory`` is in. Raises as `open_workspace` does."""
+        real = os.path.realpath(directory)
+        while True:
+            tenant = self._taken(_place(real))
+            try:
+                with tenant.lane.lock:
+                    if tenant.is_current:
+                        yield tenant.workspace._replace(directory=real)
+                        return
+                    self._forget(tenant)
+            finally:
+                self._give_back(tenant)
+
+    def close(self) -> None:
+        """Close what nobody uses."""
+        with self._guard:
+            self._shrink(0)
+
+    def _taken(self, place: str) -> _Tenant:
+        with self._guard:
+            found = self._open.get(place)
+            if found is not None:
+                found.users += 1
+                self._open.move_to_end(place)
+                return found
+        made = self._made(place)
+        with self._guard:
+            made.users += 1
+            other = self._open.get(place)
+            if other is None and _is_of(place, made.workspace):
+                self._open[place] = made
+                self._shrink(self._most)
+        return made
+
+    def _made(self, place: str) -> _Tenant:
+        workspace = open_workspace(place, self._env, in_process=True)
+        workspace = workspace._replace(in_main_thread=self._in_main_thread)
+        common_dir = workspace.repository.layout.common_dir
+        with self._guard:
+            self.opened += 1
+            lane = self._lanes.setdefault(common_dir, _Lane())
+        try:
+            return _Tenant(place, workspace, lane)
+        except OSError as fault:
+            raise SlipError("git-failed", f"{place}: {fault.strerror}") from None
+
+    def _forget(self, tenant: _Tenant) -> None:
+        with self._guard:
+            for place, held in list(self._open.items()):
+                if held is tenant:
+                    del self._open[place]
+
+    def _give_back(self, tenant: _Tenant) -> None:
+        with self._guard:
+            tenant.users -= 1
+            if not tenant.users and tenant not in self._open.values():
+                tenant.close()
+            self._shrink(self._most)
+
+    def _shrink(self, most: int) -> None:
+        idle = [place for place, tenant in self._open.items() if not tenant.users]
+        for place in idle[: max(0, len(self._open) - most)]:
+            self._open.pop(place).close()
+
+
+def _place(directory: str) -> str:
+    """The nearest directory, upwards, that looks like a repository's: git itself decides there."""
+    here = directory
+    while True:
+        if os.path.lexists(os.path.join(here, ".git")) or _may_be_git_dir(here):
+            return here
+        above = os.path.dirname(here)
+        if above == here:
+            return directory
+        here = above
+
+
+def _may_be_git_dir(directory: str) -> bool:
+    inside = (os.path.join(directory, name) for name in ("objects", "commondir"))
+    return os.path.lexists(os.path.join(directory, "HEAD")) and any(map(os.path.exists, inside))
+
+
+def _is_of(place: str, workspace: Workspace) -> bool:
+    """Whether git found the repository at the place itself, and not further up."""
+    layout = workspace.repository.layout
+    git_dir = os.path.realpath(layout.git_dir)
+    root = os.path.realpath(layout.root) if layout.root else git_dir
+    return place in (root, git_dir, os.path.dirname(git_dir))
+
+
+def _signature(pointer: str) -> tuple[int, ...]:
+    """What tells one `.git` from another; of a directory its number, which a descriptor holds."""
+    try:
+        found = os.lstat(pointer)
+    except OSError:
+        return ()
+    same = (found.st_dev, found.st_ino, found.st_mode)
+    return same if os.path.isdir(pointer) else (*same, found.st_mtime_ns, found.st_size)
