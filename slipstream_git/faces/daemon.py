@@ -14,13 +14,14 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from slipstream_git import __version__, codec
-from slipstream_git.errors import SlipError
+from slipstream_git.errors import INTERRUPTED, SlipError
 from slipstream_git.faces import fields, reports, rpc, sockets
 from slipstream_git.faces.channels import Channel, FileChannel, Lines, SocketChannel
 from slipstream_git.faces.mainthread import MainThread
@@ -92,35 +93,27 @@ class Daemon:
         self._last = self._started = time.monotonic()
         self._ended = "end"
         self._is_stuck = False
+        # Tells the thread that has the sockets; None until that runs.
+        self._stop: Callable[[], object] | None = None
 
     # The process -----------------------------------------------------------------------------
 
     def run(self) -> Served:
         """Serve; returns when it has ended, by whatever of `Served.ended`."""
-        ready: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
         fault: list[BaseException] = []
 
         def sockets_thread() -> None:
             try:
-                asyncio.run(self._serve(ready))
+                asyncio.run(self._serve())
             except BaseException as raised:  # noqa: BLE001  (raised again below)
                 fault.append(raised)
-                if not ready.done():
-                    ready.set_exception(raised)
             finally:
                 self._main.end()
 
+        # Before anybody can be answered, who might then tell this to end.
+        before = {n: signal.signal(n, self._told) for n in (signal.SIGTERM, signal.SIGINT)}
         thread = threading.Thread(target=sockets_thread, daemon=True)
         thread.start()
-        loop, stopping = ready.result()
-
-        def stop(_number: int, _frame: object) -> None:
-            if stopping.is_set():
-                os._exit(130)  # asked twice
-            self._ended = "signal"
-            loop.call_soon_threadsafe(stopping.set)
-
-        before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
         self._main.run()
         thread.join()
         if fault:
@@ -130,6 +123,15 @@ class Daemon:
         self._leave()
         path = self._claim.path if self._claim else None
         return Served(self._ended, self.meters.totals["requests"], path)
+
+    def _told(self, _number: int, _frame: object) -> None:
+        """A signal came."""
+        if self._ended == "signal":
+            os._exit(INTERRUPTED)  # twice
+        self._ended = "signal"
+        if self._stop is not None:
+            with suppress(RuntimeError):  # it has ended by itself
+                self._stop()
 
     def _leave(self) -> None:
         """Close what is open; a call that never comes back does not hold up the end."""
@@ -142,13 +144,17 @@ class Daemon:
 
     # The sockets -----------------------------------------------------------------------------
 
-    async def _serve(self, ready: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]) -> None:
+    async def _serve(self) -> None:
         stopping = asyncio.Event()
-        ready.set_result((asyncio.get_running_loop(), stopping))
+        self._stop = partial(asyncio.get_running_loop().call_soon_threadsafe, stopping.set)
+        if self._ended == "signal":
+            stopping.set()
         if self._claim is None:
             await self._serve_streams(stopping)
             return
-        server = await asyncio.start_unix_server(self._welcome, sock=self._claim.listener)
+        server = await asyncio.start_unix_server(
+            self._welcome, sock=self._claim.listener, backlog=sockets.BACKLOG
+        )
         idle = asyncio.create_task(self._watch_idleness(stopping))
         await stopping.wait()
         idle.cancel()
@@ -212,6 +218,8 @@ class Daemon:
             self._admitted.discard(client)
             self._last = time.monotonic()
             writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()  # what was said last is heard
 
     def _refusal(self, connection: socket.socket) -> SlipError | None:
         """Why somebody is not let in; None for who is."""
@@ -257,11 +265,10 @@ class Daemon:
     def _known(self, method: str) -> str:
         if method in ("ping", "metrics") or method in registry.names():
             return method
-        from difflib import get_close_matches
-
-        close = get_close_matches(method, registry.names(), 1)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        raise rpc.Misasked(rpc.METHOD_NOT_FOUND, f"there is no method {method!r}{hint}")
+        close = fields.nearest(method, registry.names())
+        hint = f"; did you mean {close}?" if close else ""
+        shown = method[: fields.LONGEST_NAME]
+        raise rpc.Misasked(rpc.METHOD_NOT_FOUND, f"there is no method {shown!r}{hint}")
 
     def _admit(self, client: Client) -> None:
         if client not in self._admitted:
@@ -347,11 +354,18 @@ class Client:
             self._daemon.meters.count("bytes_in", len(line) + 1)
             self.is_answering = True
             try:
-                said = await rpc.reply(line, self._answer)
+                await self._reply(line)
             finally:
                 self.is_answering = False
-            if said is not None:
-                await self.tell(said)
+
+    async def _reply(self, line: bytes) -> None:
+        try:
+            said = await rpc.reply(line, self._answer)
+        except Exception as raised:  # noqa: BLE001  (no message ends the conversation)
+            fault = reports.translated(raised)
+            said = rpc.failed(None, rpc.REFUSED - fault.exit_status, fault)
+        if said is not None:
+            await self.tell(said)
 
     async def tell(self, message: bytes) -> None:
         self._daemon.meters.count("bytes_out", len(message) + 1)

@@ -11,7 +11,7 @@ import json
 import os
 from binascii import Error as NoBase64
 from binascii import a2b_base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from slipstream_git.faces.rpc import INVALID_PARAMS, Misasked
@@ -19,6 +19,8 @@ from slipstream_git.operations.registry import Operation, Parameter
 
 IN_BASE64 = "_b64"
 BYTES_KINDS = ("file", "batch", "stdin")
+# Of what is compared with names, or shown as one that does not exist.
+LONGEST_NAME = 40
 LARGEST_NUMBER = 2**53  # what every JSON reader has exactly
 
 
@@ -55,14 +57,20 @@ def wrong(message: str) -> Misasked:
 
 
 def _unknown(row: Operation, field: str) -> Misasked:
-    from difflib import get_close_matches
-
     if not field:
         return wrong(f"the fields of {row.name} are given by name")
     names = [parameter.name for parameter in row.parameters] + ["repo"]
-    close = get_close_matches(field, names, 1)
-    hint = f"; did you mean {close[0]}?" if close else f"; it has: {', '.join(names)}"
-    return wrong(f"{row.name} has no field {field!r}{hint}")
+    close = nearest(field, names)
+    hint = f"; did you mean {close}?" if close else f"; it has: {', '.join(names)}"
+    return wrong(f"{row.name} has no field {field[:LONGEST_NAME]!r}{hint}")
+
+
+def nearest(name: str, known: Sequence[str]) -> str | None:
+    """The known name that may be meant."""
+    from difflib import get_close_matches  # takes long for long names
+
+    close = get_close_matches(name, known, 1) if len(name) <= LONGEST_NAME else []
+    return close[0] if close else None
 
 
 def _value(parameter: Parameter, field: str, value: object) -> object:

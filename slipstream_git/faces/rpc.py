@@ -90,7 +90,8 @@ def _request(asked: object) -> Request:
         raise Misasked(INVALID_REQUEST, "a request is an object")
     odd = next((name for name in asked if name not in FIELDS), None)
     if odd is not None:
-        raise Misasked(INVALID_REQUEST, f"a request has no field {odd!r}; a method's are in params")
+        why = f"a request has no field {odd[:40]!r}; a method's are in params"
+        raise Misasked(INVALID_REQUEST, why)
     if asked.get("jsonrpc") != "2.0":
         raise Misasked(INVALID_REQUEST, 'a request says "jsonrpc": "2.0"')
     if not isinstance(asked.get("method"), str):

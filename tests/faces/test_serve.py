@@ -32,12 +32,12 @@ class Line:
 
     def __init__(self, path: Path) -> None:
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(PATIENCE_S)
         try:
-            self.socket.connect(str(path))
+            self.socket.connect(str(path))  # waits where the server has much to welcome
         except OSError:
             self.socket.close()
             raise
+        self.socket.settimeout(PATIENCE_S)
         self._heard = self.socket.makefile("rb")
 
     def close(self) -> None:
@@ -318,6 +318,7 @@ RUBBISH: list[tuple[bytes, int]] = [
     (PING + b',"repo":"/","id":null}', -32600),
     (b"[" + b",".join([PING + b"}"] * 1001) + b"]", -32600),
     (b'{"jsonrpc":"2.0","method":"pong","id":null}', -32601),
+    (b'{"jsonrpc":"2.0","method":"%s","id":null}' % (b"apply" * 100_000), -32601),
     (b'{"jsonrpc":"2.0","method":"status","params":["a"],"id":null}', -32602),
 ]
 
@@ -389,6 +390,28 @@ def test_clients_over_the_limit_wait_their_turn(place: Place) -> None:
     second.refused(-32001, "quota", "ping")
     first.close()
     soon(lambda: "result" in second.ask("ping"))
+
+
+def test_nothing_is_left_of_clients_that_have_gone(place: Place, repo: Lab) -> None:
+    server = place.start("--repo", str(repo.path))
+    descriptors = Path(f"/proc/{server.pid}/fd")
+    if not descriptors.is_dir():
+        pytest.skip("only Linux tells which files a process has open")
+    first = place.line()
+    first.call("list")
+    before = len(list(descriptors.iterdir()))
+    for number in range(1000):
+        line = Line(place.path)
+        if number % 3:
+            line.say(PING + b',"id":1}\n' if number % 2 else b'{"half')
+        line.close()
+
+    def welcomed() -> int:
+        told = first.call("metrics")
+        return int(told["connections"]) + int(told.get("refused_clients", 0))
+
+    soon(lambda: welcomed() >= 1001)
+    soon(lambda: len(list(descriptors.iterdir())) <= before)
 
 
 def test_metrics_count(place: Place, repo: Lab) -> None:
