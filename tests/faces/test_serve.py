@@ -266,6 +266,19 @@ def test_refusals_have_the_exit_class_in_their_code(place: Place, repo: Lab) -> 
     assert told == shell
 
 
+def test_what_was_only_computed_is_not_written_later(place: Place, repo: Lab) -> None:
+    place.start("--repo", str(repo.path))
+    line = place.line()
+    for name in ("one", "two"):
+        line.call("begin", name=name)
+        line.call("write", session=name, path=name, content=f"{name}\n")
+    repo.commit({"README.md": "moved on\n"})
+    merged = line.call("commit", session="one", message="m", dry_run=True)["tree"]
+    line.call("write", session="two", path="more", content="1\n")
+    row = repo.git("cat-file", "--batch-check", stdin=f"{merged}\n".encode())
+    assert row == f"{merged} missing"
+
+
 WRONG_FIELDS: list[tuple[Json, str]] = [
     ({"repo": "x"}, "absolute"),
     ({"repo": 1}, "absolute"),
