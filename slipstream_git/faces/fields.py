@@ -61,8 +61,8 @@ def _unknown(row: Operation, field: str) -> Misasked:
         return wrong(f"the fields of {row.name} are given by name")
     names = [parameter.name for parameter in row.parameters] + ["repo"]
     close = nearest(field, names)
-    hint = f"; did you mean {close}?" if close else f"; it has: {', '.join(names)}"
-    return wrong(f"{row.name} has no field {field[:LONGEST_NAME]!r}{hint}")
+    advice = f"; did you mean {close}?" if close else f"; it has: {', '.join(names)}"
+    return wrong(f"{row.name} has no field {field[:LONGEST_NAME]!r}{advice}")
 
 
 def nearest(name: str, known: Sequence[str]) -> str | None:
