@@ -266,9 +266,9 @@ class Daemon:
         if method in ("ping", "metrics") or method in registry.names():
             return method
         close = fields.nearest(method, registry.names())
-        hint = f"; did you mean {close}?" if close else ""
+        advice = f"; did you mean {close}?" if close else ""
         shown = method[: fields.LONGEST_NAME]
-        raise rpc.Misasked(rpc.METHOD_NOT_FOUND, f"there is no method {shown!r}{hint}")
+        raise rpc.Misasked(rpc.METHOD_NOT_FOUND, f"there is no method {shown!r}{advice}")
 
     def _admit(self, client: Client) -> None:
         if client not in self._admitted:
