@@ -138,7 +138,7 @@ def test_landings_among_plain_commits(bare_repo: Lab, env: Env, children: Childr
 # Agents in each other's way, killed, with gc meanwhile (what is judged: bench/swarm) --------------
 
 
-@pytest.mark.parametrize("kind", ["sessions", "worktrees"])
+@pytest.mark.parametrize("kind", ["sessions", pytest.param("worktrees", marks=pytest.mark.slow)])
 def test_a_small_swarm(kind: str, tmp_path: Path) -> None:
     verdict = run(Plan(agents=5, works=1, seed=1, kind=kind, shared=1), tmp_path)
     assert verdict.faults == []

@@ -98,7 +98,7 @@ def test_globs_choose_the_files(ws: Workspace, glob: str) -> None:
 
 def test_the_answer_is_never_stale(ws: Workspace, repo: Lab) -> None:
     """After edits, renames, deletions, branches, rebases, staged edits the next answer is right."""
-    _happen(ws, repo, events=60, seed=1)
+    _happen(ws, repo, events=25, seed=1)
 
 
 @pytest.mark.slow
