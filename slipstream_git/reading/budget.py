@@ -6,7 +6,6 @@ twice, without a word.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from slipstream_git.errors import SlipError
@@ -73,26 +72,14 @@ def text_of(data: bytes) -> tuple[str, bool | None]:
         return data.decode("utf-8", "replace"), True
 
 
-def clipped(line: bytes, around: tuple[int, int] | None = None) -> tuple[bytes, bool | None]:
+def clipped(line: bytes) -> tuple[bytes, bool | None]:
     """A line that is not too long, and whether something of it was left out."""
     if len(line) <= LONGEST_LINE:
         return line, None
-    first = 0
-    if around is not None and around[1] > LONGEST_LINE:
-        first = max(min(around[0] - LONGEST_LINE // 3, len(line) - LONGEST_LINE), 0)
-    piece = line[first : first + LONGEST_LINE]
-    while first and piece and piece[0] & 0xC0 == 0x80:  # not in the middle of a character
-        piece = piece[1:]
-    text = piece.decode("utf-8", "ignore").encode() if _is_utf8(line) else piece
-    return text, True
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+    piece = line[:LONGEST_LINE]
+    while piece and line[len(piece)] & 0xC0 == 0x80:  # not in the middle of a character
+        piece = piece[:-1]
+    return piece or line[:LONGEST_LINE], True
 
 
 def named(path: bytes) -> dict[str, Any]:
@@ -107,8 +94,3 @@ def page(total: int, start: int, shown: int, tree: str) -> tuple[bool, str | Non
     """Whether something is left behind what was shown, and the cursor for it."""
     end = start + shown
     return (True, cursor(tree, end)) if end < total else (False, None)
-
-
-def without_ends(lines: Sequence[bytes]) -> list[bytes]:
-    """Lines without the carriage returns that end them."""
-    return [line.removesuffix(b"\r") for line in lines]

@@ -47,7 +47,7 @@ def symbol(
     view = views.choose(ws, wish)
     found = sorted(_defined(ws, view, name, inside), key=_likeliest)
     if not found:
-        raise _unknown(ws, view, name, inside)
+        raise _unknown(name, inside)
     room = Budget(tokens)
     told: list[Definition] = []
     others: list[Named] = []
@@ -57,8 +57,6 @@ def symbol(
             told.append(told_text)
         else:
             others.append(_named(item))
-    if not told[0].text:
-        raise _unknown(ws, view, name, inside)
     first = _cut(told[0], tokens)
     return Symbols(
         [first, *told[1:]], room.tokens, view.tree, others or None, view.session, view.rev
@@ -127,8 +125,7 @@ def _escaped(path: str) -> str:
     return re.sub(r"([\\*?\[!#])", r"\\\1", path)
 
 
-def _unknown(ws: Workspace, view: views.View, name: str, inside: str | None) -> SlipError:
-    del ws, view
+def _unknown(name: str, inside: str | None) -> SlipError:
     where = "" if inside is None else f" in {inside}"
     return SlipError(
         "missing",

@@ -355,7 +355,7 @@ def test_a_pattern_with_what_re2_does_not_have_is_found(here: Lab) -> None:
     assert ok(here.slip_json("search", r"(\w)\1_"))["total"] == 0
 
 
-def test_long_lines_are_cut_around_nothing_but_said_to_be(here: Lab) -> None:
+def test_long_lines_are_cut_and_said_to_be(here: Lab) -> None:
     here.commit({"wide.js": "var needle=1;" + "x=1;" * 5000 + "\n"})
     (row,) = ok(here.slip_json("search", "needle"))["matches"]
     assert row["cut"] is True
