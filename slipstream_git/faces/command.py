@@ -71,7 +71,7 @@ def _answer(call: Call, arguments: Sequence[str]) -> Any:
     if row.context == "env":
         return row.handler(os.environ, **values)
     if row.context == "face":
-        from slipstream_git.faces import daemon
+        from slipstream_git.faces.serving import daemon
 
         return row.handler(daemon, **values)
     from slipstream_git.workspace import open_workspace

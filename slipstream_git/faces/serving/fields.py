@@ -14,7 +14,7 @@ from binascii import a2b_base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from slipstream_git.faces.rpc import INVALID_PARAMS, Misasked
+from slipstream_git.faces.serving.rpc import INVALID_PARAMS, Misasked
 from slipstream_git.operations.registry import Operation, Parameter
 
 IN_BASE64 = "_b64"

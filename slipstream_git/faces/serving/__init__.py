@@ -1,0 +1,1 @@
+"""`slip serve`: the process, its clients, and what it answers them."""
