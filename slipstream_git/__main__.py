@@ -13,9 +13,13 @@ def main() -> None:
         print(f"slip {__version__}")
         return
     try:
-        from slipstream_git.faces.command import run
+        from slipstream_git.faces import client
 
-        status = run(sys.argv[1:])
+        status, given = client.run(sys.argv[1:])
+        if status is None:
+            from slipstream_git.faces.command import run
+
+            status = run(sys.argv[1:], given)
     except KeyboardInterrupt:  # while the imports ran
         print("slip: interrupted", file=sys.stderr)
         status = 130

@@ -18,6 +18,7 @@ import pytest
 
 from tests.children import Children
 from tests.lab import Ground, Lab, make_template
+from tests.servers import start_server
 
 GITCONFIG = """\
 [user]
@@ -100,13 +101,27 @@ def sealed_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def home(
-    sealed_session: None, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+    sealed_session: None,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
 ) -> Iterator[Path]:
     """A new HOME for every test, with a `.gitconfig` in it, and nothing kept of the last one."""
     place = tmp_path_factory.mktemp("home")
     seal(monkeypatch, place)
-    yield place
+    if not request.config.getoption("served"):
+        yield place
+    else:
+        servers = Children()
+        start_server(servers, place / ".run" / "slip" / "serve.sock")
+        yield place
+        servers.end()
     shutil.rmtree(place, ignore_errors=True)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    told = "every command line of a test finds a server (slow; whatever it prints stays the same)"
+    parser.addoption("--served", action="store_true", help=told)
 
 
 @pytest.fixture(scope="session")

@@ -12,11 +12,12 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from slipstream_git import codec
 from slipstream_git.errors import INTERRUPTED, SlipError
 from slipstream_git.faces import reports
+from slipstream_git.faces.callers import Caller, Elsewhere, OwnProcess
 from slipstream_git.faces.calls import Call
 from slipstream_git.operations import calling
 from slipstream_git.operations.registry import Operation, Parameter
@@ -25,31 +26,48 @@ if TYPE_CHECKING:  # its import is paid for by commands that need a repository
     from slipstream_git.faces.standing import Standing
     from slipstream_git.workspace import Workspace
 
-LARGEST_INPUT = 512 << 20
-PIECE = 1 << 20
 
+def run(arguments: Sequence[str], given: bytes | None = None) -> int:
+    """Run the command line ``arguments``; the exit status. Prints; never raises.
 
-def run(arguments: Sequence[str]) -> int:
-    """Run the command line ``arguments``; the exit status. Prints; never raises."""
-    # A guess for faults of parsing: after it, the parse says.
-    as_json = "--json" in arguments[: _end_of_options(arguments)]
+    given: standard input, where it has been read already.
+    """
     try:
         call = _parsed(arguments)
-        if call is not None:
-            as_json = call.json
-            value = _answer(call, arguments)
-            _reply(call, value)
-            # What was run for the caller says how it ended.
-            return value.exit if call.operation.name == "run" else 0
+        return 0 if call is None else answer(call, arguments, OwnProcess(given))
     except SystemExit as answered:  # click's shell completion ends so
         return answered.code if isinstance(answered.code, int) else 0
     except BaseException as fault:  # noqa: BLE001  (the one place where everything ends)
-        return _failed(fault, as_json=as_json)
-    return 0
+        return failed(fault, arguments)
 
 
-def _end_of_options(arguments: Sequence[str]) -> int:
-    return arguments.index("--") if "--" in arguments else len(arguments)
+def failed(fault: BaseException, arguments: Sequence[str]) -> int:
+    """Tell of a fault of a command that was not parsed; the exit status."""
+    ours = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return _failed(fault, OwnProcess(), as_json="--json" in ours)
+
+
+def unheard(fault: OSError, arguments: Sequence[str]) -> int:
+    """Tell that a command is done whose answer could not be written; the exit status."""
+    call = _parsed(arguments)
+    name = call.operation.name if call else "this"
+    return failed(_unwritten(fault, name), arguments)
+
+
+def answer(call: Call, arguments: Sequence[str], caller: Caller) -> int:
+    """Run a command as it was parsed; the exit status. Tells the caller.
+
+    Raises `Elsewhere` alone.
+    """
+    try:
+        value = _answer(call, arguments, caller)
+        _reply(call, value, caller)
+    except Elsewhere:
+        raise
+    except BaseException as fault:  # noqa: BLE001  (as above)
+        return _failed(fault, caller, as_json=call.json)
+    # What was run for the caller says how it ended.
+    return value.exit if call.operation.name == "run" else 0
 
 
 def _parsed(arguments: Sequence[str]) -> Call | None:
@@ -65,38 +83,32 @@ def _parsed(arguments: Sequence[str]) -> Call | None:
     return cli.parse(arguments)
 
 
-def _answer(call: Call, arguments: Sequence[str]) -> Any:
+def _answer(call: Call, arguments: Sequence[str], caller: Caller) -> Any:
     row = call.operation
-    values = _filled(row, call.values)
+    values = _filled(row, call.values, caller)
     if row.context == "env":
-        return row.handler(os.environ, **values)
+        return row.handler(caller.env, **values)
     if row.context == "face":
         from slipstream_git.faces.serving import daemon
 
         return row.handler(daemon, **values)
-    from slipstream_git.workspace import open_workspace
-
-    in_process = os.environ.get("SLIP_STORE") == "libgit2"
-    workspace = open_workspace(
-        call.directory,
-        os.environ,
-        in_process=in_process,
-        notify=_print_notice,
-        output=2 if call.json else 1,
-    )
-    with workspace.repository:
+    with caller.entered(call.directory, output=2 if call.json else 1) as workspace:
+        place = _standing(call, workspace, caller)
         try:
-            edited = _wants_editor(row, values)
-            answer = (_edited if edited else calling.call)(row, workspace, values)
+            edited = _wants_editor(row, values, caller)
+            value = (_edited if edited else calling.call)(row, workspace, values)
         except SlipError as fault:
-            _place_hints(fault, call, arguments, workspace)
+            _place_hints(fault, call, arguments, workspace, place)
             raise
-        standing = _standing(call, workspace)
-        return answer if standing is None else standing.in_answer(answer)
+        return value if place is None else place.in_answer(value)
 
 
 def _place_hints(
-    fault: SlipError, call: Call, arguments: Sequence[str], workspace: Workspace
+    fault: SlipError,
+    call: Call,
+    arguments: Sequence[str],
+    workspace: Workspace,
+    place: Standing | None,
 ) -> None:
     """Let the hints of an error be what can be typed from here."""
     if fault.code == "session-required" and fault.hint and "-s" in fault.hint.commands[0]:
@@ -107,7 +119,6 @@ def _place_hints(
         return
     if fault.code == "missing":
         _tell_of_root(fault, call, workspace)
-    place = _standing(call, workspace)
     if place is not None:
         place.in_error(fault)
 
@@ -118,7 +129,7 @@ _NOT_FOUND = (": there is no such file", " is not a path that is left")
 def _tell_of_root(fault: SlipError, call: Call, workspace: Workspace) -> None:
     """Where a path was not found in a subdirectory, say that it is not looked for there."""
     root = os.path.realpath(workspace.repository.layout.root or "")
-    here = os.path.relpath(os.path.realpath(call.directory), root)
+    here = os.path.relpath(os.path.realpath(workspace.directory), root)
     if workspace.repository.layout.root is None or here.split(os.sep)[0] in (".", ".."):
         return
     for parameter in call.operation.parameters:
@@ -130,14 +141,11 @@ def _tell_of_root(fault: SlipError, call: Call, workspace: Workspace) -> None:
                 return
 
 
-def _standing(call: Call, workspace: Workspace) -> Standing | None:
-    """Where the user stands; None at the root, where hints are right as they are."""
+def _standing(call: Call, workspace: Workspace, caller: Caller) -> Standing | None:
+    """Where the caller stands; None at the root, where hints are right as they are."""
     layout = workspace.repository.layout
-    try:
-        here = os.getcwd()
-    except OSError:  # a directory that is gone
-        return None
-    if here == (layout.root or layout.git_dir):
+    here = caller.here()
+    if here is None or here == (layout.root or layout.git_dir):
         return None
     from slipstream_git.faces.standing import Standing
     from slipstream_git.gitdb.repository import git_dir_at
@@ -162,9 +170,9 @@ def _edited(row: Operation, workspace: Workspace, values: dict[str, Any]) -> Any
     return answer
 
 
-def _wants_editor(row: Operation, values: Mapping[str, Any]) -> bool:
+def _wants_editor(row: Operation, values: Mapping[str, Any], caller: Caller) -> bool:
     given = values.get("message") or values.get("message_file") is not None
-    return row.name == "commit" and not given and sys.stdin.isatty() and sys.stdout.isatty()
+    return row.name == "commit" and not given and caller.has_terminal and sys.stdin.isatty()
 
 
 # Parameters --------------------------------------------------------------------------------------
@@ -173,16 +181,16 @@ def _wants_editor(row: Operation, values: Mapping[str, Any]) -> bool:
 READ_KINDS = ("file", "batch")
 
 
-def _filled(row: Operation, values: Mapping[str, Any]) -> dict[str, Any]:
+def _filled(row: Operation, values: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
     """Parameters as the handler takes them: files read, what was not given at its default."""
     filled: dict[str, Any] = {}
     for parameter in row.parameters:
         value = values.get(parameter.name)
         kind = parameter.kind.value
         if kind == "stdin" or (kind in READ_KINDS and _wants_stdin(parameter, value)):
-            filled[parameter.name] = _standard_input(row)
+            filled[parameter.name] = _standard_input(row, caller)
         elif kind in READ_KINDS and value is not None:
-            filled[parameter.name] = _given(kind, value)
+            filled[parameter.name] = _given(kind, value, caller)
         elif value is None and parameter.default is not ...:
             filled[parameter.name] = parameter.default
         else:
@@ -194,94 +202,54 @@ def _wants_stdin(parameter: Parameter, value: str | None) -> bool:
     return value == "-" or (value is None and parameter.positional)
 
 
-def _standard_input(row: Operation) -> bytes:
-    if sys.stdin is None or sys.stdin.closed:
-        return b""
-    if sys.stdin.isatty():
-        raise SlipError(
-            "usage",
-            f"slip {row.name} reads standard input, which is a terminal",
-            hint=f"slip {row.name} --help",
-        )
-    return _all_of(sys.stdin.buffer, "standard input")
+def _standard_input(row: Operation, caller: Caller) -> bytes:
+    found = caller.input()
+    if found is None:
+        said = f"slip {row.name} reads standard input, which is a terminal"
+        raise SlipError("usage", said, hint=f"slip {row.name} --help")
+    return found
 
 
-def _given(kind: str, text: str) -> bytes:
+def _given(kind: str, text: str, caller: Caller) -> bytes:
     """A file's bytes; for a batch that is no file's name, the JSON text itself."""
-    if kind == "batch" and text.lstrip()[:1] in ("[", "{") and not os.path.exists(text):
+    if kind == "batch" and text.lstrip()[:1] in ("[", "{") and not caller.has_file(text):
         return text.encode("utf-8", "surrogateescape")
-    return _file(text)
-
-
-def _file(name: str) -> bytes:
-    try:
-        with open(name, "rb") as stream:
-            return _all_of(stream, name)
-    except OSError as fault:
-        raise SlipError("usage", f"{name}: {fault.strerror}") from None
-
-
-def _all_of(stream: BinaryIO, name: str) -> bytes:
-    """What is left in a stream, which may be a device that never ends."""
-    pieces: list[bytes] = []
-    size = 0
-    while piece := stream.read(PIECE):
-        pieces.append(piece)
-        size += len(piece)
-        if size > LARGEST_INPUT:
-            raise SlipError("too-large", f"{name} holds over {LARGEST_INPUT} bytes")
-    return b"".join(pieces)
+    return caller.file(text)
 
 
 # Answers -----------------------------------------------------------------------------------------
 
 
-def _reply(call: Call, value: Any) -> None:
+def _reply(call: Call, value: Any, caller: Caller) -> None:
     """Print an answer; where that fails, what was asked for is done all the same, and said so."""
     try:
-        _print_reply(call, value)
-    except BrokenPipeError:
-        raise
+        _print_reply(call, value, caller)
     except OSError as fault:
-        name = call.operation.name
-        said = f"{name} is done, but its answer cannot be written: {fault.strerror}"
-        raise SlipError("git-failed", said) from None
+        raise _unwritten(fault, call.operation.name) from None
 
 
-def _print_reply(call: Call, value: Any) -> None:
+def _unwritten(fault: OSError, name: str) -> OSError | SlipError:
+    if isinstance(fault, BrokenPipeError):
+        return fault
+    said = f"{name} is done, but its answer cannot be written: {fault.strerror}"
+    return SlipError("git-failed", said)
+
+
+def _print_reply(call: Call, value: Any, caller: Caller) -> None:
     if call.json:
         text = codec.dumps({"ok": True, **codec.to_json(value)})
     else:
         from slipstream_git.faces import text as rendering
 
-        terminal = sys.stdout is not None and sys.stdout.isatty()
-        color = terminal and not call.plain and "NO_COLOR" not in os.environ
+        terminal = caller.has_terminal
+        color = terminal and not call.plain and "NO_COLOR" not in caller.env
         text = rendering.render(call.operation.name, value, color=color, terminal=terminal)
     if text:
         # The standard output of `slip run` is its command's.
-        is_theirs = call.operation.name == "run" and not call.json
-        _write(sys.stderr if is_theirs else sys.stdout, text)
+        caller.tell(text, aside=call.operation.name == "run" and not call.json)
 
 
-def _print_notice(text: str) -> None:
-    from slipstream_git.text.paths import escape_for_terminal
-
-    _write(sys.stderr, f"slip: {escape_for_terminal(text)}")
-
-
-def _write(stream: Any, text: str) -> None:
-    if stream is None:
-        return
-    ending = "" if text.endswith("\n") else "\n"
-    try:
-        data = (text + ending).encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # a lone surrogate that is not a byte: from a batch's own text
-        data = (text + ending).encode("utf-8", "backslashreplace")
-    stream.buffer.write(data)
-    stream.buffer.flush()
-
-
-def _failed(fault: BaseException, *, as_json: bool) -> int:
+def _failed(fault: BaseException, caller: Caller, *, as_json: bool) -> int:
     if isinstance(fault, BrokenPipeError):
         # Whoever read us has gone; a second complaint at exit would be a traceback.
         with suppress(OSError):
@@ -289,14 +257,14 @@ def _failed(fault: BaseException, *, as_json: bool) -> int:
         return INTERRUPTED
     error = reports.translated(fault)
     with suppress(OSError, ValueError):
-        _print_error(error, as_json=as_json)
+        _print_error(error, caller, as_json=as_json)
     return error.exit_status
 
 
-def _print_error(error: SlipError, *, as_json: bool) -> None:
+def _print_error(error: SlipError, caller: Caller, *, as_json: bool) -> None:
     if as_json:
-        _write(sys.stdout, codec.dumps({"ok": False, "error": error.as_json()}))
+        caller.tell(codec.dumps({"ok": False, "error": error.as_json()}))
         return
     from slipstream_git.faces import faults
 
-    _write(sys.stderr, faults.render_error(error))
+    caller.tell(faults.render_error(error), aside=True)

@@ -498,7 +498,7 @@ def check(place: Path, case: Case) -> None:
 QUIET = [HealthCheck.too_slow]
 
 
-@settings(max_examples=300, suppress_health_check=QUIET)
+@settings(max_examples=120, suppress_health_check=QUIET)
 @given(CASES)
 def test_a_batch_is_the_fold_of_its_ops(bench: Path, case: Case) -> None:
     check(bench, case)

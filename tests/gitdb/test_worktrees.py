@@ -1011,8 +1011,15 @@ class Death:
         assert list(leftovers(str(copy.path), self.placements, TOKEN)) == []
 
 
-@pytest.mark.parametrize("way", ["finish", "retreat"])
-@pytest.mark.parametrize("links", ["links", "no links"])
+@pytest.mark.parametrize(
+    ("links", "way"),
+    [
+        ("links", "finish"),
+        ("links", "retreat"),
+        pytest.param("no links", "finish", marks=pytest.mark.slow),
+        pytest.param("no links", "retreat", marks=pytest.mark.slow),
+    ],
+)
 def test_killed_anywhere_it_is_finished_or_taken_back(
     lab: Lab, tmp_path: Path, way: str, links: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -85,7 +85,7 @@ def _patterns() -> st.SearchStrategy[str]:
     return st.recursive(atoms, grown, max_leaves=8)
 
 
-@settings(max_examples=1500)
+@settings(max_examples=500)
 @given(_patterns(), st.text(LETTERS + "dﬀK", max_size=14), st.booleans())
 def test_no_line_that_matches_is_without_it(pattern: str, line: str, folded: bool) -> None:  # noqa: FBT001
     options = re2.Options()

@@ -8,14 +8,16 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 from slipstream_git import __version__, codec
 from slipstream_git.errors import SlipError
 from slipstream_git.faces import reports
-from slipstream_git.faces.serving import fields, rpc
+from slipstream_git.faces.client import BEGUN
+from slipstream_git.faces.serving import commands, fields, rpc
 from slipstream_git.faces.serving.meters import Meters
 from slipstream_git.faces.serving.tenants import Tenants
 from slipstream_git.operations import calling, registry
@@ -24,12 +26,15 @@ from slipstream_git.operations.serving import Wish
 
 # They need a terminal, or the directory of whoever asks, or are servers themselves.
 NOT_HERE = ("run", "demo", "serve")
+# Methods that are no operations.
+OWN = ("ping", "metrics", "command")
 
 
 class Asker:
-    """One client, as far as answers depend on it."""
+    """One client, as far as answers depend on it. tell: says a line beside the answer."""
 
-    def __init__(self, rate: int) -> None:
+    def __init__(self, rate: int, tell: Callable[[bytes], Awaitable[None]]) -> None:
+        self._tell = tell
         self._rate = rate
         self._allowed = float(rate)
         self._asked = time.monotonic()
@@ -45,6 +50,23 @@ class Asker:
             return False
         self._allowed -= 1.0
         return True
+
+    def beginner(self) -> Callable[[float], bool]:
+        """What tells the client, from any thread, that a command is begun; see `commands.run`."""
+        loop = asyncio.get_running_loop()
+
+        async def tell() -> None:
+            await self._tell(BEGUN)
+
+        def begin(until_s: float) -> bool:
+            told = asyncio.run_coroutine_threadsafe(tell(), loop)
+            with suppress(TimeoutError, OSError):
+                told.result(max(0.0, until_s - time.monotonic()))
+                return time.monotonic() < until_s
+            told.cancel()
+            return False
+
+        return begin
 
 
 class Answers:
@@ -82,7 +104,7 @@ class Answers:
         try:
             known = self._known(method)
             self._admit(asker)
-            return await self._answered(method, params)
+            return await self._answered(asker, method, params)
         except rpc.Misasked as fault:
             known = "unknown" if fault.number == rpc.METHOD_NOT_FOUND else known
             refusal = fault.error.code
@@ -93,15 +115,23 @@ class Answers:
         finally:
             self.meters.answered(known, time.monotonic() - begun, refusal)
 
-    async def _answered(self, method: str, params: Mapping[str, Any]) -> Any:
+    async def _answered(self, asker: Asker, method: str, params: Mapping[str, Any]) -> Any:
         if method == "ping":
             return {"ok": True, "version": __version__, "pid": os.getpid()}
         if method == "metrics":
             return self._metrics()
+        if method == "command":
+            return await self._command(asker, params)
         return await self._aside(self._operated, method, params)
 
+    async def _command(self, asker: Asker, params: Mapping[str, Any]) -> Any:
+        told = await self._aside(commands.run, self._tenants, params, asker.beginner())
+        if told is commands.ELSEWHERE:
+            self.meters.count("commands_elsewhere")
+        return told
+
     def _known(self, method: str) -> str:
-        if method in ("ping", "metrics") or method in registry.names():
+        if method in OWN or method in registry.names():
             return method
         close = fields.nearest(method, registry.names())
         advice = f"; did you mean {close}?" if close else ""

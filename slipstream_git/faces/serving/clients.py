@@ -19,7 +19,7 @@ class Client:
     def __init__(self, answers: Answers, channel: Channel) -> None:
         self._answers = answers
         self._channel = channel
-        self._asker = Asker(answers.wish.rate)
+        self._asker = Asker(answers.wish.rate, self._tell)
         self.task: asyncio.Task[None] | None = None
         self.is_answering = False
         self.is_leaving = False

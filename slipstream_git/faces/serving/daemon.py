@@ -19,7 +19,7 @@ from contextlib import suppress
 from functools import partial
 
 from slipstream_git.errors import INTERRUPTED, SlipError
-from slipstream_git.faces.serving import sockets
+from slipstream_git.faces.serving import addresses, sockets
 from slipstream_git.faces.serving.answering import Answers, full
 from slipstream_git.faces.serving.channels import FileChannel, SocketChannel
 from slipstream_git.faces.serving.clients import Client
@@ -45,7 +45,9 @@ def serve(wish: Wish) -> Served:
     _allow_files()
     if wish.stdio:
         return Daemon(wish, None).run()
-    path = os.path.abspath(wish.socket) if wish.socket else sockets.address(os.environ)
+    path = os.path.abspath(wish.socket) if wish.socket else addresses.address(os.environ)
+    if not path:
+        raise SlipError("usage", "SLIP_SOCKET is empty: no server is wanted; or say --socket")
     claim = sockets.claim(path)
     try:
         print(f"slip: serving on {path}", file=sys.stderr, flush=True)
@@ -211,7 +213,7 @@ class Daemon:
     def _refusal(self, connection: socket.socket) -> SlipError | None:
         """Why somebody is not let in; None for who is."""
         try:
-            user = sockets.peer(connection)
+            user = addresses.peer(connection)
         except OSError:
             user = -1
         if user != os.geteuid():

@@ -124,7 +124,7 @@ def _plain(field: str, value: object) -> str:
 def _decoded(parameter: Parameter, value: object) -> object:
     field = parameter.name + IN_BASE64
     if parameter.kind.value in BYTES_KINDS:
-        return _bytes(field, value)
+        return decoded(field, value)
     if parameter.kind.many:
         items = _several(parameter, field, value)
         return tuple(_named(field, item) for item in items)
@@ -133,13 +133,14 @@ def _decoded(parameter: Parameter, value: object) -> object:
 
 def _named(field: str, value: object) -> str:
     """Text of a command line, where any bytes may stand but zero."""
-    text = _bytes(field, value)
+    text = decoded(field, value)
     if b"\0" in text:
         raise wrong(f"{field} holds a zero byte")
     return os.fsdecode(text)
 
 
-def _bytes(field: str, value: object) -> bytes:
+def decoded(field: str, value: object) -> bytes:
+    """What a field in base64 holds. Raises `Misasked`."""
     try:
         if isinstance(value, str):
             return a2b_base64(value, strict_mode=True)

@@ -11,18 +11,13 @@ import fcntl
 import os
 import socket
 import stat
-import struct
-import sys
-from collections.abc import Mapping
 from contextlib import suppress
 
 from slipstream_git.errors import SlipError
+from slipstream_git.faces.serving.addresses import LONGEST_ADDRESS, is_private
 from slipstream_git.records import NamedTuple
 
-# sun_path holds 108 bytes under Linux and 104 under macOS, with the zero at the end.
-LONGEST_ADDRESS = 103
 BACKLOG = 256
-_LOCAL_PEERCRED = 1  # of sys/un.h, at level 0; Python does not name it
 
 
 class Claim(NamedTuple):
@@ -39,21 +34,6 @@ class Claim(NamedTuple):
             if os.lstat(self.path).st_ino == self.inode:
                 os.unlink(self.path)
         os.close(self.lock)
-
-
-def address(env: Mapping[str, str]) -> str:
-    """Where the user's own server listens."""
-    runtime = env.get("XDG_RUNTIME_DIR", "")
-    wanted = os.path.join(runtime, "slip", "serve.sock")
-    if os.path.isabs(runtime) and len(os.fsencode(wanted)) <= LONGEST_ADDRESS:
-        return wanted
-    name = "serve.sock"
-    if runtime:
-        from zlib import crc32  # two runtime directories never share a server
-
-        name = f"serve-{crc32(os.fsencode(wanted)):08x}.sock"
-    temporary = env.get("TMPDIR") or "/tmp"  # noqa: S108  (in a directory of the user's own there)
-    return os.path.join(temporary, f"slip-{os.geteuid()}", name)
 
 
 def claim(path: str) -> Claim:
@@ -98,18 +78,8 @@ def _locked(path: str, lock: int) -> Claim:
 
 def check_directory(directory: str) -> None:
     """Raises `bad-path` where others could put a socket of theirs in the place of ours."""
-    there = os.lstat(directory)
-    if not stat.S_ISDIR(there.st_mode) or there.st_uid != os.geteuid() or there.st_mode & 0o077:
+    if not is_private(directory):
         raise SlipError(
             "bad-path",
             f"{directory} must be a directory of yours that nobody else may enter (mode 700)",
         )
-
-
-def peer(connection: socket.socket) -> int:
-    """The user at the other end. Raises OSError."""
-    if sys.platform == "darwin":
-        said = connection.getsockopt(0, _LOCAL_PEERCRED, 128)
-        return int(struct.unpack_from("=II", said)[1])
-    said = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-    return int(struct.unpack("=iII", said)[1])

@@ -20,6 +20,8 @@ from slipstream_git.workspace import Workspace, open_workspace
 
 # Of the server's own environment: they would give each call the place of whoever started it.
 NOT_FOR_CALLS = ("SLIP_SESSION", "GIT_DIR", "GIT_WORK_TREE")
+# As a lock has it.
+FOR_EVER = -1.0
 
 
 class _Lane:
@@ -69,7 +71,7 @@ class _Tenant:
 
 
 class Tenants:
-    """Repositories by place; those used longest ago are closed when they are over ``most``."""
+    """Repositories by place and $PATH; those used longest ago are closed when over ``most``."""
 
     def __init__(
         self,
@@ -78,10 +80,11 @@ class Tenants:
         in_main_thread: Callable[[Callable[[], Any]], Any] | None = None,
     ) -> None:
         self._env = {name: value for name, value in env.items() if name not in NOT_FOR_CALLS}
+        self._path = env.get("PATH")
         self._most = most
         self._in_main_thread = in_main_thread
         self._guard = Lock()
-        self._open: OrderedDict[str, _Tenant] = OrderedDict()
+        self._open: OrderedDict[tuple[str, str | None], _Tenant] = OrderedDict()
         self._lanes: WeakValueDictionary[str, _Lane] = WeakValueDictionary()
         self.opened = 0
 
@@ -91,15 +94,34 @@ class Tenants:
     @contextmanager
     def entered(self, directory: str) -> Iterator[Workspace]:
         """Be alone in the repository that ``directory`` is in. Raises as `open_workspace` does."""
+        with self.tried(directory, self._path, FOR_EVER) as workspace:
+            assert workspace is not None  # noqa: S101
+            yield workspace
+
+    @contextmanager
+    def tried(
+        self, directory: str, path: str | None, patience_s: float
+    ) -> Iterator[Workspace | None]:
+        """The same, where others leave it within ``patience_s``; else None.
+
+        path: where programs are looked for, as $PATH has it.
+        """
         real = os.path.realpath(directory)
+        if not os.path.isdir(real):
+            raise SlipError("git-failed", f"{directory} is no directory")
         while True:
-            tenant = self._taken(_place(real))
+            tenant = self._taken(_place(real), path)
             try:
-                with tenant.lane.lock:
+                if not tenant.lane.lock.acquire(timeout=patience_s):
+                    yield None
+                    return
+                try:
                     if tenant.is_current:
                         yield tenant.workspace._replace(directory=real)
                         return
-                    self._forget(tenant)
+                finally:
+                    tenant.lane.lock.release()
+                self._forget(tenant)
             finally:
                 self._give_back(tenant)
 
@@ -108,24 +130,26 @@ class Tenants:
         with self._guard:
             self._shrink(0)
 
-    def _taken(self, place: str) -> _Tenant:
+    def _taken(self, place: str, path: str | None) -> _Tenant:
+        name = (place, path)
         with self._guard:
-            found = self._open.get(place)
+            found = self._open.get(name)
             if found is not None:
                 found.users += 1
-                self._open.move_to_end(place)
+                self._open.move_to_end(name)
                 return found
-        made = self._made(place)
+        made = self._made(place, path)
         with self._guard:
             made.users += 1
-            other = self._open.get(place)
+            other = self._open.get(name)
             if other is None and _is_of(place, made.workspace):
-                self._open[place] = made
+                self._open[name] = made
                 self._shrink(self._most)
         return made
 
-    def _made(self, place: str) -> _Tenant:
-        workspace = open_workspace(place, self._env, in_process=True)
+    def _made(self, place: str, path: str | None) -> _Tenant:
+        env = self._env | ({} if path is None else {"PATH": path})
+        workspace = open_workspace(place, env, in_process=True)
         workspace = workspace._replace(in_main_thread=self._in_main_thread)
         common_dir = workspace.repository.layout.common_dir
         with self._guard:
@@ -138,9 +162,9 @@ class Tenants:
 
     def _forget(self, tenant: _Tenant) -> None:
         with self._guard:
-            for place, held in list(self._open.items()):
+            for name, held in list(self._open.items()):
                 if held is tenant:
-                    del self._open[place]
+                    del self._open[name]
 
     def _give_back(self, tenant: _Tenant) -> None:
         with self._guard:
@@ -150,9 +174,9 @@ class Tenants:
             self._shrink(self._most)
 
     def _shrink(self, most: int) -> None:
-        idle = [place for place, tenant in self._open.items() if not tenant.users]
-        for place in idle[: max(0, len(self._open) - most)]:
-            self._open.pop(place).close()
+        idle = [name for name, tenant in self._open.items() if not tenant.users]
+        for name in idle[: max(0, len(self._open) - most)]:
+            self._open.pop(name).close()
 
 
 def _place(directory: str) -> str:

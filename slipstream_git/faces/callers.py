@@ -1,0 +1,150 @@
+"""Whoever typed a command: where they stand, what they hand over, and what they hear.
+
+Mostly this very process; for a command that a server runs, the client that sent it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from slipstream_git.errors import SlipError
+
+if TYPE_CHECKING:  # its import is paid for by commands that need a repository
+    from slipstream_git.workspace import Workspace
+
+LARGEST_INPUT = 512 << 20
+PIECE = 1 << 20
+
+
+class Elsewhere(Exception):
+    """A command that has to run where its caller is."""
+
+
+class Caller(Protocol):
+    """One caller of one command.
+
+    env: their environment. has_terminal: whether the answer goes to one.
+    """
+
+    env: Mapping[str, str]
+    has_terminal: bool
+
+    def here(self) -> str | None:
+        """The directory that they are in; None where that is gone."""
+        ...
+
+    def entered(self, directory: str, *, output: int) -> AbstractContextManager[Workspace]:
+        """The repository that a directory of theirs is in. Raises as `open_workspace` does.
+
+        output: the descriptor for what a program prints that is run for them.
+        """
+        ...
+
+    def input(self) -> bytes | None:
+        """All of their standard input; None where somebody would have to type it."""
+        ...
+
+    def has_file(self, name: str) -> bool:
+        """Whether a file of theirs has this name."""
+        ...
+
+    def file(self, name: str) -> bytes:
+        """A file of theirs. Raises `usage`, `too-large`."""
+        ...
+
+    def tell(self, text: str, *, aside: bool = False) -> None:
+        """Say something; aside: on standard error."""
+        ...
+
+
+class OwnProcess:
+    """The process itself is the caller's. given: its standard input, where that has been read."""
+
+    def __init__(self, given: bytes | None = None) -> None:
+        self._given = given
+        self.env: Mapping[str, str] = os.environ
+        self.has_terminal = sys.stdout is not None and sys.stdout.isatty()
+
+    def here(self) -> str | None:
+        try:
+            return os.getcwd()
+        except OSError:
+            return None
+
+    @contextmanager
+    def entered(self, directory: str, *, output: int) -> Iterator[Workspace]:
+        from slipstream_git.workspace import open_workspace
+
+        workspace = open_workspace(
+            directory,
+            self.env,
+            in_process=self.env.get("SLIP_STORE") == "libgit2",
+            notify=noticing(self),
+            output=output,
+        )
+        with workspace.repository:
+            yield workspace
+
+    def input(self) -> bytes | None:
+        if self._given is not None:
+            return self._given
+        if sys.stdin is None or sys.stdin.closed:
+            return b""
+        return None if sys.stdin.isatty() else all_of(sys.stdin.buffer, "standard input")
+
+    def has_file(self, name: str) -> bool:
+        return os.path.exists(name)
+
+    def file(self, name: str) -> bytes:
+        return file_at(name, name)
+
+    def tell(self, text: str, *, aside: bool = False) -> None:
+        stream = sys.stderr if aside else sys.stdout
+        if stream is not None:
+            stream.buffer.write(line_of(text))
+            stream.buffer.flush()
+
+
+def noticing(caller: Caller) -> Callable[[str], None]:
+    """What tells a caller something beside the answer."""
+
+    def notice(text: str) -> None:
+        from slipstream_git.text.paths import escape_for_terminal
+
+        caller.tell(f"slip: {escape_for_terminal(text)}", aside=True)
+
+    return notice
+
+
+def line_of(text: str) -> bytes:
+    """A text as it is written, with a line's end."""
+    ending = "" if text.endswith("\n") else "\n"
+    try:
+        return (text + ending).encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a lone surrogate that is not a byte: from a batch's own text
+        return (text + ending).encode("utf-8", "backslashreplace")
+
+
+def file_at(path: str, name: str) -> bytes:
+    """A file's bytes. name: what the caller calls it. Raises `usage`, `too-large`."""
+    try:
+        with open(path, "rb") as stream:
+            return all_of(stream, name)
+    except OSError as fault:
+        raise SlipError("usage", f"{name}: {fault.strerror}") from None
+
+
+def all_of(stream: BinaryIO, name: str) -> bytes:
+    """What is left in a stream, which may be a device that never ends. Raises `too-large`."""
+    pieces: list[bytes] = []
+    size = 0
+    while piece := stream.read(PIECE):
+        pieces.append(piece)
+        size += len(piece)
+        if size > LARGEST_INPUT:
+            raise SlipError("too-large", f"{name} holds over {LARGEST_INPUT} bytes")
+    return b"".join(pieces)
