@@ -17,6 +17,8 @@ _IDENTITY = {
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_SYSTEM": os.devnull,
     "LC_ALL": "C.UTF-8",
+    # No server that happens to run on this machine: rows that have one start it themselves.
+    "SLIP_SOCKET": "",
 }
 
 

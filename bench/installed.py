@@ -37,15 +37,16 @@ def install(room: Path) -> Installed:
     subprocess.run([sys.executable, "-m", "venv", str(place)], check=True, env=environment())
     python = place / "bin" / "python"
     subprocess.run(
-        [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-         "--no-deps", "--no-index", str(wheel)], check=True, env=environment(),
+        [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet",
+         "--disable-pip-version-check", "--no-deps", "--no-index", str(wheel)],
+        check=True, env=environment(),
     )  # fmt: skip
     packages = next((place / "lib").glob("python*/site-packages"))
     for name in sorted(_dependencies()):
         _copy(name, packages)
     compileall.compile_dir(str(packages), quiet=2)
     pip = subprocess.run(
-        [str(python), "-m", "pip", "--version"], check=True, stdout=subprocess.PIPE
+        [sys.executable, "-m", "pip", "--version"], check=True, stdout=subprocess.PIPE
     ).stdout.decode()
     said = f"{wheel.name}, installed by {' '.join(pip.split()[:2])}"
     return Installed(place / "bin" / "slip", python, said)
@@ -61,9 +62,10 @@ def _wheel(into: Path) -> Path:
 
 
 def _dependencies() -> set[str]:
-    """What the package needs without extras, and what that needs, by distribution name."""
+    """What the package needs with the extra `reading`, and what that needs, by name."""
     settings = tomllib.loads((SOURCE / "pyproject.toml").read_text())
-    wanted = [_name(line) for line in settings["project"]["dependencies"]]
+    extra = settings["project"]["optional-dependencies"]["reading"]
+    wanted = [_name(line) for line in settings["project"]["dependencies"] + extra]
     found: set[str] = set()
     while wanted:
         name = wanted.pop()

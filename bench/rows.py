@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import edits, memory, sides
+from bench import edits, memory, served, sides
 from bench.git import git
 from bench.installed import Installed
 from bench.pairs import Side, Spread, race, spread
@@ -96,6 +96,8 @@ def measure(bench: Bench, repositories: Sequence[Repository], wanted: str) -> li
         ("f", _apply_command, 0),
         ("g", _exec_command, 0),
         ("h", _commit_command, 0),
+        ("i", _beside_server, 0),
+        ("j", _exec_call, 0),
         ("ab", _opening, 0),
     ):
         for repository in repositories if set(letters) & set(wanted) else ():
@@ -240,6 +242,49 @@ def _commit_command(bench: Bench, repository: Repository) -> list[Figure]:
     times = race([team], bench.turns)
     what = "slip commit, 5 files, on a moved branch, durable, / git commit -- FILES"
     return [_figure("h", repository, what, times, ("slip", "git"), Target(most=3))]
+
+
+def _beside_server(bench: Bench, repository: Repository) -> list[Figure]:
+    sites = edits.choose(repository.path, *FEW)
+    slip, python = bench.installed.slip, str(bench.installed.python)
+    server = served.Server(bench.room, bench.installed)
+    try:
+        place = bench.clone(repository, "i-slip")
+        apply = served.ServedApply("apply", place, sites, slip, server)
+        word = max(sites[0].line.split(), key=len)
+        search = [str(slip), "search", "-s", sides.SESSION, "--fixed", "--", word]
+        status = [str(slip), "status", "-s", sides.SESSION]
+        team: list[Side] = [
+            sides.Command("python", [python, "-c", "pass"], bench.room),
+            served.ServedCommand("status", place, status, server),
+            served.ServedCommand("search", place, search, server),
+            apply,
+        ]
+        times = race([team], bench.turns * 2)
+    finally:
+        server.end()
+    return [
+        _figure("i", repository, f"slip {name} beside a server / python -c pass", times,
+                (name, "python"), Target(most=2))
+        for name in ("status", "apply", "search")
+    ]  # fmt: skip
+
+
+def _exec_call(bench: Bench, repository: Repository) -> list[Figure]:
+    sites = edits.choose(repository.path, *FEW)
+    server = served.Server(bench.room, bench.installed)
+    try:
+        team: list[Side] = [
+            served.ServedExec("exec", bench.clone(repository, "j-slip"), sites, server),
+            served.PlainScript(
+                "script", bench.clone(repository, "j-script"), sites, bench.installed.python
+            ),
+        ]
+        times = race([team], bench.turns)
+    finally:
+        server.end()
+    what = "exec, 8 edits in 5 files, one call over the socket / a Python script that edits them"
+    return [_figure("j", repository, what, times, ("exec", "script"), Target(most=3))]
 
 
 def _figure(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench import edits
@@ -31,7 +31,12 @@ def clone(source: Path, place: Path) -> Path:
     return place
 
 
-def command(arguments: Sequence[str], directory: Path, stdin: Path | None = None) -> None:
+def command(
+    arguments: Sequence[str],
+    directory: Path,
+    stdin: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> None:
     """Run one program to its end, as a shell would."""
     with (stdin or Path(os.devnull)).open("rb") as stream:
         subprocess.run(
@@ -40,7 +45,7 @@ def command(arguments: Sequence[str], directory: Path, stdin: Path | None = None
             stdin=stream,
             stdout=subprocess.DEVNULL,
             check=True,
-            env=environment(),
+            env=env or environment(),
         )
 
 

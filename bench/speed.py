@@ -1,6 +1,6 @@
 """How fast slip is, as ratios to what git offers for the same work.
 
-    python bench/speed.py [--repo NAME=PATH]… [--linux] [--rows abcdefgh] [--turns 15]
+    python bench/speed.py [--repo NAME=PATH]… [--linux] [--rows abcdefghij] [--turns 15]
                           [--write FILE] [--keep]
 
 Without --repo and --linux a repository of 5,000 files is made up, so that this runs anywhere.
@@ -52,6 +52,9 @@ the run stops. Milliseconds are medians on one machine, given for context: they 
   brought along, and slip's landing survives a power cut; the second line compares it with a commit
   that is told to do likewise (`core.fsync=all`). In h another commit was made since the session was
   begun, so that it is merged; git commits the same files, and has nothing to merge.
+- **i**: whole commands while `slip serve` runs and has the repository open. **j**: one call over a
+  connection that is open: the commit, the branch and the worktree, without waiting for the disk;
+  against `bench/plain.py`, started anew, which edits the files and does nothing else.
 
 Each edit of c, d and f to h changes one line; from turn to turn the chain grows by one commit on
 each side, and each side works in a clone of its own.
@@ -83,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--repo", action="append", default=[], metavar="NAME=PATH")
     parser.add_argument("--linux", action="store_true", help="make and use the kernel's tree")
-    parser.add_argument("--rows", default="abcdefgh", help="which rows (default: all)")
+    parser.add_argument("--rows", default="abcdefghij", help="which rows (default: all)")
     parser.add_argument("--turns", type=int, default=15, help="turns of a race (default: 15)")
     parser.add_argument(
         "--keep", action="store_true", help="do not delete the clones and worktrees"

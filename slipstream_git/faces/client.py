@@ -41,6 +41,10 @@ def run(arguments: Sequence[str]) -> tuple[int | None, bytes | None]:
     conversation = _Conversation(connection)
     try:
         status = conversation.run(arguments)
+    except KeyboardInterrupt as fault:
+        from slipstream_git.faces import command
+
+        status = command.failed(fault, arguments)
     finally:
         connection.close()
     return status, conversation.input
@@ -85,7 +89,13 @@ class _Conversation:
                     return None
                 said = self._asked([*told, _field(b"input", self.input)])
         except OSError:
-            return _cut(arguments) if self._is_begun else None
+            return (
+                _unknown("git-failed", "ended in the middle", arguments) if self._is_begun else None
+            )
+        except KeyboardInterrupt:
+            if not self._is_begun:
+                raise
+            return _unknown("interrupted", "goes on", arguments)
         status = said.partition(b'"exit":')[2].partition(b",")[0]
         if not status:
             return None
@@ -130,6 +140,7 @@ def _told(arguments: Sequence[str]) -> list[bytes]:
         _field(b"terminal", b"yes" if has_terminal else b""),
         _field(b"directory", here),
         _field(b"inode", b"%d:%d" % (place.st_dev, place.st_ino)),
+        _field(b"mounts", addresses.mounts()),
         _field(b"environment", b"\0".join(b"%s=%s" % item for item in os.environb.items())),
         _field(b"arguments", b"\0".join(map(os.fsencode, arguments))),
     ]
@@ -163,9 +174,9 @@ def _write(descriptor: int, stream: TextIO | None, encoded: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def _cut(arguments: Sequence[str]) -> int:
+def _unknown(code: str, what: str, arguments: Sequence[str]) -> int:
     from slipstream_git.errors import SlipError
     from slipstream_git.faces import command
 
-    said = "the server ended in the middle of this: it is done, or nothing of it is"
-    return command.failed(SlipError("git-failed", said, hint="slip log"), arguments)
+    said = f"the server {what}: this is done, or nothing of it is"
+    return command.failed(SlipError(code, said, hint="slip log"), arguments)

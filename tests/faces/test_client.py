@@ -53,7 +53,9 @@ class Served:
 
 
 @pytest.fixture
-def served(home: Path, children: Children) -> Served:
+def served(request: pytest.FixtureRequest, home: Path, children: Children) -> Served:
+    if request.config.getoption("served"):
+        pytest.skip("starts servers of its own")
     return Served(home, children)
 
 
@@ -244,6 +246,32 @@ def test_another_version(repo: Lab, served: Served, tmp_path: Path) -> None:
     )  # fmt: skip
     assert json.loads(done.stdout)["ok"]
     assert served.ran(before) == (0, 1)
+
+
+def test_other_mounts(repo: Lab, served: Served) -> None:
+    """Of a sandbox that may not write, say; it is not served by a process that may."""
+    unshare = ["unshare", "--user", "--map-root-user", "--mount"]
+    if subprocess.run([*unshare, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("no namespaces here")
+    before = served.counted()
+    done = subprocess.run(
+        [*unshare, *slip_command("list")],
+        cwd=repo.path, env=slip_environment(), check=False, capture_output=True,
+    )  # fmt: skip
+    assert b"Traceback" not in done.stderr
+    assert served.ran(before) == (0, 1)
+
+
+def test_an_interruption(repo: Lab, served: Served) -> None:
+    served.process.send_signal(signal.SIGSTOP)
+    child = subprocess.Popen(
+        slip_command("status"), cwd=repo.path, env=slip_environment(), stderr=subprocess.PIPE
+    )
+    time.sleep(0.5)
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=DEADLINE_S)
+    assert (child.returncode, err.startswith(b"slip: interrupted: ")) == (130, True), err
+    served.process.send_signal(signal.SIGCONT)
 
 
 def test_a_directory_that_is_gone(repo: Lab, served: Served) -> None:

@@ -17,7 +17,7 @@ from slipstream_git import __version__
 from slipstream_git.errors import SlipError
 from slipstream_git.faces import argv, command
 from slipstream_git.faces.callers import Elsewhere, file_at, line_of, noticing
-from slipstream_git.faces.serving import fields
+from slipstream_git.faces.serving import addresses, fields
 from slipstream_git.faces.serving.tenants import Tenants
 from slipstream_git.workspace import Workspace
 
@@ -29,7 +29,8 @@ READING = (
 # The same, but what they do cannot be done twice.
 WRITING = ("begin", "apply", "write", "rm", "mv", "undo", "redo")
 FIELDS = (
-    "version", "umask", "terminal", "directory", "inode", "environment", "arguments", "until",
+    "version", "umask", "terminal", "directory", "inode", "mounts", "environment", "arguments",
+    "until",
 )  # fmt: skip
 # Variables that this process has read for all repositories, once; libgit2 keeps some.
 ALIKE = ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "TMPDIR", "TZ", "SLIP_STORE")
@@ -90,6 +91,7 @@ class Remote:
             told["version"] != __version__.encode()
             or int(told["umask"], 8) != UMASK
             or told["inode"] != _inode(self._directory)
+            or told["mounts"] != addresses.mounts()
             or not _is_alike(self.env)
         ):
             raise Elsewhere
