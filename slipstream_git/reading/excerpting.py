@@ -30,7 +30,7 @@ def lines(
         raise SlipError("missing", f"there is no file {paths.display(raw)}", hint=_nearby(raw))
     rows = matching.lines(ws.repository.objects.blob(entry.oid))
     last = len(rows) if end is None else end
-    if start < 1 or last < start or start > max(len(rows), 1):
+    if start < 1 or (last < start and (rows or end is not None)) or start > max(len(rows), 1):
         raise SlipError(
             "out-of-range",
             f"{paths.display(raw)} has {len(rows)} lines; {start} to {last} are not among them",

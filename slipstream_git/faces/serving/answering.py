@@ -17,7 +17,7 @@ from slipstream_git import __version__, codec
 from slipstream_git.errors import SlipError
 from slipstream_git.faces import reports
 from slipstream_git.faces.client import BEGUN
-from slipstream_git.faces.serving import commands, fields, rpc
+from slipstream_git.faces.serving import ancestor, commands, fields, rpc
 from slipstream_git.faces.serving.meters import Meters
 from slipstream_git.faces.serving.tenants import Tenants
 from slipstream_git.operations import calling, registry
@@ -81,6 +81,11 @@ class Answers:
         # As many threads as clients: no call waits for one that belongs to another repository.
         self._pool = ThreadPoolExecutor(wish.clients, "slip-call")
         self._rows: dict[str, Operation] = {}
+        self._ancestor = ancestor.Ancestor(
+            lambda repo: self._tenants.entered(_directory(wish.repo if repo is None else repo)),
+            self._row,
+            has_default=wish.repo is not None,
+        )
         self._admitted: set[Asker] = set()
         self.last = self._started = time.monotonic()
 
@@ -111,6 +116,8 @@ class Answers:
             raise
         except SlipError as fault:
             refusal = fault.code
+            if method in ancestor.METHODS:
+                raise ancestor.refused(fault) from None
             raise
         finally:
             self.meters.answered(known, time.monotonic() - begun, refusal)
@@ -122,6 +129,8 @@ class Answers:
             return self._metrics()
         if method == "command":
             return await self._command(asker, params)
+        if method in ancestor.METHODS:
+            return await self._aside(self._ancestor.answer, asker, method, params)
         return await self._aside(self._operated, method, params)
 
     async def _command(self, asker: Asker, params: Mapping[str, Any]) -> Any:
@@ -131,7 +140,7 @@ class Answers:
         return told
 
     def _known(self, method: str) -> str:
-        if method in OWN or method in registry.names():
+        if method in OWN or method in ancestor.METHODS or method in registry.names():
             return method
         close = fields.nearest(method, registry.names())
         advice = f"; did you mean {close}?" if close else ""

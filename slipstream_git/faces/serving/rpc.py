@@ -22,6 +22,9 @@ INVALID_PARAMS = -32602
 REFUSED = -32000
 MOST_REQUESTS = 1000
 FIELDS = ("jsonrpc", "method", "params", "id")
+# The ancestor's methods, which may be asked for as its clients do: without "jsonrpc", and without
+# an id, too. Such a request has a reply of the same kind, and is never a notification.
+PLAIN = ("session.", "file.", "cursor.", "batch")
 
 # Answers a method with its fields. Raises SlipError, `Misasked`.
 Answerer = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
@@ -34,15 +37,24 @@ class Misasked(Exception):
         super().__init__(message)
         self.number = number
         self.error = SlipError(code, message)
+        self.data: object = None
+
+    @classmethod
+    def of(cls, number: int, error: SlipError, data: object = None) -> Misasked:
+        """The same for an error that is known; ``data`` is told in the place of its own."""
+        fault = cls(number, error.message)
+        fault.error, fault.data = error, data
+        return fault
 
 
 class Request(NamedTuple):
-    """One call. is_silent: a notification, whatever comes of it."""
+    """One call. is_silent: a notification, whatever comes of it. is_plain: it is no JSON-RPC."""
 
     method: str
     params: Mapping[str, Any]
     id: object
     is_silent: bool
+    is_plain: bool = False
 
 
 async def reply(message: bytes, answerer: Answerer) -> bytes | None:
@@ -70,7 +82,7 @@ async def _one(asked: object, answerer: Answerer) -> bytes | None:
     try:
         request = _request(asked)
     except Misasked as fault:
-        return failed(_named(asked), fault.number, fault.error)
+        return failed(_named(asked), fault.number, fault.error, is_plain=_is_plain(asked))
     said = await _said(request, answerer)
     return None if request.is_silent else said
 
@@ -79,10 +91,11 @@ async def _said(request: Request, answerer: Answerer) -> bytes:
     try:
         result = await answerer(request.method, request.params)
     except Misasked as fault:
-        return failed(request.id, fault.number, fault.error)
+        return failed(request.id, fault.number, fault.error, fault.data, is_plain=request.is_plain)
     except SlipError as fault:
-        return failed(request.id, REFUSED - fault.exit_status, fault)
-    return _line({"jsonrpc": "2.0", "result": result, "id": request.id})
+        number = REFUSED - fault.exit_status
+        return failed(request.id, number, fault, is_plain=request.is_plain)
+    return _line({"result": result, "id": request.id}, is_plain=request.is_plain)
 
 
 def _request(asked: object) -> Request:
@@ -92,7 +105,8 @@ def _request(asked: object) -> Request:
     if odd is not None:
         why = f"a request has no field {odd[:40]!r}; a method's are in params"
         raise Misasked(INVALID_REQUEST, why)
-    if asked.get("jsonrpc") != "2.0":
+    is_plain = _is_plain(asked)
+    if asked.get("jsonrpc") != "2.0" and not is_plain:
         raise Misasked(INVALID_REQUEST, 'a request says "jsonrpc": "2.0"')
     if not isinstance(asked.get("method"), str):
         raise Misasked(INVALID_REQUEST, "a request names its method")
@@ -101,10 +115,17 @@ def _request(asked: object) -> Request:
     params = asked.get("params", {})
     if not isinstance(params, (dict, list)):
         raise Misasked(INVALID_REQUEST, "params is an object")
-    is_silent = "id" not in asked
+    is_silent = "id" not in asked and not is_plain
     if isinstance(params, list):
         params = {"": params} if params else {}
-    return Request(asked["method"], params, asked.get("id"), is_silent)
+    return Request(asked["method"], params, asked.get("id"), is_silent, is_plain)
+
+
+def _is_plain(asked: object) -> bool:
+    if not isinstance(asked, dict) or "jsonrpc" in asked:
+        return False
+    method = asked.get("method")
+    return isinstance(method, str) and method.startswith(PLAIN)
 
 
 def _is_id(value: object) -> bool:
@@ -119,11 +140,18 @@ def _named(asked: object) -> object:
     return found if _is_id(found) else None
 
 
-def failed(request_id: object, number: int, error: SlipError) -> bytes:
-    """The reply that tells of an error."""
-    told = {"code": number, "message": error.message, "data": error.as_json()}
-    return _line({"jsonrpc": "2.0", "error": told, "id": request_id})
+def failed(
+    request_id: object,
+    number: int,
+    error: SlipError,
+    data: object = None,
+    *,
+    is_plain: bool = False,
+) -> bytes:
+    """The reply that tells of an error. data: in the place of the error object."""
+    told = {"code": number, "message": error.message, "data": data or error.as_json()}
+    return _line({"error": told, "id": request_id}, is_plain=is_plain)
 
 
-def _line(value: Mapping[str, Any]) -> bytes:
-    return codec.dumps(value).encode()
+def _line(value: Mapping[str, Any], *, is_plain: bool) -> bytes:
+    return codec.dumps(value if is_plain else {"jsonrpc": "2.0", **value}).encode()
