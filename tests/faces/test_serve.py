@@ -7,10 +7,8 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from base64 import b64encode
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,17 +17,6 @@ import pytest
 from tests.children import Children
 from tests.lab import Ground, Lab, Script, slip_command, slip_environment
 from tests.servers import PATIENCE_S, Json, Line, Place, soon
-
-
-@pytest.fixture
-def place(children: Children) -> Iterator[Place]:
-    """A short path: a socket's has room for a hundred bytes."""
-    directory = Path(tempfile.mkdtemp(prefix="slip-t-", dir="/tmp"))
-    made = Place(directory, children)
-    yield made
-    made.end()
-    shutil.rmtree(directory)
-
 
 # Where it listens --------------------------------------------------------------------------------
 
