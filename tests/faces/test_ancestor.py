@@ -548,3 +548,14 @@ def test_limits_have_their_number(place: Place, repo: Lab) -> None:
         reply["error"]["code"] for _ in range(9) if "error" in (reply := one.ask("session.list"))
     }
     assert codes == {-32003}
+
+
+def test_a_path_that_leads_out_is_no_file(clients: Free, repo: Lab) -> None:
+    (repo.path / "out").symlink_to("/etc")
+    (repo.path / "inner").symlink_to("src")
+    for wrong in ("out/passwd", "inner/app.py", "../repo/ten", ".git/config"):
+        error = clients().ask("session.open", files=[wrong])["error"]
+        assert error["data"]["code"] in ("missing", "bad-path"), wrong
+    one = clients()
+    one.open(str(repo.path / "inner" / "app.py"))
+    assert one.lines("src/app.py")[0] == "def main():"

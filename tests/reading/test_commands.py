@@ -165,6 +165,13 @@ def test_directories_have_their_counts(here: Lab) -> None:
 # lines -------------------------------------------------------------------------------------------
 
 
+def test_an_empty_file_has_no_lines(here: Lab) -> None:
+    here.commit({"empty": ""})
+    told = ok(here.slip_json("lines", "empty"))
+    assert (told["text"], told["total_lines"], told["next"]) == ("", 0, None)
+    assert refused(here, "lines", "empty", "1", "0")["code"] == "out-of-range"
+
+
 def test_lines_are_capped_and_say_where_to_go_on(here: Lab) -> None:
     told = ok(here.slip_json("lines", "big.txt", "--tokens", "100"))
     assert told["start"] == 1

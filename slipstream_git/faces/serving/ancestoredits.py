@@ -45,17 +45,21 @@ class Held:
 
     def __init__(self) -> None:
         self.files: dict[bytes, File] = {}
+        self.oids: dict[bytes, str] = {}
+
+    def put(self, path: bytes, file: File) -> None:
+        self.files[path] = file
+        self.oids[path] = blob_id(file.data)
 
     def entry(self, path: bytes) -> Entry | None:
         file = self.files.get(path)
-        return Entry(file.mode, blob_id(file.data)) if file else None
+        return Entry(file.mode, self.oids[path]) if file else None
 
     def blocker(self, _path: bytes) -> None:
         return None
 
     def blob(self, oid: str) -> bytes | None:
-        found = (file.data for file in self.files.values())
-        return next((data for data in found if blob_id(data) == oid), None)
+        return next((self.files[path].data for path, own in self.oids.items() if own == oid), None)
 
     def below(self, _path: bytes) -> Iterable[bytes]:
         return ()
@@ -116,17 +120,13 @@ class Trial:
 
     def final(self) -> dict[bytes, str]:
         """The blobs that the batch makes of what it touched, as far as they are known."""
-        return {
-            path: blob_id(file.data)
-            for path, file in self._held.files.items()
-            if path not in self.merged
-        }
+        return {path: oid for path, oid in self._held.oids.items() if path not in self.merged}
 
     def _data(self, path: bytes) -> bytes:
         if path in self.merged:
             raise _read_again(path, "was merged with what others did")
         if path not in self._held.files:
-            self._held.files[path] = self._load(path)
+            self._held.put(path, self._load(path))
         return self._held.files[path].data
 
     # Reading -------------------------------------------------------------------------------------
@@ -135,7 +135,7 @@ class Trial:
         data = self._data(path)
         lines = matching.lines(data.removeprefix(_BOM))
         start, end = self._range(path, given, len(lines))
-        self.seen[path] = Seen(blob_id(data))
+        self.seen[path] = Seen(self._oid(path))
         self.have_read.add(path)
         self.cursors[path] = end
         told = [line.removesuffix(b"\n").removesuffix(b"\r") for line in lines[start:end]]
@@ -155,8 +155,7 @@ class Trial:
         return start, total if end is None else max(start, min(end, total))
 
     def move(self, path: bytes, given: Mapping[str, Any]) -> dict[str, Any]:
-        total = len(matching.lines(self._data(path)))
-        _check_within(path, given["to"], total)
+        _check_within(path, given["to"], _line_count(self._data(path)))
         self.cursors[path] = given["to"]
         return {"status": "ok"}
 
@@ -181,10 +180,10 @@ class Trial:
         if whole.removeprefix(_BOM) and data.endswith(b"\n") and not whole.endswith(b"\n"):
             whole += b"\r\n" if data.endswith(b"\r\n") else b"\n"
         seen = self._known(path)
-        oid = seen.made if seen else blob_id(data)
+        oid = seen.made if seen else self._oid(path)
         self._edit(path, data, Write(path, whole, create="never", oid=oid))
         if path not in self.merged:
-            self.seen[path] = Seen(blob_id(whole))
+            self.seen[path] = Seen(self._oid(path))
         return self._pending(path)
 
     def _write_range(
@@ -194,21 +193,21 @@ class Trial:
         now = seen.shifts.now(*wanted) if seen else wanted
         if now is None:
             raise _read_again(path, "has an edit of yours across the end of this range")
-        oid = seen.made if seen else blob_id(data)
-        if oid == blob_id(data):
-            _check_within(path, now[1], len(matching.lines(data)))
+        oid = seen.made if seen else self._oid(path)
+        if oid == self._oid(path):
+            _check_within(path, now[1], _line_count(data))
         start, end = now
         if start < end:
             self._edit(path, data, ReplaceLines(path, start + 1, end, text, oid))
         elif text:
             self._edit(path, data, Insert(path, text, after_line=start, oid=oid))
         if seen and path not in self.merged:
-            shifts = seen.shifts.replaced(start, end, len(matching.lines(text)))
-            self.seen[path] = Seen(self._now(path), shifts)
+            shifts = seen.shifts.replaced(start, end, _line_count(text))
+            self.seen[path] = Seen(self._oid(path), shifts)
         return self._pending(path)
 
     def str_replace(self, path: bytes, given: Mapping[str, Any]) -> dict[str, Any]:
-        data = self._data(path)
+        data, oid = self._data(path), self._oid(path)
         old, new = given["old_str"].encode(), given["new_str"].encode()
         if not old:
             raise SlipError("bad-op", "old_str is empty")
@@ -216,12 +215,12 @@ class Trial:
         every = bool(given.get("replace_all"))
         if old != new or not spans or (len(spans) > 1 and not every):
             self._edit(path, data, StrReplace(
-                path, old, new, "all" if every else 1, oid=blob_id(data)
+                path, old, new, "all" if every else 1, oid=oid
             ))  # fmt: skip
         seen = self.seen.get(path)
-        if seen and seen.made == blob_id(data):
+        if seen and seen.made == oid:
             shifts = _shifted(seen.shifts, data, spans, new)
-            self.seen[path] = Seen(self._now(path), shifts)
+            self.seen[path] = Seen(self._oid(path), shifts)
         line = matching.line_at(data, spans[0][0]) - 1
         return {**self._pending(path), "match_line": line, "match_count": len(spans)}
 
@@ -238,18 +237,19 @@ class Trial:
         """
         self._ops.append(op)
         self._numbers.append(self._number)
-        if op.oid != blob_id(data):
+        if op.oid != self._oid(path):
             self.merged.add(path)
             self.seen[path] = Seen("")
             self.pending[path] = self.pending.get(path, 0) + 1
             return
         made = edits.apply_all([op], self._held, lambda _path: None).files.get(path)
         if made is not None and made.data != data:
-            self._held.files[path] = made
+            self._held.put(path, made)
             self.pending[path] = self.pending.get(path, 0) + 1
 
-    def _now(self, path: bytes) -> str:
-        return blob_id(self._held.files[path].data)
+    def _oid(self, path: bytes) -> str:
+        """The blob that a path is now; its text has been asked for."""
+        return self._held.oids[path]
 
     def _pending(self, path: bytes) -> dict[str, Any]:
         return {"edits_pending": self.pending.get(path, 0)}
@@ -277,7 +277,7 @@ def _shifted(
     shifts: LineShifts, data: bytes, spans: Sequence[tuple[int, int]], new: bytes
 ) -> LineShifts:
     """After a replacement of these spans: every line that one of them touches is another."""
-    total = len(matching.lines(data))
+    total = _line_count(data)
     for start, end in reversed(spans):
         first = matching.line_at(data, start) - 1
         last = matching.line_at(data, end - 1)
@@ -290,6 +290,10 @@ def _shifted(
 
 def _ends_line(data: bytes, start: int, new: bytes) -> bool:
     return new.endswith(b"\n") if new else data[:start][-1:] in (b"", b"\n")
+
+
+def _line_count(data: bytes) -> int:
+    return data.count(b"\n") + (not data.endswith(b"\n") and data != b"")
 
 
 def _check_within(path: bytes, line: int, total: int) -> None:
