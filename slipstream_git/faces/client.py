@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 PATIENCE_S = 2.0
 PIECE = 1 << 18
 REQUEST = b'{"jsonrpc":"2.0","id":1,"method":"command","params":{%s}}\n'
-# What the server says before it begins with what cannot be done twice.
-BEGUN = b'{"jsonrpc":"2.0","method":"begun"}'
 
 
 def run(arguments: Sequence[str]) -> tuple[int | None, bytes | None]:
@@ -122,8 +120,8 @@ class _Conversation:
             if not piece:
                 raise ConnectionError
             heard += piece
-            if heard.startswith(BEGUN + b"\n"):
-                del heard[: len(BEGUN) + 1]
+            if heard.startswith(addresses.BEGUN + b"\n"):
+                del heard[: len(addresses.BEGUN) + 1]
                 self._is_begun = True
                 self._connection.settimeout(None)
             if heard.endswith(b"\n"):

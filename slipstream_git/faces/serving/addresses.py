@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # sun_path holds 108 bytes under Linux and 104 under macOS, with the zero at the end.
 LONGEST_ADDRESS = 103
+# What a server says before it begins with a command that cannot be done twice.
+BEGUN = b'{"jsonrpc":"2.0","method":"begun"}'
 _LOCAL_PEERCRED = 1  # of sys/un.h, at level 0; Python does not name it
 
 

@@ -16,8 +16,8 @@ from typing import Any
 from slipstream_git import __version__, codec
 from slipstream_git.errors import SlipError
 from slipstream_git.faces import reports
-from slipstream_git.faces.client import BEGUN
 from slipstream_git.faces.serving import ancestor, commands, fields, rpc
+from slipstream_git.faces.serving.addresses import BEGUN
 from slipstream_git.faces.serving.meters import Meters
 from slipstream_git.faces.serving.tenants import Tenants
 from slipstream_git.operations import calling, registry

@@ -15,7 +15,7 @@ from typing import Any
 
 from slipstream_git import __version__
 from slipstream_git.errors import SlipError
-from slipstream_git.faces import argv, command
+from slipstream_git.faces import argv, replies
 from slipstream_git.faces.callers import Elsewhere, file_at, line_of, noticing
 from slipstream_git.faces.serving import addresses, fields
 from slipstream_git.faces.serving.tenants import Tenants
@@ -60,7 +60,7 @@ def run(
         if call is None or call.operation.name not in READING + WRITING:
             return ELSEWHERE
         caller.is_writing = call.operation.name in WRITING
-        status = command.answer(call, arguments, caller)
+        status = replies.answer(call, arguments, caller)
     except _WantsInput:
         return {"wants": "input"}
     except Elsewhere:
