@@ -27,7 +27,7 @@ def parse(arguments: Sequence[str]) -> Call | None:
             continue
         if word == "-C":
             directory = next(words, "-")
-            if directory.startswith("-"):
+            if not directory or directory.startswith("-"):
                 return None
         elif word in registry.names():
             row = registry.find(word)
@@ -53,7 +53,7 @@ def _command(row: Operation, directory: str, words: Iterator[str]) -> Call | Non
             loose += words
         elif word == "-C":
             directory = next(words, "-")
-            if directory.startswith("-"):
+            if not directory or directory.startswith("-"):
                 return None
         elif word == "-" or not word.startswith("-"):
             loose.append(word)

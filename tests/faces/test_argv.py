@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from slipstream_git.errors import SlipError
@@ -51,6 +51,7 @@ def given_values(call: Call) -> dict[str, Any]:
 
 
 @given(lines())
+@example(["land", "-C", "", "--no-checkout"])
 @settings(max_examples=600, deadline=None)
 def test_the_plain_reader_reads_as_click_does(arguments: list[str]) -> None:
     plain = argv.parse(arguments)
