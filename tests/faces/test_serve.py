@@ -7,10 +7,8 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from base64 import b64encode
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,18 +16,7 @@ import pytest
 
 from tests.children import Children
 from tests.lab import Ground, Lab, Script, slip_command, slip_environment
-from tests.servers import PATIENCE_S, Json, Line, Place, soon
-
-
-@pytest.fixture
-def place(children: Children) -> Iterator[Place]:
-    """A short path: a socket's has room for a hundred bytes."""
-    directory = Path(tempfile.mkdtemp(prefix="slip-t-", dir="/tmp"))
-    made = Place(directory, children)
-    yield made
-    made.end()
-    shutil.rmtree(directory)
-
+from tests.servers import PATIENCE_S, PING, Json, Line, Place, soon
 
 # Where it listens --------------------------------------------------------------------------------
 
@@ -213,9 +200,6 @@ def test_a_default_repository(place: Place, repo: Lab) -> None:
 
 
 # The protocol ------------------------------------------------------------------------------------
-
-PING = b'{"jsonrpc":"2.0","method":"ping"'
-
 
 RUBBISH: list[tuple[bytes, int]] = [
     (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", -32700),
