@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from slipstream_git.gitdb.repository import Repository, open_repository
+from slipstream_git.gitdb.repository import Repository, open_repository, open_window
 from slipstream_git.records import NamedTuple
 
 
@@ -101,6 +101,13 @@ def open_workspace(
     place = os.path.abspath(directory)
     zone = _zone_of(env)
     return Workspace(repository, clock, env, _random_token, notify, zone, output, place, progress)
+
+
+def look_through(place: str, env: Mapping[str, str]) -> Workspace:
+    """A workspace for reading only, in a window (`gitdb.window`). Errors: see `open_window`."""
+    return Workspace(
+        open_window(place, env), lambda: int(time.time()), env, _random_token, directory=place
+    )
 
 
 def _zone_of(env: Mapping[str, str]) -> Callable[[int], int | None]:

@@ -6,7 +6,7 @@ import json
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,6 +14,7 @@ from tests.children import Children, Started
 from tests.lab import slip_command, slip_environment
 
 PATIENCE_S = 30.0
+PING = b'{"jsonrpc":"2.0","method":"ping"'
 Json = dict[str, Any]
 # What a field takes, and what a line holds.
 Free: TypeAlias = Any
@@ -38,6 +39,10 @@ class Line:
 
     def say(self, data: bytes) -> None:
         self.socket.sendall(data)
+
+    def hand(self, data: bytes, descriptors: Sequence[int]) -> None:
+        """Say something, and hand descriptors over with it."""
+        socket.send_fds(self.socket, [data], list(descriptors))
 
     def hear(self) -> Free:
         line = self._heard.readline()
@@ -77,8 +82,8 @@ class Place:
         self._children = children
         self._lines: list[Line] = []
 
-    def start(self, *options: str) -> Started:
-        return start_server(self._children, self.path, *options)
+    def start(self, *options: str, env: Mapping[str, str] | None = None) -> Started:
+        return start_server(self._children, self.path, *options, env=env)
 
     def answers(self) -> bool:
         return answers(self.path)
@@ -108,9 +113,12 @@ def answers(path: Path) -> bool:
     return True
 
 
-def start_server(children: Children, path: Path, *options: str) -> Started:
-    """Start one in the test's own environment; it answers when this is back."""
+def start_server(
+    children: Children, path: Path, *options: str, env: Mapping[str, str] | None = None
+) -> Started:
+    """Start one, in the test's own environment or another; it answers when this is back."""
     command = slip_command("serve", "--socket", str(path), *options)
-    server = children.start(command, env=slip_environment(), stderr=subprocess.DEVNULL)
-    soon(lambda: answers(path))
+    server = children.start(command, env=env or slip_environment(), stderr=subprocess.DEVNULL)
+    soon(lambda: answers(path) or server.poll() is not None)
+    assert server.poll() is None, "it ended at once"
     return server

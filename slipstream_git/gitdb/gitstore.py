@@ -13,6 +13,7 @@ from slipstream_git.gitdb.objects import LARGEST_OBJECT, broken, too_large
 from slipstream_git.gitdb.packs import RawObject
 from slipstream_git.gitdb.process import Child, Git, pipes
 from slipstream_git.gitdb.refs import RefMove, list_refs, move_with_git, read_ref
+from slipstream_git.text.objectid import object_id
 
 
 class GitStore:
@@ -80,3 +81,16 @@ class GitStore:
         if self._child is None:
             self._child = self._git.start("cat-file", "--batch")
         return self._child
+
+
+class CheckingStore(GitStore):
+    """The same for objects that somebody else may have made: git does not hold them to their ids.
+
+    What is kept by id and serves several users must not be of one user's making.
+    """
+
+    def read(self, oid: str) -> RawObject | None:
+        found = super().read(oid)
+        if found is not None and object_id(found.kind, found.data) != oid:
+            raise broken(oid)
+        return found

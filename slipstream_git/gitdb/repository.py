@@ -266,6 +266,19 @@ def open_repository(directory: str, env: Mapping[str, str], *, in_process: bool)
     return Repository(find, _with_libgit2 if in_process else _with_git, stays_open=in_process)
 
 
+def open_window(directory: str, env: Mapping[str, str]) -> Repository:
+    """Open a repository whose objects nobody vouches for, in a process that lives on.
+
+    A git child reads them, so that nothing in them can bring that process down, and each is held
+    against its id. Errors: as `open_repository`.
+    """
+
+    def find() -> Found:
+        return _found(directory, env, watched=True)
+
+    return Repository(find, _with_checking_git, stays_open=True)
+
+
 def _with_libgit2(layout: Layout, git: Git) -> Store:
     from slipstream_git.gitdb.libgit2 import LibgitStore  # costs 80 ms
 
@@ -276,6 +289,12 @@ def _with_git(layout: Layout, git: Git) -> Store:
     from slipstream_git.gitdb.gitstore import GitStore
 
     return GitStore(layout.common_dir, git)
+
+
+def _with_checking_git(layout: Layout, git: Git) -> Store:
+    from slipstream_git.gitdb.gitstore import CheckingStore
+
+    return CheckingStore(layout.common_dir, git)
 
 
 def _found(directory: str, env: Mapping[str, str], *, watched: bool) -> Found:

@@ -45,7 +45,10 @@ class Shelf:
             id_bytes = SHA1_BYTES if len(tree) == SHA1_BYTES * 2 else SHA256_BYTES
             directory = os.path.join(self._directory, "search")
             limit = self._limit or index.DEFAULT_MOST_BYTES
-            self._index = index.Index(directory, self._shared, id_bytes, limit)
+            only_whole = self._repository.config.flag("slip.wholeSegments")
+            self._index = index.Index(
+                directory, self._shared, id_bytes, limit, only_whole=only_whole
+            )
             self._places = places.Places()
         assert self._places is not None  # noqa: S101  (made with the index)
         sources = places.Sources(self._repository, self._index, self.blob, progress)

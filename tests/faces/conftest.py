@@ -1,4 +1,4 @@
-"""A place for servers, and for their clients."""
+"""Where servers of tests listen."""
 
 from __future__ import annotations
 

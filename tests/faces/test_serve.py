@@ -16,7 +16,7 @@ import pytest
 
 from tests.children import Children
 from tests.lab import Ground, Lab, Script, slip_command, slip_environment
-from tests.servers import PATIENCE_S, Json, Line, Place, soon
+from tests.servers import PATIENCE_S, PING, Json, Line, Place, soon
 
 # Where it listens --------------------------------------------------------------------------------
 
@@ -200,9 +200,6 @@ def test_a_default_repository(place: Place, repo: Lab) -> None:
 
 
 # The protocol ------------------------------------------------------------------------------------
-
-PING = b'{"jsonrpc":"2.0","method":"ping"'
-
 
 RUBBISH: list[tuple[bytes, int]] = [
     (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", -32700),

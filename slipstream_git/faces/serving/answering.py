@@ -8,65 +8,32 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any
+from zlib import crc32
 
-from slipstream_git import __version__, codec
+from slipstream_git import __version__, codec, hints
 from slipstream_git.errors import SlipError
 from slipstream_git.faces import reports
-from slipstream_git.faces.serving import ancestor, commands, fields, rpc
-from slipstream_git.faces.serving.addresses import BEGUN
+from slipstream_git.faces.serving import ancestor, commands, fields, guests, rpc
+from slipstream_git.faces.serving.askers import Asker, Rates
+from slipstream_git.faces.serving.budgets import Budget, anonymous_bytes
+from slipstream_git.faces.serving.guests import Guest, Windows
 from slipstream_git.faces.serving.meters import Meters
 from slipstream_git.faces.serving.tenants import Tenants
 from slipstream_git.operations import calling, registry
 from slipstream_git.operations.registry import Operation
 from slipstream_git.operations.serving import Wish
+from slipstream_git.workspace import Workspace
 
 # They need a terminal, or the directory of whoever asks, or are servers themselves.
 NOT_HERE = ("run", "demo", "serve")
 # Methods that are no operations.
 OWN = ("ping", "metrics", "command")
-
-
-class Asker:
-    """One client, as far as answers depend on it. tell: says a line beside the answer."""
-
-    def __init__(self, rate: int, tell: Callable[[bytes], Awaitable[None]]) -> None:
-        self._tell = tell
-        self._rate = rate
-        self._allowed = float(rate)
-        self._asked = time.monotonic()
-
-    def may_ask(self) -> bool:
-        """Whether one more request is within the rate; as many as that may come at once."""
-        if not self._rate:
-            return True
-        now = time.monotonic()
-        self._allowed = min(float(self._rate), self._allowed + (now - self._asked) * self._rate)
-        self._asked = now
-        if self._allowed < 1.0:
-            return False
-        self._allowed -= 1.0
-        return True
-
-    def beginner(self) -> Callable[[float], bool]:
-        """What tells the client, from any thread, that a command is begun; see `commands.run`."""
-        loop = asyncio.get_running_loop()
-
-        async def tell() -> None:
-            await self._tell(BEGUN)
-
-        def begin(until_s: float) -> bool:
-            told = asyncio.run_coroutine_threadsafe(tell(), loop)
-            with suppress(TimeoutError, OSError):
-                told.result(max(0.0, until_s - time.monotonic()))
-                return time.monotonic() < until_s
-            told.cancel()
-            return False
-
-        return begin
+OWN_SHARED = ("ping", "metrics", "open")
+BEGINNING = ("begin", "exec", "adopt", "reopen")
+OPEN_SESSIONS = "refs/slip/sessions/"
 
 
 class Answers:
@@ -80,12 +47,17 @@ class Answers:
         self._tenants = Tenants(os.environ, wish.repositories, in_main_thread)
         # As many threads as clients: no call waits for one that belongs to another repository.
         self._pool = ThreadPoolExecutor(wish.clients, "slip-call")
+        self.rates = Rates(wish)
+        self._windows = _windows(wish) if wish.shared is not None else None
+        self._memory = Budget(wish.memory, self._held)
         self._rows: dict[str, Operation] = {}
         self._ancestor = ancestor.Ancestor(
             lambda repo: self._tenants.entered(_directory(wish.repo if repo is None else repo)),
             self._row,
             has_default=wish.repo is not None,
         )
+        own = (*OWN, *ancestor.METHODS) if self._windows is None else OWN_SHARED
+        self._methods = frozenset((*own, *registry.names()))
         self._admitted: set[Asker] = set()
         self.last = self._started = time.monotonic()
 
@@ -96,6 +68,8 @@ class Answers:
     def close(self) -> None:
         """Close the repositories; no call may be under way."""
         self._tenants.close()
+        if self._windows is not None:
+            self._windows.shrink(0)
 
     def forget(self, asker: Asker) -> None:
         """Let another client in for one that has gone."""
@@ -105,13 +79,12 @@ class Answers:
         """What a method answers, as JSON values. Raises SlipError, `Misasked`."""
         begun = self.last = time.monotonic()
         refusal: str | None = None
-        known = method
+        known = method if method in self._methods else "unknown"
         try:
-            known = self._known(method)
             self._admit(asker)
+            self._check_known(method)
             return await self._answered(asker, method, params)
         except rpc.Misasked as fault:
-            known = "unknown" if fault.number == rpc.METHOD_NOT_FOUND else known
             refusal = fault.error.code
             raise
         except SlipError as fault:
@@ -126,7 +99,11 @@ class Answers:
         if method == "ping":
             return {"ok": True, "version": __version__, "pid": os.getpid()}
         if method == "metrics":
-            return self._metrics()
+            if not asker.is_owner:
+                raise SlipError("path-denied", "metrics are for the user whose server this is")
+            return self.metrics()
+        if asker.guest is not None:
+            return await self._aside(self._read, asker.guest, method, params)
         if method == "command":
             return await self._command(asker, params)
         if method in ancestor.METHODS:
@@ -139,9 +116,9 @@ class Answers:
             self.meters.count("commands_elsewhere")
         return told
 
-    def _known(self, method: str) -> str:
-        if method in OWN or method in ancestor.METHODS or method in registry.names():
-            return method
+    def _check_known(self, method: str) -> None:
+        if method in self._methods:
+            return
         close = fields.nearest(method, registry.names())
         advice = f"; did you mean {close}?" if close else ""
         shown = method[: fields.LONGEST_NAME]
@@ -152,15 +129,16 @@ class Answers:
             if len(self._admitted) >= self.wish.clients:
                 raise full(self.wish)
             self._admitted.add(asker)
-        if not asker.may_ask():
-            raise SlipError("quota", f"over {self.wish.rate} requests a second; go slower")
+        asker.ask()
 
     async def _aside(self, work: Callable[..., Any], *given: Any) -> Any:
         """What ``work`` answers, in a thread of the pool."""
 
         def done() -> Any:
             try:
-                return work(*given)
+                answer = work(*given)
+                self._memory.keep()
+                return answer
             except (SlipError, rpc.Misasked):
                 raise
             except Exception as fault:  # noqa: BLE001  (a fault of ours must not end the server)
@@ -176,11 +154,36 @@ class Answers:
         given = dict(params)
         directory = _directory(given.pop("repo", self.wish.repo))
         values = fields.values(row, given)
-        notices: list[str] = []
         with self._tenants.entered(directory) as workspace:
-            answer = calling.call(row, workspace._replace(notify=notices.append), values)
-        told = {"ok": True, **codec.to_json(answer)}
-        return told | {"notices": notices} if notices else told
+            if self.wish.sessions and method in BEGINNING:
+                _check_sessions(workspace, self.wish.sessions)
+            return _told(row, workspace, values)
+
+    def _read(self, guest: Guest, method: str, params: Mapping[str, Any]) -> Any:
+        """The same on a shared server, for a repository that this client has opened there."""
+        windows = self._windows
+        given = dict(params)
+        name = _directory(given.pop("repo", None))
+        if windows is None:
+            raise ValueError(method)
+        if method == "open":
+            if given:
+                raise fields.wrong("open has no fields but repo")
+            windows.admit(guest, name)
+            return {"ok": True, "repo": name}
+        if method not in guests.METHODS:
+            raise SlipError(
+                "unsupported",
+                f"a shared server only reads; {method} is done by the command line itself",
+            )
+        row = self._row(method)
+        values = fields.values(row, given)
+        if "rev" in values and values["rev"] is None and values["session"] is None:
+            raise fields.wrong(
+                "a shared server sees no working tree: name a session, or a revision such as HEAD"
+            )
+        with windows.entered(guest, name) as workspace:
+            return _told(row, workspace, values)
 
     def _row(self, method: str) -> Operation:
         row = self._rows.get(method) or registry.find(method)
@@ -189,16 +192,50 @@ class Answers:
         self._rows[method] = row
         return row
 
-    def _metrics(self) -> dict[str, Any]:
+    @property
+    def _held(self) -> tuple[Tenants | Windows, ...]:
+        return (self._tenants,) if self._windows is None else (self._tenants, self._windows)
+
+    def metrics(self) -> dict[str, Any]:
+        """Counters, and histograms of each method."""
         return {
             "ok": True,
             "version": __version__,
             "uptime_s": round(time.monotonic() - self._started, 3),
             "clients": len(self._admitted),
-            "repositories": len(self._tenants),
-            "repositories_opened": self._tenants.opened,
+            "repositories": sum(len(held) for held in self._held),
+            "repositories_opened": sum(held.opened for held in self._held),
+            "memory_bytes": anonymous_bytes(),
+            "repositories_evicted": self._memory.evicted,
             **self.meters.as_json(),
         }
+
+
+def _told(row: Operation, workspace: Workspace, values: Mapping[str, Any]) -> dict[str, Any]:
+    notices: list[str] = []
+    answer = calling.call(row, workspace._replace(notify=notices.append), values)
+    told = {"ok": True, **codec.to_json(answer)}
+    return told | {"notices": notices} if notices else told
+
+
+def _check_sessions(workspace: Workspace, most: int) -> None:
+    """Raises `quota` where a repository has as many open sessions as it may."""
+    if len(workspace.repository.store.refs(OPEN_SESSIONS)) >= most:
+        raise SlipError(
+            "quota",
+            f"{most} sessions are open here already; land or abort one",
+            hint=hints.of("slip", "list"),
+        )
+
+
+def _windows(wish: Wish) -> Windows:
+    """Where a shared server keeps what it makes of others' repositories."""
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    of_socket = f"{crc32(os.fsencode(os.path.abspath(wish.socket or ''))):08x}"
+    root = os.path.join(home, "slip", "shared", of_socket)
+    os.makedirs(root, exist_ok=True)
+    os.chmod(root, 0o700)
+    return Windows(root, os.environ, wish.repositories)
 
 
 def full(wish: Wish) -> SlipError:

@@ -127,8 +127,12 @@ class Tenants:
 
     def close(self) -> None:
         """Close what nobody uses."""
+        self.shrink(0)
+
+    def shrink(self, most: int) -> bool:
+        """Close what was used longest ago and nobody uses, down to ``most``; whether any was."""
         with self._guard:
-            self._shrink(0)
+            return self._shrink(most)
 
     def _taken(self, place: str, path: str | None) -> _Tenant:
         name = (place, path)
@@ -173,10 +177,12 @@ class Tenants:
                 tenant.close()
             self._shrink(self._most)
 
-    def _shrink(self, most: int) -> None:
+    def _shrink(self, most: int) -> bool:
         idle = [name for name, tenant in self._open.items() if not tenant.users]
-        for name in idle[: max(0, len(self._open) - most)]:
+        gone = idle[: max(0, len(self._open) - most)]
+        for name in gone:
             self._open.pop(name).close()
+        return bool(gone)
 
 
 def _place(directory: str) -> str:

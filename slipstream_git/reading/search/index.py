@@ -39,10 +39,21 @@ class Index:
     """Segments of a repository.
 
     directory: where they are. shared: where those of the user's other clones are linked, or None.
-    most_bytes: what all of them may take on disk.
+    most_bytes: what all of them may take on disk. only_whole: those that are shared serve here only
+    if every blob of theirs does: then nothing, not even the time that a search takes, tells of what
+    others have beside.
     """
 
-    def __init__(self, directory: str, shared: str | None, id_bytes: int, most_bytes: int) -> None:
+    def __init__(
+        self,
+        directory: str,
+        shared: str | None,
+        id_bytes: int,
+        most_bytes: int,
+        *,
+        only_whole: bool = False,
+    ) -> None:
+        self._only_whole = only_whole
         self._directory = directory
         self._shared = shared
         self._id_bytes = id_bytes
@@ -134,7 +145,10 @@ class Index:
             yield
 
     def _link(self, missing: Sequence[str]) -> None:
-        """Take over segments of the user's other clones, where half of one or more serves here."""
+        """Take over segments of the user's other clones, where half of one or more serves here.
+
+        Or all of it, where others are other users.
+        """
         if self._shared is None or not missing:
             return
         rows = segments.rows_of_ids(missing, self._id_bytes)
@@ -146,7 +160,8 @@ class Index:
             if segment is None:
                 continue
             served = int((segment.find(rows) >= 0).sum())
-            if served * 2 >= segment.header.blobs:
+            blobs = segment.header.blobs
+            if served == blobs or (served * 2 >= blobs and not self._only_whole):
                 with suppress(OSError):
                     os.link(os.path.join(self._shared, name), place)
 

@@ -1,0 +1,392 @@
+"""A repository of somebody else's, seen through directories that he opened and handed over.
+
+A server may read more than those who ask it; so it must not open, for one of them, what he could
+not open himself. Names prove nothing, since whoever owns a repository may put a symlink, an
+alternate or a worktree's path into it that leads to another user's. Here nothing is opened by name:
+every file is reached from a descriptor that was handed over, one directory after the other, no
+symlink is followed, and the mode of each file and directory must let that user read.
+
+git itself never sees the directory. It reads a window: a bare git directory of the server's own,
+whose packs are links to the descriptors that were opened, and whose loose objects, refs and HEAD
+are copies. So no configuration, hook, filter, alternate or remote of the repository counts, its
+owner is nobody's concern, and what slip writes stays in the window.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Final
+
+from slipstream_git.errors import SlipError
+from slipstream_git.records import NamedTuple
+from slipstream_git.text.objectid import is_id
+
+CONFIG: Final = b"""\
+[core]
+\trepositoryformatversion = 0
+\tbare = true
+[gc]
+\tauto = 0
+[slip]
+\twholeSegments = true
+"""
+MOST_REFS: Final = 100_000
+MOST_PACKS: Final = 200
+MOST_LOOSE_BYTES: Final = 1 << 30
+_LONGEST_REF: Final = 4096
+_LONGEST_PACKED: Final = 64 << 20
+_PACK: Final = re.compile(r"pack-[0-9a-f]{40}\.idx")
+_REST: Final = re.compile("[0-9a-f]{38}")
+# Names of refs that git itself takes, and no others.
+_REF: Final = re.compile(r"refs(/(?![.])((?!\.\.|@\{)[^\x00-\x20\x7f~^:?*\[\\/])+(?<![.]))+")
+# A change within a tick of the clock leaves a directory's time as it was.
+_TICK_NS: Final = 100_000_000
+_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_FANS: Final = tuple(f"{number:02x}" for number in range(256))
+_ATTEMPTS: Final = 3
+_DEEPEST: Final = 5
+
+# A directory's number and time; the time is 0 where it may change without being seen to.
+_State = tuple[int, int]
+
+
+class Reader(NamedTuple):
+    """For whom something is read. groups: all of his."""
+
+    user: int
+    groups: frozenset[int]
+
+    def may(self, found: os.stat_result) -> bool:
+        """Whether the mode lets him read a file, or list and enter a directory."""
+        needed = 0o5 if stat.S_ISDIR(found.st_mode) else 0o4
+        if self.user == 0:
+            return True
+        if found.st_uid == self.user:
+            needed <<= 6
+        elif found.st_gid in self.groups:
+            needed <<= 3
+        return found.st_mode & needed == needed
+
+
+class _Pack(NamedTuple):
+    """Descriptors of its two files."""
+
+    names: int
+    objects: int
+
+
+class Closed(Exception):
+    """Something is not there, or not for this user: nobody is told which."""
+
+
+class Window:
+    """One repository as one user may read it.
+
+    place: the window's own directory, made here. handed: descriptors of the common git directory
+    and of further object directories (its alternates); they are duplicated.
+    """
+
+    def __init__(self, place: str, handed: Sequence[int], reader: Reader) -> None:
+        self.place = place
+        self._reader = reader
+        self._packs: dict[str, _Pack] = {}
+        self._pack_states: tuple[_State | None, ...] = ()
+        # Of each object directory: the names that each directory of loose objects holds, and its
+        # state when they were listed.
+        self._loose: list[dict[str, set[str]]] = [{} for _ in handed]
+        self._states: dict[tuple[int, str], _State | None] = {}
+        self._loose_bytes = 0
+        self._refs: bytes | None = None
+        self._now_ns = 0
+        self._handed = [os.dup(fd) for fd in handed]
+        try:
+            for fd in self._handed:
+                # One that only names a place (O_PATH) says nothing of who may read there.
+                _check_opened(fd, self._check(fd))
+            self._make()
+            self.look()
+        except Closed:
+            self.close()
+            raise
+        except OSError:
+            self.close()
+            raise Closed from None
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        for name in list(self._packs):
+            self._unlink(name)
+        for fd in self._handed:
+            os.close(fd)
+        self._handed = []
+
+    def look(self) -> None:
+        """Bring the window up to what is there now. Raises `Closed`, `too-large`, `unsupported`."""
+        git_dir = self._handed[0]
+        if os.fstat(git_dir).st_nlink == 0:
+            raise Closed
+        os.utime(self.place)  # by the clock that directories have
+        self._now_ns = os.stat(self.place).st_mtime_ns
+        try:
+            # Refs first: what they name is written before they are.
+            head, refs = self._text(git_dir, "HEAD", _LONGEST_REF), self._refs_now()
+            self._look_at_objects()
+        except OSError:
+            raise Closed from None
+        if not self._handed[1:] and self._has_alternates():
+            raise SlipError(
+                "unsupported",
+                "its objects are partly elsewhere: hand those directories over, too (alternates)",
+            )
+        self._write_refs(head, refs)
+
+    # What is opened ----------------------------------------------------------------------------
+
+    def _check(self, fd: int) -> os.stat_result:
+        found = os.fstat(fd)
+        if not self._reader.may(found):
+            raise Closed
+        if stat.S_ISDIR(found.st_mode) and "system.posix_acl_access" in _attributes(fd):
+            raise Closed  # its mode does not say who may read
+        return found
+
+    @contextmanager
+    def _opened(self, directory: int, name: str, flags: int) -> Iterator[int]:
+        fd = os.open(name, flags, dir_fd=directory)
+        try:
+            found = self._check(fd)
+            if flags == _FILE and not stat.S_ISREG(found.st_mode):
+                raise Closed
+            yield fd
+        finally:
+            os.close(fd)
+
+    def _text(self, directory: int, name: str, most: int) -> bytes:
+        with self._opened(directory, name, _FILE) as fd:
+            return _whole(fd, most)
+
+    # Refs --------------------------------------------------------------------------------------
+
+    def _refs_now(self) -> dict[str, str]:
+        git_dir = self._handed[0]
+        loose: dict[str, str] = {}
+        with self._opened(git_dir, "refs", _DIRECTORY) as refs:
+            self._loose_refs(refs, "refs", loose)
+        packed: dict[str, str] = {}
+        with suppress(FileNotFoundError):
+            text = os.fsdecode(self._text(git_dir, "packed-refs", _LONGEST_PACKED))
+            for line in text.split("\n"):
+                value, _, name = line.partition(" ")
+                if value[:1] not in "#^" and _REF.fullmatch(name):
+                    packed[name] = value
+        found = packed | loose
+        if len(found) > MOST_REFS:
+            raise SlipError("too-large", f"it has over {MOST_REFS} refs")
+        if any(len(value) == 64 for value in found.values()):
+            raise SlipError("unsupported", "it holds sha256 objects; slip needs sha1")
+        return {name: oid for name in found if (oid := _pointed(found, name)) is not None}
+
+    def _loose_refs(self, directory: int, prefix: str, found: dict[str, str]) -> None:
+        for name in os.listdir(directory):
+            path = f"{prefix}/{name}"
+            if name.endswith(".lock") or not _REF.fullmatch(path) or len(found) > MOST_REFS:
+                continue
+            with suppress(FileNotFoundError):  # deleted meanwhile
+                try:
+                    with self._opened(directory, name, _DIRECTORY) as below:
+                        self._loose_refs(below, path, found)
+                except NotADirectoryError:
+                    text = self._text(directory, name, _LONGEST_REF)
+                    found[path] = os.fsdecode(text).strip()
+
+    def _write_refs(self, head: bytes, refs: dict[str, str]) -> None:
+        said = os.fsdecode(head).strip()
+        target = said.removeprefix("ref:").strip()
+        if not (is_id(said) or _REF.fullmatch(target)):
+            raise Closed
+        rows = [f"{oid} {name}" for name, oid in sorted(refs.items())]
+        text = os.fsencode("\n".join(rows) + "\n" if rows else "")
+        if self._refs != head + b"\0" + text:
+            self._put("packed-refs", text)
+            self._put("HEAD", os.fsencode(said + "\n"))
+            self._refs = head + b"\0" + text
+
+    # Objects -----------------------------------------------------------------------------------
+
+    def _look_at_objects(self) -> None:
+        with self._opened(self._handed[0], "objects", _DIRECTORY) as objects:
+            directories = (objects, *self._handed[1:])
+            # Loose ones first: git removes them when the pack that has them is there.
+            changed = self._look_at_loose(directories)
+            for attempt in range(_ATTEMPTS):
+                try:
+                    self._look_at_packs(directories)
+                    break
+                except FileNotFoundError:  # repacked meanwhile
+                    if attempt + 1 == _ATTEMPTS:
+                        raise
+        for name in changed:
+            own = os.path.join(self.place, "objects", name)
+            there = set[str]().union(*(listed.get(name, ()) for listed in self._loose))
+            for gone in set(os.listdir(own)) - there:
+                os.unlink(os.path.join(own, gone))
+
+    def _look_at_loose(self, directories: Sequence[int]) -> set[str]:
+        """Copy loose objects that are new; the names of the directories that changed."""
+        changed = set[str]()
+        for number, directory in enumerate(directories):
+            for name in _FANS:
+                state = _state(directory, name)
+                if state is None and not self._loose[number].get(name):
+                    continue
+                if state is not None and self._states.get((number, name)) == state:
+                    continue
+                self._copy_fan(directory, number, name)
+                self._states[number, name] = _settled(state, self._now_ns)
+                changed.add(name)
+        return changed
+
+    def _copy_fan(self, directory: int, number: int, name: str) -> None:
+        own = os.path.join(self.place, "objects", name)
+        os.makedirs(own, mode=0o700, exist_ok=True)
+        listed = set[str]()
+        with suppress(FileNotFoundError), self._opened(directory, name, _DIRECTORY) as fan:
+            there = set(os.listdir(own))
+            for rest in os.listdir(fan):
+                if not _REST.fullmatch(rest):
+                    continue
+                with suppress(FileNotFoundError):  # packed meanwhile
+                    if rest not in there:
+                        self._copy(fan, rest, os.path.join(own, rest))
+                    listed.add(rest)
+        self._loose[number][name] = listed
+
+    def _copy(self, directory: int, name: str, path: str) -> None:
+        with self._opened(directory, name, _FILE) as fd:
+            self._loose_bytes += os.fstat(fd).st_size
+            if self._loose_bytes > MOST_LOOSE_BYTES:
+                raise SlipError("too-large", "its loose objects are too many", hint="git gc")
+            text = _whole(fd, MOST_LOOSE_BYTES)
+        with open(f"{path}.new", "wb") as stream:
+            stream.write(text)
+        os.rename(f"{path}.new", path)
+
+    def _look_at_packs(self, directories: Sequence[int]) -> None:
+        states = tuple(_state(directory, "pack") for directory in directories)
+        if states == self._pack_states:
+            return
+        wanted = set[str]()
+        for directory in directories:
+            with self._opened(directory, "pack", _DIRECTORY) as packs:
+                names = {name[:-4] for name in os.listdir(packs) if _PACK.fullmatch(name)}
+                if len(wanted | names) > MOST_PACKS:
+                    raise SlipError("too-large", f"it has over {MOST_PACKS} packs", hint="git gc")
+                for name in sorted(names - wanted):
+                    self._link(packs, name)
+                wanted |= names
+        for name in self._packs.keys() - wanted:
+            self._unlink(name)
+        self._pack_states = tuple(_settled(state, self._now_ns) for state in states)
+
+    def _link(self, directory: int, name: str) -> None:
+        """See that both files of a pack are in the window, as they are there now."""
+        with (
+            self._opened(directory, f"{name}.idx", _FILE) as index,
+            self._opened(directory, f"{name}.pack", _FILE) as pack,
+        ):
+            known = self._packs.get(name)
+            if known is not None:
+                if os.path.sameopenfile(known.names, index):
+                    return
+                self._unlink(name)
+            held = self._packs[name] = _Pack(os.dup(index), os.dup(pack))
+        for suffix, fd in (("pack", held.objects), ("idx", held.names)):
+            os.symlink(f"/proc/{os.getpid()}/fd/{fd}", self._path_of(name, suffix))
+
+    def _unlink(self, name: str) -> None:
+        held = self._packs.pop(name)
+        for suffix, fd in (("idx", held.names), ("pack", held.objects)):
+            with suppress(FileNotFoundError):
+                os.unlink(self._path_of(name, suffix))
+            os.close(fd)
+
+    def _path_of(self, name: str, suffix: str) -> str:
+        return os.path.join(self.place, "objects", "pack", f"{name}.{suffix}")
+
+    def _has_alternates(self) -> bool:
+        try:
+            with (
+                self._opened(self._handed[0], "objects", _DIRECTORY) as objects,
+                self._opened(objects, "info", _DIRECTORY) as info,
+            ):
+                return bool(self._text(info, "alternates", _LONGEST_PACKED).strip())
+        except FileNotFoundError:
+            return False
+
+    def _make(self) -> None:
+        for name in ("objects/pack", "objects/info", "refs"):
+            os.makedirs(os.path.join(self.place, name), mode=0o700, exist_ok=True)
+        packs = os.path.join(self.place, "objects", "pack")
+        for name in os.listdir(packs):  # of a server that is gone
+            os.unlink(os.path.join(packs, name))
+        self._put("config", CONFIG)
+        self._put("HEAD", b"ref: refs/heads/main\n")
+
+    def _put(self, name: str, text: bytes) -> None:
+        path = os.path.join(self.place, name)
+        with open(f"{path}.new", "wb") as stream:
+            stream.write(text)
+        os.rename(f"{path}.new", path)
+
+
+def _check_opened(fd: int, found: os.stat_result) -> None:
+    if not stat.S_ISDIR(found.st_mode) or fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_PATH:
+        raise Closed
+
+
+def _whole(fd: int, most: int) -> bytes:
+    """What a file holds. Raises `Closed` where that is more than ``most`` bytes."""
+    with open(fd, "rb", closefd=False) as stream:
+        text = stream.read(most + 1)
+    if len(text) > most:
+        raise Closed
+    return text
+
+
+def _attributes(fd: int) -> list[str]:
+    try:
+        return os.listxattr(fd)
+    except OSError:  # a file system without any
+        return []
+
+
+def _state(directory: int, name: str) -> _State | None:
+    try:
+        found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+def _settled(state: _State | None, now_ns: int) -> _State | None:
+    if state is None or now_ns - state[1] > _TICK_NS:
+        return state
+    return state[0], 0
+
+
+def _pointed(refs: Mapping[str, str], name: str) -> str | None:
+    """The id that a ref holds, or the one that it stands for does."""
+    for _ in range(_DEEPEST):
+        value = refs.get(name)
+        if value is None or is_id(value):
+            return value
+        name = value.removeprefix("ref:").strip()
+    return None
