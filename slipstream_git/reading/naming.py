@@ -203,7 +203,7 @@ def _uses(ws: Workspace, file: File, outline: Outline, word: str) -> list[Used]:
         text, _ = budget.text_of(budget.clipped(rows[use.line - 1].strip())[0])
         before = told.get(use.line)
         told[use.line] = Used(
-            line=use.line, text=text, symbol=ranking.enclosing(outline, use.line),
+            line=use.line, text=text, symbol=outline.enclosing(use.line),
             defines=use.defines or (before is not None and before.defines) or None,
             **budget.named(file.path),
         )  # fmt: skip

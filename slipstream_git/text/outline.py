@@ -28,7 +28,7 @@ from slipstream_git.text.outlining.grammar import Grammar
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser, Query
 
-__all__ = ["language_of", "outline", "parser_of", "uses", "version"]
+__all__ = ["faults", "language_of", "outline", "parser_of", "uses", "version"]
 
 #: To be raised when what this package makes of a tree changes: caches are keyed by it.
 EXTRACTOR = 1
@@ -162,6 +162,22 @@ def parser_of(path: str, data: bytes) -> Parser:
     if isinstance(reader, str):
         raise LookupError(reader)
     return reader.parser
+
+
+def faults(path: str, data: bytes) -> int | None:
+    """How many places of a file its parser skips or makes up; None where it has none."""
+    reader = _reader(language_of(path, data)) if len(data) <= LARGEST else "too-large"
+    if isinstance(reader, str):
+        return None
+    found = 0
+    left = [reader.parser.parse(_legible(_even(data))).root_node]
+    while left:
+        node = left.pop()
+        if node.is_error or node.is_missing:
+            found += 1
+        elif node.has_error:
+            left += node.children
+    return found
 
 
 def outline(path: str, data: bytes) -> Outline:

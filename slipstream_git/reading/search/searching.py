@@ -238,7 +238,7 @@ class _Teller:
     def _line(self, path: bytes, number: int, text: bytes, outline: Outline | None) -> Line:
         shown, cut = (text, None) if self._request.raw else budget.clipped(text)
         decoded, lossy = budget.text_of(shown.removesuffix(b"\r"))
-        symbol = None if outline is None else ranking.enclosing(outline, number)
+        symbol = None if outline is None else outline.enclosing(number)
         return Line(
             line=number, text=decoded, symbol=symbol, cut=cut, lossy=lossy, **budget.named(path)
         )
