@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import sqrt
 
 from slipstream_git.excerpts import Defined, Map, Mapped
-from slipstream_git.model import REGULAR
+from slipstream_git.model import EXECUTABLE, REGULAR
 from slipstream_git.reading import budget, shelf, views
 from slipstream_git.reading.budget import LINE_BYTES, Budget
 from slipstream_git.reading.outlines import File
@@ -30,7 +30,7 @@ MOST_SYMBOLS = 12
 SHORTEST_NAME = 3
 # What tests and files beside the code count, and what the work under way refers to.
 TEST_WEIGHT, PLAIN_WEIGHT, NEAR_WEIGHT = 0.1, 0.3, 4.0
-_FORM = 1
+_FORM = 2
 MOST_SURVEYS = 8
 
 
@@ -70,16 +70,27 @@ def tree_map(
     return Map(view.tree, told, room.tokens, omitted, following, view.session, view.rev)
 
 
-def mapped_files(ws: Workspace, tree: str) -> list[File]:
-    """The files of which anything can be told by their name's language."""
+def mapped_files(ws: Workspace, tree: str) -> Sequence[File]:
+    """The files of which anything can be told, in the order of their rank."""
+    return _survey(ws, tree).files
+
+
+def _promising(ws: Workspace, tree: str) -> list[File]:
+    """The files whose names say a language, and those whose first lines may."""
     found = [
         File(path, entry.oid)
         for path, entry in ws.repository.trees.walk(tree)
-        if entry.mode in REGULAR and outlining.language_of(pathnames.display(path), b"")
+        if entry.mode in REGULAR and _is_promising(pathnames.display(path), entry.mode)
     ]
     if len(found) > MOST_FILES:
         return sorted(found, key=lambda file: (file.path.count(b"/"), file.path))[:MOST_FILES]
     return found
+
+
+def _is_promising(path: str, mode: int) -> bool:
+    if outlining.language_of(path, b""):
+        return True
+    return mode == EXECUTABLE or outlining.may_be_script(path)
 
 
 def _below(files: Sequence[File], wanted: Sequence[str]) -> Sequence[File]:
@@ -131,13 +142,14 @@ def _survey(ws: Workspace, tree: str) -> Survey:
     kept = shelf.of(ws)
     found = kept.surveys.get(tree)
     if not isinstance(found, Survey):
-        files = mapped_files(ws, tree)
+        files = _promising(ws, tree)
         rank = _rank(ws, tree, files)
-
-        def key(file: File) -> tuple[float, bytes]:
-            return -rank.scores.get(pathnames.display(file.path), 0.0), file.path
-
-        found = Survey(sorted(files, key=key), rank)
+        scored = [
+            (-rank.scores[name], file.path, file)
+            for file in files
+            if (name := pathnames.display(file.path)) in rank.scores
+        ]
+        found = Survey([file for *_, file in sorted(scored)], rank)
         if len(kept.surveys) >= MOST_SURVEYS:
             kept.surveys.clear()
         kept.surveys[tree] = found
@@ -151,7 +163,8 @@ def _rank(ws: Workspace, tree: str, files: Sequence[File]) -> Rank:
     stored = outlines.rank(key)
     rank = _decoded(stored) if stored is not None else None
     if rank is None:
-        rank = ranked(outlines.every(files, ws.progress))
+        read = outlines.every(files, ws.progress)
+        rank = ranked({path: outline for path, outline in read.items() if outline.language})
         outlines.keep_rank(key, json.dumps(rank).encode())
     return rank
 

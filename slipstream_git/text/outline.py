@@ -28,7 +28,7 @@ from slipstream_git.text.outlining.grammar import Grammar
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser, Query
 
-__all__ = ["faults", "language_of", "outline", "parser_of", "uses", "version"]
+__all__ = ["faults", "language_of", "may_be_script", "outline", "parser_of", "uses", "version"]
 
 #: To be raised when what this package makes of a tree changes: caches are keyed by it.
 EXTRACTOR = 1
@@ -39,6 +39,7 @@ _KEPT_HIGH = bytes(range(0x80)) + b"x" * 0x80
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
 
 language_of = detecting.language_of
+may_be_script = detecting.may_be_script
 
 
 class _Reader:
@@ -262,15 +263,19 @@ def _legible(data: bytes) -> bytes:
     return data
 
 
-@cache
 def version(path: str) -> str:
     """What an outline depends on beside the file's bytes; for keys of caches.
 
     The bytes may choose among languages (C or C++ in a header, the first line of a script): then
     all of them are in it.
     """
-    parts = [f"{EXTRACTOR}", detecting.family(path)]
-    for wheel in sorted({g.wheel for g in detecting.candidates(path)} | {"tree-sitter"}):
+    return _version(detecting.family(path))
+
+
+@cache
+def _version(family: str) -> str:
+    parts = [f"{EXTRACTOR}", family]
+    for wheel in sorted({g.wheel for g in detecting.candidates(family)} | {"tree-sitter"}):
         try:
             parts.append(f"{wheel.removeprefix('tree-sitter-')}={metadata.version(wheel)}")
         except metadata.PackageNotFoundError:

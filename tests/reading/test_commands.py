@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab import Content, Lab, Link, Reply, typed
+from tests.lab import Content, Lab, Link, Reply, Script, typed
 
 pytest.importorskip("tree_sitter")
 
@@ -367,3 +367,29 @@ def test_long_lines_are_cut_and_said_to_be(here: Lab) -> None:
     (row,) = ok(here.slip_json("search", "needle"))["matches"]
     assert row["cut"] is True
     assert len(row["text"]) <= 240
+
+
+def test_a_map_tells_scripts_that_their_first_line_alone_names(here: Lab) -> None:
+    scripts: dict[str, Content] = {
+        "bin/serve": Script(b"#!/usr/bin/env python3\ndef serve(port):\n    return port\n"),
+        "bin/build": "#!/bin/bash\nbuild_all() {\n  true\n}\n",
+        "bin/front": "#!/usr/bin/env node\nfunction front(a) { return a }\n",
+        "bin/rake.in": Script(b"#!/usr/bin/env ruby\ndef rake(a)\n  a\nend\n"),
+        "bin/plain.in": "#!/usr/bin/env ruby\ndef plain(a)\n  a\nend\n",
+        "bin/program": Script(b"\x7fELF\0\0def binary(a):\n    pass\n"),
+        "NOTES": "def nothing(a):\n    pass\n",
+    }
+    here.commit(scripts, "scripts")
+    told = here.slip_json("map", "bin", "NOTES", "--rev", "HEAD", "--tokens", "0").json
+    names = {
+        row["path"]: (row["lang"], [s["name"] for s in row["symbols"]]) for row in told["files"]
+    }
+    assert names == {
+        "bin/serve": ("python", ["serve"]),
+        "bin/build": ("bash", ["build_all"]),
+        "bin/front": ("javascript", ["front"]),
+        "bin/rake.in": ("ruby", ["rake"]),
+    }
+    again = here.slip_json("map", "bin", "NOTES", "--rev", "HEAD", "--tokens", "0").json
+    assert again == told
+    assert here.slip_json("symbol", "rake").json["matches"][0]["path"] == "bin/rake.in"
