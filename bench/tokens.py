@@ -19,6 +19,7 @@ import argparse
 import random
 import statistics
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,7 +50,7 @@ class Paid(NamedTuple):
     found: bool
 
 
-def functions(ws: Workspace, files: list[File]) -> list[tuple[File, str, int]]:
+def functions(ws: Workspace, files: Sequence[File]) -> list[tuple[File, str, int]]:
     """All functions: file, qualified name, first line."""
     outlines = shelf.of(ws).outlines.every(files)
     return [

@@ -138,7 +138,8 @@ class Symbols(NamedTuple):
 class Line(NamedTuple):
     """A line that matches. symbol: what it stands in. context: of a line that only stands near.
 
-    again: how many more lines of the file read the same and are left out. cut: text was left out.
+    again: how many more lines of the file read the same and are left out. cut: the line is long and
+    some of it was left out, with "…" in its place; column: where it matches, in bytes from 1.
     """
 
     path: str
@@ -148,6 +149,7 @@ class Line(NamedTuple):
     context: bool | None = None
     again: int | None = None
     cut: bool | None = None
+    column: int | None = None
     lossy: bool | None = None
     path_b64: str | None = None
 
@@ -181,13 +183,15 @@ class Searched(NamedTuple):
 
 
 class Used(NamedTuple):
-    """Where a name is used. defines: whether it is defined there."""
+    """Where a name is used. defines: whether it is defined there. cut, column: see `Line`."""
 
     path: str
     line: int
     text: str
     symbol: str | None = None
     defines: bool | None = None
+    cut: bool | None = None
+    column: int | None = None
     path_b64: str | None = None
 
 

@@ -367,6 +367,46 @@ def test_long_lines_are_cut_and_said_to_be(here: Lab) -> None:
     (row,) = ok(here.slip_json("search", "needle"))["matches"]
     assert row["cut"] is True
     assert len(row["text"]) <= 240
+    assert row["text"].startswith("var needle=1;x=1;")
+    assert row["text"].endswith("…")
+    assert row["column"] == 5
+
+
+def test_of_a_long_line_the_part_around_the_match_is_told(here: Lab) -> None:
+    line = "x=1;" * 5000 + "é" * 60 + " needle=2;" + "ü" * 300
+    here.commit({"wide.js": f"  {line}\r\n", "end.js": "é" * 200 + "needle\n"})
+    wide, end = ok(here.slip_json("search", "needle", "*.js"))["matches"][::-1]
+    column = line.encode().index(b"needle") + 3
+    for row, place in ((wide, column), (end, 401)):
+        assert (row["cut"], row["column"], row.get("lossy")) == (True, place, None)
+        assert len(row["text"].encode()) <= 240
+        assert "needle" in row["text"]
+    assert wide["text"].startswith("…é")
+    assert wide["text"].endswith("ü…")
+    assert end["text"].endswith("éneedle")
+    shown = here.slip("search", "needle", "wide.js").text
+    assert "needle=2;ü" in shown
+    assert f"…  (column {column})" in shown
+    raw = here.slip("search", "--raw", "--tokens", "0", "needle", "wide.js").text
+    assert raw == f"wide.js:1:  {line}\n"
+    (use,) = ok(here.slip_json("refs", "needle", "--tokens", "0"))["uses"][-1:]
+    assert (use["cut"], use["column"]) == (True, use["column"])
+    assert "needle" in use["text"]
+
+
+@pytest.mark.parametrize(
+    ("words", "column"),
+    [
+        (("needle",), 301), (("-w", "needle"), 309), (("-i", "NEEDLE$"), 309), (("x{9}n",), 292),
+        (("(?<=x )needle",), None), (("(?<= )needle",), 309), (("--fixed", "s n"), 307),
+    ],
+)  # fmt: skip
+def test_the_column_is_where_the_pattern_matches(
+    here: Lab, words: tuple[str, ...], column: int | None
+) -> None:
+    here.commit({"wide.txt": "x" * 300 + "needles needle\n"})
+    rows = ok(here.slip_json("search", *words, "--", "wide.txt"))["matches"]
+    assert [row["column"] for row in rows] == ([column] if column else [])
 
 
 def test_a_map_tells_scripts_that_their_first_line_alone_names(here: Lab) -> None:
