@@ -2,7 +2,7 @@
 
     python bench/tokens.py PATH…
 
-For each function of a repository (tests left out of none), in bytes of what the reader is given:
+For each function of a repository (tests among them), in bytes of what the reader is given:
 
 - `slip symbol NAME`, the qualified name, as the JSON that a tool call answers with;
 - its whole file;
@@ -32,6 +32,7 @@ from slipstream_git.errors import SlipError
 from slipstream_git.faces import text
 from slipstream_git.reading import mapping, naming, shelf, views
 from slipstream_git.reading.outlines import File
+from slipstream_git.text import paths
 from slipstream_git.workspace import Workspace, open_workspace
 
 RANGE_LINES = 60
@@ -42,12 +43,15 @@ HEAD = views.Wish(rev="HEAD")
 
 
 class Paid(NamedTuple):
-    """Bytes for one function. found: whether the first answer is that very function."""
+    """Bytes for one function. first: whether the first definition is that very function; told:
+    whether any in the answer is, with its text or only its place.
+    """
 
     symbol: int
     file: int
     grep: int
-    found: bool
+    first: bool
+    told: bool
 
 
 def functions(ws: Workspace, files: Sequence[File]) -> list[tuple[File, str, int]]:
@@ -71,12 +75,15 @@ def paid(ws: Workspace, place: Path, file: File, name: str, line: int) -> Paid |
     ranged = b"\n".join(rows[line - 1 : line - 1 + RANGE_LINES])
     word = name.rpartition(".")[2]
     grepped = git(place, "grep", "-n", "-w", "-F", "-e", word, "HEAD").split(b"\n")[:GREP_LINES]
-    first = told.matches[0]
+    here = [one.oid == file.oid and one.start <= line <= one.end for one in told.matches]
+    path = paths.display(file.path)
+    listed = any(one.path == path and one.line == line for one in told.others or ())
     return Paid(
         len(codec.dumps(codec.to_json(told)).encode()),
         len(data),
         sum(len(row) + 1 for row in grepped) + len(ranged) + 8 * RANGE_LINES,
-        first.oid == file.oid and first.start <= line <= first.end,
+        here[0],
+        any(here) or listed,
     )
 
 
@@ -84,7 +91,7 @@ def measure(place: Path) -> None:
     ws = open_workspace(str(place), environment(), in_process=True)
     with ws.repository:
         tree = views.choose(ws, HEAD).tree
-        files = mapping.mapped_files(ws, tree)
+        files = sorted(mapping.mapped_files(ws, tree))
         every = functions(ws, files)
         chosen = random.Random(3).sample(every, min(MOST, len(every)))  # noqa: S311
         rows = [row for item in chosen if (row := paid(ws, place, *item)) is not None]
@@ -95,7 +102,8 @@ def measure(place: Path) -> None:
             f"| {place.name} | {len(rows)} of {len(every)} |"
             f" {statistics.median(1 - row.symbol / row.file for row in rows):.1%} |"
             f" {statistics.median(1 - row.symbol / row.grep for row in rows):.1%} |"
-            f" {sum(row.found for row in rows) / len(rows):.1%} |"
+            f" {sum(row.first for row in rows) / len(rows):.1%} |"
+            f" {sum(row.told for row in rows) / len(chosen):.1%} |"
             f" {len(shown.encode()) / whole:.1%} |",
             flush=True,
         )
@@ -105,8 +113,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("repo", nargs="+", type=Path)
     print("| repository | functions | symbol less than file | less than grep and range |"
-          " it in the first place | map of reading all |")  # fmt: skip
-    print("|---|---|---|---|---|---|")
+          " it in the first place | in the one answer | map of reading all |")  # fmt: skip
+    print("|---|---|---|---|---|---|---|")
     for place in parser.parse_args().repo:
         measure(place)
 

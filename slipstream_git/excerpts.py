@@ -85,7 +85,11 @@ class Mapped(NamedTuple):
 
 
 class Map(NamedTuple):
-    """omitted: files that the budget has no room for. tokens: what the text of this takes."""
+    """omitted: files that the budget has no room for. tokens: what the text of this takes.
+
+    short: how many short tests are where, behind all other files; they are told one by one where
+    paths were asked for.
+    """
 
     tree: str
     files: list[Mapped]
@@ -94,6 +98,7 @@ class Map(NamedTuple):
     next: str | None
     session: str | None = None
     rev: str | None = None
+    short: list[Directory] | None = None
 
 
 class Definition(NamedTuple):

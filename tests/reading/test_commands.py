@@ -433,3 +433,40 @@ def test_a_map_tells_scripts_that_their_first_line_alone_names(here: Lab) -> Non
     again = here.slip_json("map", "bin", "NOTES", "--rev", "HEAD", "--tokens", "0").json
     assert again == told
     assert here.slip_json("symbol", "rake").json["matches"][0]["path"] == "bin/rake.in"
+
+
+def test_short_tests_by_the_hundred_are_counted(here: Lab) -> None:
+    tests: dict[str, Content] = {
+        f"tests/unit/deep/down/test_{n}.py": f"def test_{n}():\n    run_all([])\n"
+        for n in range(40)
+    }
+    tests["tests/unit/deep/down/test_long.py"] = "def test_long():\n    pass\n" * 30
+    here.commit(tests, "tests")
+    told = here.slip_json("map", "--rev", "HEAD", "--tokens", "0").json
+    paths = [row["path"] for row in told["files"]]
+    assert "tests/test_app.py" in paths  # alone where it is
+    assert "tests/unit/deep/down/test_long.py" in paths
+    assert told["short"] == [{"path": "tests/unit/deep/", "files": 40}]
+    assert (told["omitted"], told["next"]) == (0, None)
+    shown = here.slip("map", "--rev", "HEAD", "--tokens", "0").text
+    assert shown.endswith("# short tests; slip map PATH shows them\ntests/unit/deep/ (40 files)\n")
+    inside = here.slip_json("map", "tests/unit", "--rev", "HEAD", "--tokens", "0").json
+    assert len(inside["files"]) == 41
+    assert "short" not in inside
+    some, first = walked(here)
+    assert first["omitted"] == len(paths) - len(first["files"]) + 40
+    assert [row["path"] for page in some for row in page["files"]] == paths
+    assert [page.get("short") for page in some] == [None] * (len(some) - 1) + [told["short"]]
+    here.write("tests/unit/deep/down/test_7.py", "def test_7():\n    run_all([7])\n")
+    touched = here.slip_json("map", "--tokens", "0").json
+    assert touched["files"][0]["path"] == "tests/unit/deep/down/test_7.py"
+    assert touched["short"][0]["files"] == 39
+
+
+def walked(here: Lab) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Every page of a map, each as small as can be."""
+    pages = [here.slip_json("map", "--rev", "HEAD", "--tokens", "1").json]
+    while pages[-1]["next"]:
+        words = ("--rev", "HEAD", "--tokens", "1", "--after", pages[-1]["next"])
+        pages.append(here.slip_json("map", *words).json)
+    return pages, pages[0]

@@ -32,6 +32,9 @@ def _map(value: excerpts.Map) -> Iterable[str]:
             yield f"{item.line:>6} {inner}{item.signature}"
         if file.omitted:
             yield f"       +{file.omitted} more"
+    if value.short:
+        yield "# short tests; slip map PATH shows them"
+        yield from (f"{row.path} ({_count(row.files, 'file')})" for row in value.short)
     if value.omitted:
         yield f"# {_count(value.omitted, 'file')} not shown{_going_on(value.next)}"
 
