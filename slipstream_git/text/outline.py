@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["faults", "language_of", "may_be_script", "outline", "parser_of", "uses", "version"]
 
 #: To be raised when what this package makes of a tree changes: caches are keyed by it.
-EXTRACTOR = 1
+EXTRACTOR = 2
 #: Parsing takes some forty times the memory of the text.
 LARGEST = 10_000_000
 
@@ -174,10 +174,11 @@ def faults(path: str, data: bytes) -> int | None:
     left = [reader.parser.parse(_legible(_even(data))).root_node]
     while left:
         node = left.pop()
-        if node.is_error or node.is_missing:
-            found += 1
-        elif node.has_error:
-            left += node.children
+        wrong = [child for child in node.children if child.has_error or child.is_missing]
+        if node.is_error or node.is_missing or (node.has_error and not wrong):
+            found += 1  # (the last: what was made up is hidden)
+        else:
+            left += wrong
     return found
 
 
