@@ -7,7 +7,8 @@ For each function of a repository (tests among them), in bytes of what the reade
 - `slip symbol NAME`, the qualified name, as the JSON that a tool call answers with;
 - its whole file;
 - grep and a range, as a thrifty agent does it: `git grep -n -w NAME`, its first 50 lines, then 60
-  lines from the definition on, since nobody knows yet where it ends.
+  lines from the definition on, since nobody knows yet where it ends. The working tree has to be as
+  HEAD is: it is what grep reads, in a tenth of the time.
 
 And the map of the whole repository, everything told, against all files that it tells of. At 3.6
 bytes a token the ratios are those of tokens.
@@ -74,7 +75,7 @@ def paid(ws: Workspace, place: Path, file: File, name: str, line: int) -> Paid |
     rows = data.split(b"\n")
     ranged = b"\n".join(rows[line - 1 : line - 1 + RANGE_LINES])
     word = name.rpartition(".")[2]
-    grepped = git(place, "grep", "-n", "-w", "-F", "-e", word, "HEAD").split(b"\n")[:GREP_LINES]
+    grepped = git(place, "grep", "-n", "-w", "-F", "-e", word).split(b"\n")[:GREP_LINES]
     here = [one.oid == file.oid and one.start <= line <= one.end for one in told.matches]
     path = paths.display(file.path)
     listed = any(one.path == path and one.line == line for one in told.others or ())
