@@ -85,7 +85,11 @@ class Mapped(NamedTuple):
 
 
 class Map(NamedTuple):
-    """omitted: files that the budget has no room for. tokens: what the text of this takes."""
+    """omitted: files that the budget has no room for. tokens: what the text of this takes.
+
+    short: how many short tests are where, behind all other files; they are told one by one where
+    paths were asked for.
+    """
 
     tree: str
     files: list[Mapped]
@@ -94,6 +98,7 @@ class Map(NamedTuple):
     next: str | None
     session: str | None = None
     rev: str | None = None
+    short: list[Directory] | None = None
 
 
 class Definition(NamedTuple):
@@ -138,7 +143,8 @@ class Symbols(NamedTuple):
 class Line(NamedTuple):
     """A line that matches. symbol: what it stands in. context: of a line that only stands near.
 
-    again: how many more lines of the file read the same and are left out. cut: text was left out.
+    again: how many more lines of the file read the same and are left out. cut: the line is long and
+    some of it was left out, with "…" in its place; column: where it matches, in bytes from 1.
     """
 
     path: str
@@ -148,6 +154,7 @@ class Line(NamedTuple):
     context: bool | None = None
     again: int | None = None
     cut: bool | None = None
+    column: int | None = None
     lossy: bool | None = None
     path_b64: str | None = None
 
@@ -181,13 +188,15 @@ class Searched(NamedTuple):
 
 
 class Used(NamedTuple):
-    """Where a name is used. defines: whether it is defined there."""
+    """Where a name is used. defines: whether it is defined there. cut, column: see `Line`."""
 
     path: str
     line: int
     text: str
     symbol: str | None = None
     defines: bool | None = None
+    cut: bool | None = None
+    column: int | None = None
     path_b64: str | None = None
 
 

@@ -59,6 +59,16 @@ class Outline(NamedTuple):
     fault: str
     omitted: int
 
+    def enclosing(self, line: int, to: int | None = None) -> str | None:
+        """The qualified name of the innermost symbol that a line stands in, or that holds all
+        lines from ``line`` to ``to``; the comment above a symbol is part of it.
+        """
+        last = line if to is None else to
+        around = [symbol for symbol in self.symbols if symbol.doc <= line and last <= symbol.end]
+        if not around:
+            return None
+        return min(around, key=lambda symbol: symbol.end - symbol.line).qualified
+
 
 class Use(NamedTuple):
     """Where a name stands in code. ``defines``: whether this file defines it right there."""

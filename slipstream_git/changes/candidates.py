@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from slipstream_git.changes import chain, sessions
+from slipstream_git.changes import chain, enclosing, sessions
 from slipstream_git.changes.chain import Step
 from slipstream_git.changes.sessions import Session
 from slipstream_git.codec import decode_ops
@@ -35,13 +35,15 @@ class Candidate(NamedTuple):
     """A file's content and mode. way: "ops" where all of it came by ops, else "lines".
 
     both_orders_agree: the branch's change made on the session's version gives the same bytes,
-    and no two insertions stand at one place.
+    and no two insertions stand at one place. parses: its parser finds no fault in it that a side
+    has not; None where there is none.
     """
 
     data: bytes
     mode: int
     both_orders_agree: bool
     way: str
+    parses: bool | None = None
 
 
 class _Sides(NamedTuple):
@@ -79,6 +81,8 @@ def told(candidate: Candidate) -> dict[str, Any]:
         "both_orders_agree": candidate.both_orders_agree,
         "way": candidate.way,
     }
+    if candidate.parses is not None:
+        row["parses"] = candidate.parses
     if text.encode() != candidate.data:
         row["lossy"] = True
     if len(shown) < len(text):
@@ -124,7 +128,11 @@ def _candidate(ws: Workspace, session: Session, sides: _Sides) -> Candidate | No
     mode = sides.ours.mode if sides.theirs.mode == sides.base.mode else sides.theirs.mode
     made = _replayed(ws, session, sides)
     found = _judged((base, ours, theirs), *made) if made else of_texts(base, ours, theirs)
-    return found._replace(mode=mode) if found else None
+    if found is None:
+        return None
+    return found._replace(
+        mode=mode, parses=enclosing.parses(sides.name, found.data, (base, ours, theirs))
+    )
 
 
 def of_texts(base: bytes, ours: bytes, theirs: bytes) -> Candidate | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from slipstream_git.changes import authors, candidates
 from slipstream_git.changes.authors import Touch
+from slipstream_git.changes.enclosing import Enclosing
 from slipstream_git.changes.sessions import Session
 from slipstream_git.changes.sides import Names, Sides, Trees, joined
 from slipstream_git.codec import to_json
@@ -147,6 +148,7 @@ class _Told:
         self._names = {conflict.path: self._named(conflict) for conflict in found}
         self._touches = self._touched()
         self._lines = authors.Lines(ws)
+        self._enclosing = Enclosing(ws.repository.objects.blob)
         self._room = MOST_CHARACTERS
         self._tries = MOST_CANDIDATES
 
@@ -156,7 +158,7 @@ class _Told:
         row = _facts(conflict) | self._renames(conflict)
         if self._sides:
             row["did"] = self._did(conflict, self._sides)
-        row |= self._hunks(conflict.path, found)
+        row |= self._hunks(conflict, found)
         candidate = self._candidate(conflict) if found else None
         if candidate:
             row["candidate"] = candidate
@@ -197,13 +199,14 @@ class _Told:
                 did["ours"] += f" ({by.commit[:10]})"
         return did
 
-    def _hunks(self, path: bytes, found: Sequence[Hunk]) -> dict[str, Any]:
+    def _hunks(self, conflict: Conflict, found: Sequence[Hunk]) -> dict[str, Any]:
         """As many hunks as an answer holds, and how many it leaves out."""
-        decided = (self._decided or {}).get(path, ())
+        decided = (self._decided or {}).get(conflict.path, ())
         left = [(number, hunk) for number, hunk in enumerate(found, 1) if number not in decided]
         told = []
         for number, hunk in left[:MOST_HUNKS]:
-            short = hunks.clipped(hunk, MOST_HUNK_LINES, MOST_HUNK_CHARACTERS)
+            named = self._enclosing.named(self._path(conflict), conflict, [hunk])[0]
+            short = hunks.clipped(named, MOST_HUNK_LINES, MOST_HUNK_CHARACTERS)
             self._room -= sum(map(len, (short.base_text, short.ours_text, short.theirs_text)))
             if self._room < 0:
                 break
@@ -215,6 +218,11 @@ class _Told:
         if decided:
             row["decided"] = sorted(decided)
         return row
+
+    def _path(self, conflict: Conflict) -> bytes:
+        """The real path of a conflict, where git has pushed the file aside."""
+        original = self._sides.original(conflict) if self._sides else None
+        return original or conflict.path
 
     def _candidate(self, conflict: Conflict) -> dict[str, Any] | None:
         session = self._meeting.session
@@ -247,8 +255,7 @@ class _Told:
     def _keys(self, conflict: Conflict) -> list[bytes]:
         """Where the other side touched what conflicts; a directory stands for all below it."""
         names = self._names[conflict.path]
-        original = self._sides.original(conflict) if self._sides else None
-        keys = [original or conflict.path, names.ours, names.base]
+        keys = [self._path(conflict), names.ours, names.base]
         if conflict.kind == "directory-rename" and conflict.ours is None and names.theirs:
             keys.append(names.theirs.rpartition(b"/")[0])
         return list(dict.fromkeys(key for key in keys if key))

@@ -77,16 +77,19 @@ class OwnProcess:
 
     @contextmanager
     def entered(self, directory: str, *, output: int) -> Iterator[Workspace]:
+        from slipstream_git.faces import progress
         from slipstream_git.workspace import open_workspace
 
+        told = progress.shown(quiet=output != 1)  # the answer is JSON, for a program
         workspace = open_workspace(
             directory,
             self.env,
             in_process=self.env.get("SLIP_STORE") == "libgit2",
             notify=noticing(self),
             output=output,
+            progress=told,
         )
-        with workspace.repository:
+        with told, workspace.repository:
             yield workspace
 
     def input(self) -> bytes | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from slipstream_git.errors import SlipError
-from slipstream_git.faces.phrases import SHORT, branch, deeds, short
+from slipstream_git.faces.phrases import SHORT, branch, deeds, short, some
 from slipstream_git.text.paths import escape_for_terminal
 
 # What is shown of a conflicting file; `--json` has the rest.
@@ -96,12 +96,15 @@ def _candidate_lines(candidate: Mapping[str, Any] | None) -> Iterable[str]:
     if candidate is None:
         return
     both = "both orders agree" if candidate["both_orders_agree"] else "the orders do not agree"
+    both += "" if candidate.get("parses", True) else ", does not parse"
     count = len(str(candidate["text"]).splitlines())
     count += candidate.get("left_out", {}).get("lines", 0)
     yield f"    there is a candidate of {count} lines, to be looked at first ({both})"
 
 
 def _hunk_lines(hunk: Mapping[str, Any], names: Mapping[str, str]) -> Iterable[str]:
+    if hunk.get("symbols"):
+        yield f"    in {some(hunk['symbols'])}:"
     for side in ("base", "ours", "theirs"):
         first, last = hunk[side]
         where = f"lines {first}-{last}" if last >= first else f"nothing, before line {first}"

@@ -56,6 +56,11 @@ def deeds(file: Mapping[str, Any], names: Mapping[str, str]) -> Iterable[str]:
         yield from (f"    {names.get(side, side)}: {text}" for side, text in did.items())
 
 
+def within(hunk: Mapping[str, Any]) -> str:
+    """The functions and classes in which a hunk stands, after it."""
+    return f", in {some(hunk['symbols'])}" if hunk.get("symbols") else ""
+
+
 def left_open(files: Sequence[Mapping[str, Any]]) -> Iterable[str]:
     """Conflicts that a rebase left to be decided, with the hunks that are left of each."""
     for file in files:
@@ -65,9 +70,10 @@ def left_open(files: Sequence[Mapping[str, Any]]) -> Iterable[str]:
         yield from deeds(file, {"ours": "the branch", "theirs": "the session"})
         if file.get("candidate"):
             agreed = " on which both orders agree" if file["candidate"]["both_orders_agree"] else ""
+            agreed += "" if file["candidate"].get("parses", True) else ", which does not parse"
             yield f"  there is a candidate{agreed}: --candidate takes it, --json shows it"
         for hunk in file["hunks"][:MOST_HUNKS]:
-            yield f"  hunk {hunk['hunk']}"
+            yield f"  hunk {hunk['hunk']}{within(hunk)}"
             for side, name in (("base", "base"), ("ours", "the branch"), ("theirs", "the session")):
                 first, last = hunk[side]
                 where = f"lines {first}-{last}" if last >= first else f"before line {first}"

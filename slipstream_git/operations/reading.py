@@ -26,8 +26,6 @@ def files(
 ) -> excerpts.Files:
     """List the files of a session, a revision, or HEAD with the working tree's edits.
 
-    globs (GLOB): which files: *.py is at any depth, src/** below src, !x leaves x out (default:
-        all)
     changed: only those that the session, or the working tree, changes
     tree: how many files each directory has, instead of their names
     """
@@ -134,8 +132,6 @@ def search(
     The lines are those of `git grep` on the same tree; binary files and symlinks are not searched.
 
     pattern (PATTERN): a regular expression in RE2's syntax; one with \1 or (?=…) is taken, too
-    globs (GLOB): which files: *.py is at any depth, src/** below src, !x leaves x out (default:
-        all)
     fixed (-F): PATTERN is plain text
     regex: PATTERN is a regular expression (the default)
     ignore_case (-i): match letters without regard to case
@@ -143,7 +139,6 @@ def search(
     context (N): show N lines around each
     count: only how many lines of which file match
     raw: every line, in the order of paths, as PATH:LINE:TEXT
-    max (N): show at most so many lines (default: 200)
     """
     from slipstream_git.errors import SlipError
     from slipstream_git.reading import views
@@ -173,7 +168,6 @@ def refs(
     """Show where a name is used in code, comments and strings left out.
 
     name (NAME): the name; of `Session.run` the last part counts
-    max (N): show at most so many lines (default: 200)
     """
     from slipstream_git.reading import naming, views
 

@@ -84,6 +84,9 @@ SHARED: Mapping[str, str] = {
     "untracked": ": in the working tree, take untracked files too (never ignored ones)",
     "tokens": "(N): how much to tell, at 3.6 bytes a token; 0 for everything",
     "after": "(CURSOR): go on where an answer ended: what it gave as `next`",
+    "globs": "(GLOB): which files: *.py is at any depth, src/** below src, !x leaves x out"
+    " (default: all)",
+    "max": "(N): show at most so many lines (default: 200)",
     "dry_run": ": show what would happen; change nothing",
 }
 # What a handler is given first: a repository to work in, the caller's environment, or the face that

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from slipstream_git.errors import SlipError
+from slipstream_git.records import NamedTuple
 from slipstream_git.text import paths
 
 BYTES_A_TOKEN = 3.6
@@ -16,6 +17,10 @@ _TREE_DIGITS = 12
 # What a line of an answer has beside the text: a number and a few blanks.
 LINE_BYTES = 8
 LONGEST_LINE = 240
+CUT = "…"
+# What is told of a long line in front of what it is told for.
+_BEFORE = LONGEST_LINE // 4
+_LONGEST_CHARACTER = 4
 
 
 def tokens_of(size: int) -> int:
@@ -72,14 +77,36 @@ def text_of(data: bytes) -> tuple[str, bool | None]:
         return data.decode("utf-8", "replace"), True
 
 
-def clipped(line: bytes) -> tuple[bytes, bool | None]:
-    """A line that is not too long, and whether something of it was left out."""
+class Excerpt(NamedTuple):
+    """A line as it is told. cut: some of it is left out, with "…" in its place."""
+
+    text: str
+    lossy: bool | None = None
+    cut: bool | None = None
+
+
+def excerpt(line: bytes, at: int = 0) -> Excerpt:
+    """A line; of one that is too long the part around the byte ``at``, from its beginning where
+    that is not far.
+    """
     if len(line) <= LONGEST_LINE:
-        return line, None
-    piece = line[:LONGEST_LINE]
-    while piece and line[len(piece)] & 0xC0 == 0x80:  # not in the middle of a character
-        piece = piece[:-1]
-    return piece or line[:LONGEST_LINE], True
+        return Excerpt(*text_of(line))
+    room = LONGEST_LINE - 2 * len(CUT.encode())
+    start = 0
+    if at > room - _BEFORE:
+        start = _edge(line, min(at - _BEFORE, len(line) - room))
+    end = _edge(line, start + room)
+    text, lossy = text_of(line[start:end])
+    shown = (CUT if start else "") + text + (CUT if end < len(line) else "")
+    return Excerpt(shown, lossy, cut=True)
+
+
+def _edge(line: bytes, place: int) -> int:
+    """The place, or the one shortly before that is not in the middle of a character."""
+    for edge in range(place, max(place - _LONGEST_CHARACTER, 0), -1):
+        if edge >= len(line) or line[edge] & 0xC0 != 0x80:
+            return edge
+    return place
 
 
 def named(path: bytes) -> dict[str, Any]:

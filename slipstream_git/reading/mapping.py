@@ -11,8 +11,8 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import sqrt
 
-from slipstream_git.excerpts import Defined, Map, Mapped
-from slipstream_git.model import REGULAR
+from slipstream_git.excerpts import Defined, Directory, Map, Mapped
+from slipstream_git.model import EXECUTABLE, REGULAR
 from slipstream_git.reading import budget, shelf, views
 from slipstream_git.reading.budget import LINE_BYTES, Budget
 from slipstream_git.reading.outlines import File
@@ -30,15 +30,21 @@ MOST_SYMBOLS = 12
 SHORTEST_NAME = 3
 # What tests and files beside the code count, and what the work under way refers to.
 TEST_WEIGHT, PLAIN_WEIGHT, NEAR_WEIGHT = 0.1, 0.3, 4.0
-_FORM = 1
+_FORM = 3
+# Tests of no more lines are only counted where a directory has more of them than so many: by the
+# hundred they say less of a tree than their names cost. Of the directory's path so much counts.
+SHORT_LINES, MOST_SHORT, _DEPTH = 50, 20, 3
 MOST_SURVEYS = 8
 
 
 class Rank(NamedTuple):
-    """scores: by path. used: by name, how many files use it without defining it."""
+    """scores: by path. used: by name, how many files use it without defining it. short: paths of
+    short tests that are only counted.
+    """
 
     scores: Mapping[str, float]
     used: Mapping[str, int]
+    short: Collection[str]
 
 
 def tree_map(
@@ -51,12 +57,18 @@ def tree_map(
 ) -> Map:
     """The map of a view, or of what is below the ``wanted`` paths.
 
-    What the work under way touches comes first, then what that refers to.
+    What the work under way touches comes first, then what that refers to. Short tests are counted
+    by directory, behind all others, unless paths are asked for.
     """
     view = views.choose(ws, wish)
     start = budget.place(view.tree, after)
     survey = _survey(ws, view.tree)
-    ordered = _by_work(ws, view, _below(survey.files, wanted), survey.rank)
+    touched = _touched(ws, view)
+    files = _below(survey.files, wanted)
+    ordered = _by_work(ws, touched, files, survey.rank)
+    counted: list[File] = []
+    if not wanted:
+        ordered, counted = _apart(ordered, survey.rank, touched)
     room = Budget(tokens)
     told: list[Mapped] = []
     outlines = shelf.of(ws).outlines
@@ -65,21 +77,39 @@ def tree_map(
         if not room.take(_size(row)):
             break
         told.append(row)
-    _, following = budget.page(len(ordered), start, len(told), view.tree)
-    omitted = len(ordered) - start - len(told)
-    return Map(view.tree, told, room.tokens, omitted, following, view.session, view.rev)
+    omitted = len(ordered) - start - len(told) + len(counted)
+    items, reached = len(ordered) + bool(counted), start + len(told)
+    short = None
+    if counted and reached == len(ordered):
+        directories = _directories(counted)
+        if room.take(sum(len(row.path) + LINE_BYTES for row in directories)):
+            short = directories
+            omitted, reached = 0, items
+    _, following = budget.page(items, start, reached - start, view.tree)
+    return Map(view.tree, told, room.tokens, omitted, following, view.session, view.rev, short)
 
 
-def mapped_files(ws: Workspace, tree: str) -> list[File]:
-    """The files of which anything can be told by their name's language."""
+def mapped_files(ws: Workspace, tree: str) -> Sequence[File]:
+    """The files of which anything can be told, in the order of their rank."""
+    return _survey(ws, tree).files
+
+
+def _promising(ws: Workspace, tree: str) -> list[File]:
+    """The files whose names say a language, and those whose first lines may."""
     found = [
         File(path, entry.oid)
         for path, entry in ws.repository.trees.walk(tree)
-        if entry.mode in REGULAR and outlining.language_of(pathnames.display(path), b"")
+        if entry.mode in REGULAR and _is_promising(pathnames.display(path), entry.mode)
     ]
     if len(found) > MOST_FILES:
         return sorted(found, key=lambda file: (file.path.count(b"/"), file.path))[:MOST_FILES]
     return found
+
+
+def _is_promising(path: str, mode: int) -> bool:
+    if outlining.language_of(path, b""):
+        return True
+    return mode == EXECUTABLE or outlining.may_be_script(path)
 
 
 def _below(files: Sequence[File], wanted: Sequence[str]) -> Sequence[File]:
@@ -89,14 +119,44 @@ def _below(files: Sequence[File], wanted: Sequence[str]) -> Sequence[File]:
     return [file for file in files if matches(file.path)]
 
 
-def _by_work(ws: Workspace, view: views.View, files: Sequence[File], rank: Rank) -> Sequence[File]:
+def _touched(ws: Workspace, view: views.View) -> Collection[bytes]:
+    """The paths that the work under way changes."""
+    if view.before is None or view.before == view.tree:
+        return ()
+    differing = ws.repository.trees.differences(view.before, view.tree)
+    return {item.path for item in differing if item.new is not None}
+
+
+def _apart(
+    files: Sequence[File], rank: Rank, touched: Collection[bytes]
+) -> tuple[list[File], list[File]]:
+    """The files that are told one by one, and those that are counted."""
+    told: list[File] = []
+    counted: list[File] = []
+    for file in files:
+        is_short = file.path not in touched and pathnames.display(file.path) in rank.short
+        (counted if is_short else told).append(file)
+    return told, counted
+
+
+def _directories(files: Iterable[File]) -> list[Directory]:
+    """How many files are below which directory, none of them deep down."""
+    found = Counter(_directory(file.path) for file in files)
+    return [Directory(pathnames.display(path), found[path]) for path in sorted(found)]
+
+
+def _directory(path: bytes) -> bytes:
+    return b"/".join(path.split(b"/")[:-1][:_DEPTH] or [b"."]) + b"/"
+
+
+def _by_work(
+    ws: Workspace, touched: Collection[bytes], files: Sequence[File], rank: Rank
+) -> Sequence[File]:
     """Files in the order of their rank, but what the work under way touches first, then what that
     refers to.
     """
-    if view.before is None or view.before == view.tree:
+    if not touched:
         return files
-    differing = ws.repository.trees.differences(view.before, view.tree)
-    touched = {item.path for item in differing if item.new is not None}
     near = _named_by(ws, [file for file in files if file.path in touched])
 
     def key(file: File) -> tuple[bool, float, bytes]:
@@ -131,13 +191,14 @@ def _survey(ws: Workspace, tree: str) -> Survey:
     kept = shelf.of(ws)
     found = kept.surveys.get(tree)
     if not isinstance(found, Survey):
-        files = mapped_files(ws, tree)
+        files = _promising(ws, tree)
         rank = _rank(ws, tree, files)
-
-        def key(file: File) -> tuple[float, bytes]:
-            return -rank.scores.get(pathnames.display(file.path), 0.0), file.path
-
-        found = Survey(sorted(files, key=key), rank)
+        scored = [
+            (-rank.scores[name], file.path, file)
+            for file in files
+            if (name := pathnames.display(file.path)) in rank.scores
+        ]
+        found = Survey([file for *_, file in sorted(scored)], rank)
         if len(kept.surveys) >= MOST_SURVEYS:
             kept.surveys.clear()
         kept.surveys[tree] = found
@@ -151,17 +212,19 @@ def _rank(ws: Workspace, tree: str, files: Sequence[File]) -> Rank:
     stored = outlines.rank(key)
     rank = _decoded(stored) if stored is not None else None
     if rank is None:
-        rank = ranked(outlines.every(files, ws.progress))
-        outlines.keep_rank(key, json.dumps(rank).encode())
+        read = outlines.every(files, ws.progress)
+        rank = ranked({path: outline for path, outline in read.items() if outline.language})
+        stored = json.dumps([rank.scores, rank.used, sorted(rank.short)]).encode()
+        outlines.keep_rank(key, stored)
     return rank
 
 
 def _decoded(data: bytes) -> Rank | None:
     try:
-        scores, used = json.loads(data)
+        scores, used, short = json.loads(data)
     except ValueError:
         return None
-    return Rank(scores, used)
+    return Rank(scores, used, frozenset(short))
 
 
 def ranked(outlines: Mapping[bytes, Outline]) -> Rank:
@@ -182,7 +245,17 @@ def ranked(outlines: Mapping[bytes, Outline]) -> Rank:
         )
         scores[pathnames.display(path)] = round(_weighed(path, outline, score), 4)
     used = {name: count for name, count in sorted(using.items()) if count}
-    return Rank(scores, used)
+    return Rank(scores, used, frozenset(_short(outlines)))
+
+
+def _short(outlines: Mapping[bytes, Outline]) -> Iterable[str]:
+    found: dict[bytes, list[bytes]] = defaultdict(list)
+    for path, outline in outlines.items():
+        if outline.lines <= SHORT_LINES and ranking.is_test(path):
+            found[_directory(path)].append(path)
+    for paths in found.values():
+        if len(paths) > MOST_SHORT:
+            yield from map(pathnames.display, paths)
 
 
 def _weighed(path: bytes, outline: Outline, score: float) -> float:

@@ -200,10 +200,13 @@ def _uses(ws: Workspace, file: File, outline: Outline, word: str) -> list[Used]:
     rows = data.split(b"\n")
     told: dict[int, Used] = {}
     for use in outlining.uses(paths.display(file.path), data, word):
-        text, _ = budget.text_of(budget.clipped(rows[use.line - 1].strip())[0])
         before = told.get(use.line)
+        row = rows[use.line - 1]
+        at = use.column if before is None or before.column is None else before.column - 1
+        shown = budget.excerpt(row.strip(), at - len(row) + len(row.lstrip()))
         told[use.line] = Used(
-            line=use.line, text=text, symbol=ranking.enclosing(outline, use.line),
+            line=use.line, text=shown.text, symbol=outline.enclosing(use.line),
+            cut=shown.cut, column=at + 1 if shown.cut else None,
             defines=use.defines or (before is not None and before.defines) or None,
             **budget.named(file.path),
         )  # fmt: skip

@@ -11,7 +11,6 @@ import sqlite3
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import lru_cache
 
 from slipstream_git.readings import Outline, Symbol
 from slipstream_git.records import NamedTuple
@@ -145,13 +144,7 @@ class Outlines:
 
 
 def _key(file: File) -> str:
-    name = file.path.rpartition(b"/")[2]
-    return f"{file.oid} {_version(paths.display(name))}"
-
-
-@lru_cache(maxsize=4096)
-def _version(name: str) -> str:
-    return f"{_FORM} {outlining.version(name)}"
+    return f"{file.oid} {_FORM} {outlining.version(paths.display(file.path))}"
 
 
 def _encoded(outline: Outline) -> bytes:

@@ -23,7 +23,8 @@ class Hunk(NamedTuple):
     """One place where both sides changed the same lines in different ways.
 
     lossy: a text is not UTF-8, and has U+FFFD for what is not. left_out: how many lines `clipped`
-    took from the end of a side's text, where it did.
+    took from the end of a side's text, where it did. symbols: what it stands in, where that is
+    known: qualified names, ours first.
     """
 
     base: list[int]
@@ -34,6 +35,7 @@ class Hunk(NamedTuple):
     theirs_text: str
     lossy: bool | None = None
     left_out: dict[str, int] | None = None
+    symbols: list[str] | None = None
 
 
 def colliding(base: bytes, ours: bytes, theirs: bytes) -> list[Hunk]:

@@ -28,10 +28,10 @@ from slipstream_git.text.outlining.grammar import Grammar
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser, Query
 
-__all__ = ["language_of", "outline", "parser_of", "uses", "version"]
+__all__ = ["faults", "language_of", "may_be_script", "outline", "parser_of", "uses", "version"]
 
 #: To be raised when what this package makes of a tree changes: caches are keyed by it.
-EXTRACTOR = 1
+EXTRACTOR = 2
 #: Parsing takes some forty times the memory of the text.
 LARGEST = 10_000_000
 
@@ -39,6 +39,7 @@ _KEPT_HIGH = bytes(range(0x80)) + b"x" * 0x80
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
 
 language_of = detecting.language_of
+may_be_script = detecting.may_be_script
 
 
 class _Reader:
@@ -164,6 +165,23 @@ def parser_of(path: str, data: bytes) -> Parser:
     return reader.parser
 
 
+def faults(path: str, data: bytes) -> int | None:
+    """How many places of a file its parser skips or makes up; None where it has none."""
+    reader = _reader(language_of(path, data)) if len(data) <= LARGEST else "too-large"
+    if isinstance(reader, str):
+        return None
+    found = 0
+    left = [reader.parser.parse(_legible(_even(data))).root_node]
+    while left:
+        node = left.pop()
+        wrong = [child for child in node.children if child.has_error or child.is_missing]
+        if node.is_error or node.is_missing or (node.has_error and not wrong):
+            found += 1  # (the last: what was made up is hidden)
+        else:
+            left += wrong
+    return found
+
+
 def outline(path: str, data: bytes) -> Outline:
     """The outline of a file. ``path`` says the language, with the first line where it does not.
 
@@ -246,15 +264,19 @@ def _legible(data: bytes) -> bytes:
     return data
 
 
-@cache
 def version(path: str) -> str:
     """What an outline depends on beside the file's bytes; for keys of caches.
 
     The bytes may choose among languages (C or C++ in a header, the first line of a script): then
     all of them are in it.
     """
-    parts = [f"{EXTRACTOR}", detecting.family(path)]
-    for wheel in sorted({g.wheel for g in detecting.candidates(path)} | {"tree-sitter"}):
+    return _version(detecting.family(path))
+
+
+@cache
+def _version(family: str) -> str:
+    parts = [f"{EXTRACTOR}", family]
+    for wheel in sorted({g.wheel for g in detecting.candidates(family)} | {"tree-sitter"}):
         try:
             parts.append(f"{wheel.removeprefix('tree-sitter-')}={metadata.version(wheel)}")
         except metadata.PackageNotFoundError:

@@ -46,6 +46,8 @@ class Wish(NamedTuple):
 # The lines of a part of a text that match, as where each begins and ends. The part begins and ends
 # with a line.
 Lines = Callable[[Text, int, int], Iterator[tuple[int, int]]]
+# Where in a line the first match begins, in bytes; -1 where it has none.
+Place = Callable[[bytes], int]
 # Where a pattern matches first in a line, from a place on.
 _Search = Callable[[Sequence[object], int], tuple[int, int] | None]
 # RE2's own: the spans of a match and its groups, the first (-1, -1) where there is none.
@@ -60,6 +62,7 @@ class Pattern(NamedTuple):
     """
 
     lines: Lines
+    place: Place
     need: Need
     folds: bool
     engine: str
@@ -97,11 +100,17 @@ def compile_pattern(wish: Wish) -> Pattern:
         need = required.required(read(text, ignore_case=wish.ignore_case, encoding=encoding))
     folds = encoding == "utf-8" and (wish.ignore_case or "(?" in text)
     lines = _line_finder(search, anywhere)
+    within = _within(search, anywhere)
+    alone = wish.word and not whole
+
+    def place(line: bytes) -> int:
+        return _first(line, within, _WORD.__contains__, word=alone)
+
     if not wish.fixed and _TEXT_ENDS.search(text):
-        lines = _each_line(_within(search, anywhere), word=wish.word)
-    elif wish.word and not whole:
-        lines = _as_words(lines, _within(search, anywhere))
-    return Pattern(lines, need, folds, "re2")
+        lines = _each_line(place)
+    elif alone:
+        lines = _as_words(lines, place)
+    return Pattern(lines, place, need, folds, "re2")
 
 
 def missing_extra() -> SlipError:
@@ -154,19 +163,19 @@ def _within(search: _Match, anywhere: object) -> _Search:
     return within
 
 
-def _as_words(lines: Lines, within: _Search) -> Lines:
+def _as_words(lines: Lines, place: Place) -> Lines:
     def words(text: Text, start: int, end: int) -> Iterator[tuple[int, int]]:
         for left, right in lines(text, start, end):
-            if _has_word(text[left:right], within, _WORD.__contains__):
+            if place(text[left:right]) >= 0:
                 yield left, right
 
     return words
 
 
-def _each_line(within: _Search, *, word: bool) -> Lines:
+def _each_line(place: Place) -> Lines:
     def each(text: Text, start: int, end: int) -> Iterator[tuple[int, int]]:
         for left, line in _split(text, start, end):
-            if _has_word(line, within, _WORD.__contains__) if word else within(line, 0):
+            if place(line) >= 0:
                 yield left, left + len(line)
 
     return each
@@ -181,21 +190,29 @@ def _split(text: Text, start: int, end: int) -> Iterator[tuple[int, bytes]]:
         start += len(line) + 1
 
 
-def _has_word(line: Sequence[object], within: _Search, is_word: Callable[[object], bool]) -> bool:
-    """Whether a match stands alone. After one that does not, git goes on at the next word."""
+def _first(
+    line: Sequence[object], within: _Search, is_word: Callable[[object], bool], *, word: bool
+) -> int:
+    """Where the first match begins, with ``word`` the first that stands alone; -1 for none.
+
+    After one that does not, git goes on at the next word.
+    """
+    if not word:
+        found = within(line, 0)
+        return -1 if found is None else found[0]
     start = 0
     while start < len(line):
         found = within(line, start)
         if found is None:
-            return False
+            return -1
         left, right = found
         before = left > 0 and is_word(line[left - 1])
         if not before and right > left and not (right < len(line) and is_word(line[right])):
-            return True
+            return left
         start = left + 1
         while start < len(line) and is_word(line[start - 1]):
             start += 1
-    return False
+    return -1
 
 
 # The regex package -------------------------------------------------------------------------------
@@ -225,14 +242,13 @@ def _by_regex(wish: Wish) -> Pattern:
             ) from None
         return None if found is None else found.span()
 
-    def lines(text: Text, start: int, end: int) -> Iterator[tuple[int, int]]:
-        for left, line in _split(text, start, end):
-            shown = line.decode("utf-8", "surrogateescape")
-            if _has_word(shown, within, _is_word) if wish.word else within(shown, 0):
-                yield left, left + len(line)
+    def place(line: bytes) -> int:
+        shown = line.decode("utf-8", "surrogateescape")
+        left = _first(shown, within, _is_word, word=wish.word)
+        return len(shown[:left].encode("utf-8", "surrogateescape")) if left > 0 else left
 
     part = read(wish.pattern, ignore_case=wish.ignore_case)
-    return Pattern(lines, required.required(part), folds=True, engine="regex")
+    return Pattern(_each_line(place), place, required.required(part), folds=True, engine="regex")
 
 
 def _is_word(char: object) -> bool:

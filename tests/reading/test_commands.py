@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab import Content, Lab, Link, Reply, typed
+from tests.lab import Content, Lab, Link, Reply, Script, typed
 
 pytest.importorskip("tree_sitter")
 
@@ -367,3 +367,106 @@ def test_long_lines_are_cut_and_said_to_be(here: Lab) -> None:
     (row,) = ok(here.slip_json("search", "needle"))["matches"]
     assert row["cut"] is True
     assert len(row["text"]) <= 240
+    assert row["text"].startswith("var needle=1;x=1;")
+    assert row["text"].endswith("…")
+    assert row["column"] == 5
+
+
+def test_of_a_long_line_the_part_around_the_match_is_told(here: Lab) -> None:
+    line = "x=1;" * 5000 + "é" * 60 + " needle=2;" + "ü" * 300
+    here.commit({"wide.js": f"  {line}\r\n", "end.js": "é" * 200 + "needle\n"})
+    wide, end = ok(here.slip_json("search", "needle", "*.js"))["matches"][::-1]
+    column = line.encode().index(b"needle") + 3
+    for row, place in ((wide, column), (end, 401)):
+        assert (row["cut"], row["column"], row.get("lossy")) == (True, place, None)
+        assert len(row["text"].encode()) <= 240
+        assert "needle" in row["text"]
+    assert wide["text"].startswith("…é")
+    assert wide["text"].endswith("ü…")
+    assert end["text"].endswith("éneedle")
+    shown = here.slip("search", "needle", "wide.js").text
+    assert "needle=2;ü" in shown
+    assert f"…  (column {column})" in shown
+    raw = here.slip("search", "--raw", "--tokens", "0", "needle", "wide.js").text
+    assert raw == f"wide.js:1:  {line}\n"
+    (use,) = ok(here.slip_json("refs", "needle", "--tokens", "0"))["uses"][-1:]
+    assert (use["cut"], use["column"]) == (True, use["column"])
+    assert "needle" in use["text"]
+
+
+@pytest.mark.parametrize(
+    ("words", "column"),
+    [
+        (("needle",), 301), (("-w", "needle"), 309), (("-i", "NEEDLE$"), 309), (("x{9}n",), 292),
+        (("(?<=x )needle",), None), (("(?<= )needle",), 309), (("--fixed", "s n"), 307),
+    ],
+)  # fmt: skip
+def test_the_column_is_where_the_pattern_matches(
+    here: Lab, words: tuple[str, ...], column: int | None
+) -> None:
+    here.commit({"wide.txt": "x" * 300 + "needles needle\n"})
+    rows = ok(here.slip_json("search", *words, "--", "wide.txt"))["matches"]
+    assert [row["column"] for row in rows] == ([column] if column else [])
+
+
+def test_a_map_tells_scripts_that_their_first_line_alone_names(here: Lab) -> None:
+    scripts: dict[str, Content] = {
+        "bin/serve": Script(b"#!/usr/bin/env python3\ndef serve(port):\n    return port\n"),
+        "bin/build": "#!/bin/bash\nbuild_all() {\n  true\n}\n",
+        "bin/front": "#!/usr/bin/env node\nfunction front(a) { return a }\n",
+        "bin/rake.in": Script(b"#!/usr/bin/env ruby\ndef rake(a)\n  a\nend\n"),
+        "bin/plain.in": "#!/usr/bin/env ruby\ndef plain(a)\n  a\nend\n",
+        "bin/program": Script(b"\x7fELF\0\0def binary(a):\n    pass\n"),
+        "NOTES": "def nothing(a):\n    pass\n",
+    }
+    here.commit(scripts, "scripts")
+    told = here.slip_json("map", "bin", "NOTES", "--rev", "HEAD", "--tokens", "0").json
+    names = {
+        row["path"]: (row["lang"], [s["name"] for s in row["symbols"]]) for row in told["files"]
+    }
+    assert names == {
+        "bin/serve": ("python", ["serve"]),
+        "bin/build": ("bash", ["build_all"]),
+        "bin/front": ("javascript", ["front"]),
+        "bin/rake.in": ("ruby", ["rake"]),
+    }
+    again = here.slip_json("map", "bin", "NOTES", "--rev", "HEAD", "--tokens", "0").json
+    assert again == told
+    assert here.slip_json("symbol", "rake").json["matches"][0]["path"] == "bin/rake.in"
+
+
+def test_short_tests_by_the_hundred_are_counted(here: Lab) -> None:
+    tests: dict[str, Content] = {
+        f"tests/unit/deep/down/test_{n}.py": f"def test_{n}():\n    run_all([])\n"
+        for n in range(40)
+    }
+    tests["tests/unit/deep/down/test_long.py"] = "def test_long():\n    pass\n" * 30
+    here.commit(tests, "tests")
+    told = here.slip_json("map", "--rev", "HEAD", "--tokens", "0").json
+    paths = [row["path"] for row in told["files"]]
+    assert "tests/test_app.py" in paths  # alone where it is
+    assert "tests/unit/deep/down/test_long.py" in paths
+    assert told["short"] == [{"path": "tests/unit/deep/", "files": 40}]
+    assert (told["omitted"], told["next"]) == (0, None)
+    shown = here.slip("map", "--rev", "HEAD", "--tokens", "0").text
+    assert shown.endswith("# short tests; slip map PATH shows them\ntests/unit/deep/ (40 files)\n")
+    inside = here.slip_json("map", "tests/unit", "--rev", "HEAD", "--tokens", "0").json
+    assert len(inside["files"]) == 41
+    assert "short" not in inside
+    some, first = walked(here)
+    assert first["omitted"] == len(paths) - len(first["files"]) + 40
+    assert [row["path"] for page in some for row in page["files"]] == paths
+    assert [page.get("short") for page in some] == [None] * (len(some) - 1) + [told["short"]]
+    here.write("tests/unit/deep/down/test_7.py", "def test_7():\n    run_all([7])\n")
+    touched = here.slip_json("map", "--tokens", "0").json
+    assert touched["files"][0]["path"] == "tests/unit/deep/down/test_7.py"
+    assert touched["short"][0]["files"] == 39
+
+
+def walked(here: Lab) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Every page of a map, each as small as can be."""
+    pages = [here.slip_json("map", "--rev", "HEAD", "--tokens", "1").json]
+    while pages[-1]["next"]:
+        words = ("--rev", "HEAD", "--tokens", "1", "--after", pages[-1]["next"])
+        pages.append(here.slip_json("map", *words).json)
+    return pages, pages[0]

@@ -158,7 +158,7 @@ def _work_tree(repo: Lab) -> str:
     """A commit of HEAD with the edits of tracked files, made by git alone."""
     own = {"GIT_INDEX_FILE": str(repo.git_dir / "other-index")}
     repo.git("read-tree", "HEAD", env=own)
-    changed = repo.git_bytes("diff", "--name-only", "-z", "HEAD").split(b"\0")[:-1]
+    changed = repo.git_bytes("diff", "--no-renames", "--name-only", "-z", "HEAD").split(b"\0")[:-1]
     for path in changed:
         repo.git("update-index", "--add", "--remove", "--", path, env=own)
     return repo.git("commit-tree", "-m", "work", repo.git("write-tree", env=own))

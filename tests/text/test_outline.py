@@ -22,7 +22,7 @@ from tests.text import outlines
 LIBRARY = Path(os.__file__).parent
 NAMED = (
     "bash", "c", "cpp", "csharp", "go", "java", "javascript", "php", "python", "ruby", "rust",
-    "typescript",
+    "kotlin", "lua", "scala", "swift", "tsx", "typescript",
 )  # fmt: skip
 
 

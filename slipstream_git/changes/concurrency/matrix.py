@@ -22,6 +22,7 @@ from slipstream_git.changes import conflicts, footprints, sessions
 from slipstream_git.changes.concurrency import parties, settling
 from slipstream_git.changes.concurrency.parties import Gathering, Party
 from slipstream_git.changes.concurrency.verdicts import Row, Verdicts
+from slipstream_git.changes.enclosing import Enclosing
 from slipstream_git.codec import to_json
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, merge
@@ -86,6 +87,7 @@ class _Matrix:
         self._named = set(named) - {party.name for party in found.others}
         self._unreadable = list(found.unreadable)
         self._clean = 0
+        self._enclosing = Enclosing(ws.repository.objects.blob)
         self._carried: dict[tuple[str, str, str], str] = {}
         self._ancestry: dict[tuple[str, str], bool] = {}
         # What merges are made of and no ref reaches: edits in worktrees, what was carried.
@@ -272,7 +274,7 @@ class _Matrix:
             Collision(
                 name,
                 conflict.kind,
-                list(hunks[:shown]),
+                self._enclosing.named(path, conflict, hunks[:shown]),
                 len(hunks) - shown or None,
                 path_b64(path, name),
             )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from importlib.machinery import PathFinder
 from typing import Any, Final
 
 import slipstream_git
@@ -68,6 +69,8 @@ def surroundings(repository: Repository) -> str | None:
         key: value for part in _DECIDING for key, value in config.below(part).items()
     }
     parts = [slipstream_git.__version__, repository.git.run("--version").out.decode()]
+    # The extra that names what a hunk stands in.
+    parts.append(f"parsers={PathFinder.find_spec('tree_sitter') is not None}")
     parts += [f"{key}={settings[key]}" for key in sorted(settings)]
     digest = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape"))
     for name in beyond.files:

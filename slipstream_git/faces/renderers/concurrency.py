@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from slipstream_git.faces.phrases import branch, changes, counted, left_open, short, some
+from slipstream_git.faces.phrases import branch, changes, counted, left_open, short, some, within
 from slipstream_git.faces.renderers.changesets import landed
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _collision(collision: meetings.Collision) -> Iterable[str]:
     yield f"  {collision.path} ({collision.kind})"
     for hunk in collision.hunks:
         (a, b), (c, d) = hunk["ours"], hunk["theirs"]
-        yield f"    lines {a}-{b} against {c}-{d}"
+        yield f"    lines {a}-{b} against {c}-{d}{within(hunk)}"
         yield from (f"    - {line}" for line in hunk["ours_text"].splitlines())
         yield from (f"    + {line}" for line in hunk["theirs_text"].splitlines())
     if collision.hunks_omitted:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from slipstream_git import excerpts
-    from slipstream_git.excerpts import Line
+    from slipstream_git.excerpts import Line, Used
 
 
 def _files(value: excerpts.Files) -> Iterable[str]:
@@ -32,6 +32,9 @@ def _map(value: excerpts.Map) -> Iterable[str]:
             yield f"{item.line:>6} {inner}{item.signature}"
         if file.omitted:
             yield f"       +{file.omitted} more"
+    if value.short:
+        yield "# short tests; slip map PATH shows them"
+        yield from (f"{row.path} ({_count(row.files, 'file')})" for row in value.short)
     if value.omitted:
         yield f"# {_count(value.omitted, 'file')} not shown{_going_on(value.next)}"
 
@@ -89,9 +92,13 @@ def _grouped(value: excerpts.Searched) -> Iterable[str]:
 def _line(row: Line) -> str:
     again = f"  (and {row.again} times more)" if row.again else ""
     symbol = f"  [{row.symbol}]" if row.symbol else ""
-    cut = "…" if row.cut else ""
     sign = "-" if row.context else ":"
-    return f"{row.line:>6}{sign} {row.text}{cut}{again}{symbol}"
+    return f"{row.line:>6}{sign} {row.text}{_column(row)}{again}{symbol}"
+
+
+def _column(row: Line | Used) -> str:
+    """Where in a long line it is, of which only the part around it is shown."""
+    return f"  (column {row.column})" if row.column else ""
 
 
 def _raw(value: excerpts.Searched) -> Iterable[str]:
@@ -109,7 +116,7 @@ def _references(value: excerpts.References) -> Iterable[str]:
         for row in rows:
             mark = "=" if row.defines else ":"
             symbol = f"  [{row.symbol}]" if row.symbol else ""
-            yield f"{row.line:>6}{mark} {row.text}{symbol}"
+            yield f"{row.line:>6}{mark} {row.text}{_column(row)}{symbol}"
     if value.unread:
         yield f"# {_count(value.unread, 'more file')} with that word not read"
     if value.next:

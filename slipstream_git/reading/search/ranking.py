@@ -69,14 +69,6 @@ def is_test(path: bytes) -> bool:
     return _TESTS.search(path) is not None
 
 
-def enclosing(outline: Outline, line: int) -> str | None:
-    """The qualified name of the innermost symbol that a line stands in."""
-    around = [symbol for symbol in outline.symbols if symbol.line <= line <= symbol.end]
-    if not around:
-        return None
-    return min(around, key=lambda symbol: symbol.end - symbol.line).qualified
-
-
 def _line_rank(text: bytes, wish: Wish) -> int:
     forms = _forms(wish.pattern, ignore_case=wish.ignore_case)
     if forms is None:

@@ -160,6 +160,7 @@ class _Teller:
         self._request = request
         self._room = Budget(request.tokens)
         self._left = request.most
+        self._pattern: patterns.Place | None = None
 
     def counts(self, hits: Sequence[Hit]) -> tuple[int, list[InFile]]:
         told = []
@@ -236,9 +237,32 @@ class _Teller:
         return told
 
     def _line(self, path: bytes, number: int, text: bytes, outline: Outline | None) -> Line:
-        shown, cut = (text, None) if self._request.raw else budget.clipped(text)
-        decoded, lossy = budget.text_of(shown.removesuffix(b"\r"))
-        symbol = None if outline is None else ranking.enclosing(outline, number)
+        text = text.removesuffix(b"\r")
+        at = -1
+        if self._request.raw:
+            shown = budget.Excerpt(*budget.text_of(text))
+        else:
+            at = self._place(text) if len(text) > budget.LONGEST_LINE else -1
+            shown = budget.excerpt(text, at)
         return Line(
-            line=number, text=decoded, symbol=symbol, cut=cut, lossy=lossy, **budget.named(path)
+            line=number,
+            text=shown.text,
+            symbol=None if outline is None else outline.enclosing(number),
+            cut=shown.cut,
+            column=at + 1 or None,
+            lossy=shown.lossy,
+            **budget.named(path),
         )
+
+    def _place(self, text: bytes) -> int:
+        """Where a long line matches, if that can be told; -1 if not."""
+        if self._pattern is None:
+            try:
+                self._pattern = patterns.compile_pattern(self._request.wish).place
+            except SlipError:  # git took it, and the libraries are missing or do not
+                self._pattern = _nowhere
+        return self._pattern(text)
+
+
+def _nowhere(_text: bytes) -> int:
+    return -1

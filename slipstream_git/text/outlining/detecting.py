@@ -131,6 +131,11 @@ def family(path: str) -> str:
     return _BY_EXTENSION.get(name.rpartition(".")[2].lower(), "") if "." in name[1:] else ""
 
 
+def may_be_script(path: str) -> bool:
+    """Whether a name says so little that the first line may say more."""
+    return not family(path) and "." not in path.rpartition("/")[2][1:]
+
+
 def language_of(path: str, data: bytes) -> str:
     """The language of a file, or "" where neither its name nor its first line says it."""
     known = family(path)
@@ -150,8 +155,7 @@ def grammar(language: str) -> Grammar | None:
     return grammars[language]
 
 
-def candidates(path: str) -> list[Grammar]:
-    """The grammars among which a file's bytes may choose."""
-    known = family(path)
+def candidates(known: str) -> list[Grammar]:
+    """The grammars among which the bytes of a file of this family may choose."""
     named = {"header": ["c", "cpp"], "": list(INTERPRETERS)}.get(known, [known])
     return [found for found in map(grammar, named) if found]

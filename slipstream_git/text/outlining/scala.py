@@ -19,6 +19,9 @@ QUERY = """
 (object_definition name: (_) @name body: (_) @body) @class
 (class_definition name: (_) @name) @class
 (class_definition name: (_) @name body: (_) @body) @class
+(given_definition name: (_) @name) @class
+(given_definition name: (_) @name body: (with_template_body) @body) @class
+(package_object name: (_) @name body: (_) @body) @module
 (trait_definition name: (_) @name) @interface
 (trait_definition name: (_) @name body: (_) @body) @interface
 (enum_definition name: (_) @name body: (_) @body) @enum

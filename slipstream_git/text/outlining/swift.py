@@ -26,6 +26,8 @@ QUERY = """
 (protocol_property_declaration name: (pattern bound_identifier: (_) @name)) @property
 (function_declaration name: (simple_identifier) @name) @function
 (function_declaration name: (simple_identifier) @name body: (_) @body) @function
+(function_declaration [(custom_operator) "==" "!=" "<" ">" "<=" ">=" "+" "-" "*" "/" "%"] @name
+  body: (_) @body) @function
 (protocol_function_declaration name: (simple_identifier) @name) @function
 (init_declaration "init" @name) @method
 (init_declaration "init" @name body: (_) @body) @method
