@@ -390,7 +390,9 @@ def test_while_a_landing_is_held_up_others_go_on(repo: Lab, served: Served) -> N
         time.sleep(0.5)
         before = served.counted()
         repo.slip("status", "-s", "two")
-        assert served.ran(before) == (0, 1)
+        assert served.ran(before) == (1, 0), "readers have a lane of their own"
+        repo.slip("write", "-s", "two", "b", stdin=b"2\n")
+        assert served.ran(before) == (2, 1), "what was first asked for its standard input"
         assert not landing.done()
         assert landing.result()["commit"]
     line.close()

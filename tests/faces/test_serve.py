@@ -450,3 +450,16 @@ def test_standard_streams_end_when_told(children: Children) -> None:
     server.send_signal(signal.SIGTERM)
     assert server.wait(PATIENCE_S) == 0
     os.close(write)
+
+
+def test_what_is_begun_can_be_searched_at_once(place: Place, repo: Lab) -> None:
+    """The index is made when a session begins, not when somebody waits for it."""
+    repo.commit({"many.txt": b"".join(b"needle %d\n" % n for n in range(400_000))})
+    place.start()
+    line, here = place.line(), str(repo.path)
+    line.call("begin", repo=here, name="a")
+    index = repo.common_dir / "slip" / "index" / "search"
+    soon(lambda: any(index.glob("*.seg")))
+    found = line.call("search", repo=here, pattern="needle 399999", session="a")
+    assert found["total"] == 1
+    assert [row["line"] for row in found["matches"]] == [400_000]

@@ -21,6 +21,7 @@ from slipstream_git.faces.serving.askers import Asker, Rates
 from slipstream_git.faces.serving.budgets import Budget, anonymous_bytes
 from slipstream_git.faces.serving.guests import Guest, Windows
 from slipstream_git.faces.serving.meters import Meters
+from slipstream_git.faces.serving.prefetching import Prefetcher
 from slipstream_git.faces.serving.tenants import Tenants
 from slipstream_git.operations import calling, registry
 from slipstream_git.operations.registry import Operation
@@ -50,6 +51,7 @@ class Answers:
         self.rates = Rates(wish)
         self._windows = _windows(wish) if wish.shared is not None else None
         self._memory = Budget(wish.memory, self._held)
+        self._prefetcher = Prefetcher(os.environ)
         self._rows: dict[str, Operation] = {}
         self._ancestor = ancestor.Ancestor(
             lambda repo: self._tenants.entered(_directory(wish.repo if repo is None else repo)),
@@ -63,6 +65,7 @@ class Answers:
 
     def leave(self) -> None:
         """Begin no call any more."""
+        self._prefetcher.stop()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def close(self) -> None:
@@ -111,7 +114,8 @@ class Answers:
         return await self._aside(self._operated, method, params)
 
     async def _command(self, asker: Asker, params: Mapping[str, Any]) -> Any:
-        told = await self._aside(commands.run, self._tenants, params, asker.beginner())
+        hands = commands.Hands(self._tenants, asker.beginner(), self._prefetcher.want)
+        told = await self._aside(commands.run, hands, params)
         if told is commands.ELSEWHERE:
             self.meters.count("commands_elsewhere")
         return told
@@ -154,10 +158,13 @@ class Answers:
         given = dict(params)
         directory = _directory(given.pop("repo", self.wish.repo))
         values = fields.values(row, given)
-        with self._tenants.entered(directory) as workspace:
+        with self._tenants.entered(directory, reading=method in commands.READING) as workspace:
             if self.wish.sessions and method in BEGINNING:
                 _check_sessions(workspace, self.wish.sessions)
-            return _told(row, workspace, values)
+            answer = _told(row, workspace, values)
+        if method == "begin":
+            self._prefetcher.want(directory)
+        return answer
 
     def _read(self, guest: Guest, method: str, params: Mapping[str, Any]) -> Any:
         """The same on a shared server, for a repository that this client has opened there."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from binascii import b2a_base64
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 from slipstream_git import __version__
@@ -19,6 +19,7 @@ from slipstream_git.faces import argv, replies
 from slipstream_git.faces.callers import Elsewhere, file_at, line_of, noticing
 from slipstream_git.faces.serving import addresses, fields
 from slipstream_git.faces.serving.tenants import Tenants
+from slipstream_git.records import NamedTuple
 from slipstream_git.workspace import Workspace
 
 # Quick, and without hooks, editors, or programs of the user's that may want to be stopped.
@@ -45,22 +46,31 @@ LANE_S = 0.25
 ELSEWHERE = {"wants": "elsewhere"}
 
 
-def run(
-    tenants: Tenants, params: Mapping[str, Any], begin: Callable[[float], bool]
-) -> dict[str, Any]:
-    """Run a command; what it printed, how it ended, or what it wants.
+class Hands(NamedTuple):
+    """What a command is run with.
 
     begin: tells the client, by a time at the latest, that it is begun; whether that was in time.
+    begun: is told of the repository in which a session was begun.
     """
+
+    tenants: Tenants
+    begin: Callable[[float], bool]
+    begun: Callable[[str], None]
+
+
+def run(hands: Hands, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Run a command; what it printed, how it ended, or what it wants."""
     told = _told(params)
     try:
-        caller = Remote(tenants, told, begin)
+        caller = Remote(hands, told)
         arguments = [os.fsdecode(word) for word in told["arguments"].split(b"\0")]
         call = argv.parse(arguments)
         if call is None or call.operation.name not in READING + WRITING:
             return ELSEWHERE
         caller.is_writing = call.operation.name in WRITING
         status = replies.answer(call, arguments, caller)
+        if call.operation.name == "begin" and not status:
+            hands.begun(caller.placed(call.directory))
     except _WantsInput:
         return {"wants": "input"}
     except Elsewhere:
@@ -75,11 +85,9 @@ class _WantsInput(Elsewhere):
 class Remote:
     """The caller that a client has told of. Raises `Elsewhere` where it cannot be served here."""
 
-    def __init__(
-        self, tenants: Tenants, told: Mapping[str, bytes], begin: Callable[[float], bool]
-    ) -> None:
-        self._tenants = tenants
-        self._begin = begin
+    def __init__(self, hands: Hands, told: Mapping[str, bytes]) -> None:
+        self._tenants = hands.tenants
+        self._begin = hands.begin
         self._directory = os.fsdecode(told["directory"])
         self._input = told.get("input")
         self._until_s = float(told["until"])
@@ -102,15 +110,22 @@ class Remote:
     @contextmanager
     def entered(self, directory: str, *, output: int) -> Iterator[Workspace]:
         del output  # nothing is run for them here
-        place = os.path.join(self._directory, directory)
         with ExitStack() as stack:
             try:
-                ws = stack.enter_context(self._tenants.tried(place, self.env.get("PATH"), LANE_S))
+                ws = stack.enter_context(self._tried(self.placed(directory)))
             except SlipError:  # it is for the caller's own git to say what is wrong there
                 raise Elsewhere from None
             if ws is None or (self.is_writing and not self._begin(self._until_s - MARGIN_S)):
                 raise Elsewhere
             yield ws._replace(env=self.env, notify=noticing(self))
+
+    def placed(self, directory: str) -> str:
+        """A directory of theirs as an absolute path."""
+        return os.path.join(self._directory, directory)
+
+    def _tried(self, place: str) -> AbstractContextManager[Workspace | None]:
+        path = self.env.get("PATH")
+        return self._tenants.tried(place, path, LANE_S, reading=not self.is_writing)
 
     def input(self) -> bytes | None:
         if self._input is None:

@@ -1,8 +1,10 @@
-"""The repositories that a server holds open, and one lane for each.
+"""The repositories that a server holds open, and two lanes for each.
 
 Opening one costs a few git processes; held open, a call costs none. Calls into the same repository,
-through whichever of its worktrees, go one after the other, in a thread of their own. Before each
-call the place is looked at again: a repository that was moved, deleted or replaced is opened anew.
+through whichever of its worktrees, go one after the other, in a thread of their own: those that
+read in one lane, with a handle of its own, and the rest, which may wait for a hook, in another.
+Before each call the place is looked at again: a repository that was moved, deleted or replaced is
+opened anew.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from slipstream_git.errors import SlipError
+from slipstream_git.records import NamedTuple
 from slipstream_git.workspace import Workspace, open_workspace
 
 # Of the server's own environment: they would give each call the place of whoever started it.
@@ -70,6 +73,14 @@ class _Tenant:
         self.workspace.repository.close()
 
 
+class _Name(NamedTuple):
+    """What a repository is held open as: two who differ in any of it do not share a handle."""
+
+    place: str
+    path: str | None
+    reading: bool
+
+
 class Tenants:
     """Repositories by place and $PATH; those used longest ago are closed when over ``most``."""
 
@@ -84,23 +95,26 @@ class Tenants:
         self._most = most
         self._in_main_thread = in_main_thread
         self._guard = Lock()
-        self._open: OrderedDict[tuple[str, str | None], _Tenant] = OrderedDict()
-        self._lanes: WeakValueDictionary[str, _Lane] = WeakValueDictionary()
+        self._open: OrderedDict[_Name, _Tenant] = OrderedDict()
+        self._lanes: WeakValueDictionary[tuple[str, bool], _Lane] = WeakValueDictionary()
         self.opened = 0
 
     def __len__(self) -> int:
         return len(self._open)
 
     @contextmanager
-    def entered(self, directory: str) -> Iterator[Workspace]:
-        """Be alone in the repository that ``directory`` is in. Raises as `open_workspace` does."""
-        with self.tried(directory, self._path, FOR_EVER) as workspace:
+    def entered(self, directory: str, *, reading: bool = False) -> Iterator[Workspace]:
+        """Be alone in the repository that ``directory`` is in. Raises as `open_workspace` does.
+
+        reading: beside those who write there, alone among those who read.
+        """
+        with self.tried(directory, self._path, FOR_EVER, reading=reading) as workspace:
             assert workspace is not None  # noqa: S101
             yield workspace
 
     @contextmanager
     def tried(
-        self, directory: str, path: str | None, patience_s: float
+        self, directory: str, path: str | None, patience_s: float, *, reading: bool
     ) -> Iterator[Workspace | None]:
         """The same, where others leave it within ``patience_s``; else None.
 
@@ -110,7 +124,7 @@ class Tenants:
         if not os.path.isdir(real):
             raise SlipError("git-failed", f"{directory} is no directory")
         while True:
-            tenant = self._taken(_place(real), path)
+            tenant = self._taken(_Name(_place(real), path, reading))
             try:
                 if not tenant.lane.lock.acquire(timeout=patience_s):
                     yield None
@@ -134,35 +148,34 @@ class Tenants:
         with self._guard:
             return self._shrink(most)
 
-    def _taken(self, place: str, path: str | None) -> _Tenant:
-        name = (place, path)
+    def _taken(self, name: _Name) -> _Tenant:
         with self._guard:
             found = self._open.get(name)
             if found is not None:
                 found.users += 1
                 self._open.move_to_end(name)
                 return found
-        made = self._made(place, path)
+        made = self._made(name)
         with self._guard:
             made.users += 1
             other = self._open.get(name)
-            if other is None and _is_of(place, made.workspace):
+            if other is None and _is_of(name.place, made.workspace):
                 self._open[name] = made
                 self._shrink(self._most)
         return made
 
-    def _made(self, place: str, path: str | None) -> _Tenant:
-        env = self._env | ({} if path is None else {"PATH": path})
-        workspace = open_workspace(place, env, in_process=True)
+    def _made(self, name: _Name) -> _Tenant:
+        env = self._env | ({} if name.path is None else {"PATH": name.path})
+        workspace = open_workspace(name.place, env, in_process=True)
         workspace = workspace._replace(in_main_thread=self._in_main_thread)
         common_dir = workspace.repository.layout.common_dir
         with self._guard:
             self.opened += 1
-            lane = self._lanes.setdefault(common_dir, _Lane())
+            lane = self._lanes.setdefault((common_dir, name.reading), _Lane())
         try:
-            return _Tenant(place, workspace, lane)
+            return _Tenant(name.place, workspace, lane)
         except OSError as fault:
-            raise SlipError("git-failed", f"{place}: {fault.strerror}") from None
+            raise SlipError("git-failed", f"{name.place}: {fault.strerror}") from None
 
     def _forget(self, tenant: _Tenant) -> None:
         with self._guard:
