@@ -156,9 +156,11 @@ class _Table(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
-        rows = [(name, cast("Operation", registry.find(name)).summary) for name in registry.names()]
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
+        for area, names in registry.AREAS.items():
+            rows = [(name, cast("Operation", registry.find(name)).summary) for name in names]
+            title, page = registry.TITLES[area]
+            with formatter.section(f"{title} ({page})"):
+                formatter.write_dl(rows)
 
 
 def _command(row: Operation) -> click.Command:

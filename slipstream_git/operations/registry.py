@@ -31,6 +31,16 @@ AREAS: Mapping[str, tuple[str, ...]] = {
     "serving": ("serve",),
 }  # fmt: skip
 
+# What each area is for, and the page that tells of it.
+TITLES: Mapping[str, tuple[str, str]] = {
+    "changesets": ("Change sets", "README.md"),
+    "reading": ("Reading a tree: a session's, a revision's, the working tree's", "docs/reading.md"),
+    "concurrency": ("Many sessions at once", "docs/conflicts.md"),
+    "worktrees": ("Commands and worktrees for a session", "docs/files.md"),
+    "repositories": ("Upkeep", "docs/safety.md"),
+    "serving": ("For many clients, and to be quicker", "docs/serve.md"),
+}
+
 
 class Kind(NamedTuple):
     """What a parameter takes. ``many``: any number of them. ``optional``: may be left out."""

@@ -101,3 +101,11 @@ def test_an_unknown_command_names_the_nearest(repo: Lab) -> None:
 def test_completion_is_offered(repo: Lab) -> None:
     reply = repo.slip(env={"_SLIP_COMPLETE": "bash_source"})
     assert "_SLIP_COMPLETE=bash_complete" in reply.text
+
+
+def test_help_leads_to_each_area_and_its_page(repo: Lab) -> None:
+    told = repo.slip("--help").text
+    assert list(registry.TITLES) == list(registry.AREAS)
+    for title, page in registry.TITLES.values():
+        assert f"{title} ({page}):" in told
+        assert (DOCS.parent / page).is_file()
