@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import threading
 from collections.abc import Mapping
 from itertools import pairwise
@@ -81,7 +82,7 @@ def test_no_unit_that_holds_a_text_is_left_out(tmp_path: Path) -> None:
         if may is None:
             assert len(literal) < 3
             continue
-        bits = np.unpackbits(may, bitorder="little")
+        bits = np.unpackbits(may.view(np.uint8), bitorder="little")
         unit = int(np.searchsorted(segment.unit_starts, start, "right")) - 1
         assert bits[unit]
     nowhere = segment.may_hold(b"~~no such text~~", folds=False)
@@ -223,20 +224,48 @@ def test_two_who_build_at_once_build_once(tmp_path: Path) -> None:
 def test_the_first_line_of_all_begins_a_line(tmp_path: Path) -> None:
     segment = written(tmp_path, {"a" * 40: b"first word\nfirst again\n"})
     for pattern, count in ((r"^first", 2), (r"^\s*first", 2), (r"\bfirst", 2), (r"^\w+ word$", 1)):
-        found = scanning.by_blob(segment, compile_pattern(Wish(pattern)), [0])
-        assert [len(spans) for _, spans in found] == [count]
+        found = scanning.by_blob(segment, compile_pattern(Wish(pattern)), np.array([0]))
+        assert [len(rows) for _, rows in found] == [count]
 
 
 def test_lines_have_their_numbers_wherever_units_are_cut(tmp_path: Path) -> None:
     blobs = {**texts(80, 500), **texts(3, 30_000, 1)}
     segment = written(tmp_path, blobs)
     pattern = compile_pattern(Wish("line [0-9]*[05]$"))
-    units = list(range(segment.header.units))
-    for number, spans in scanning.by_blob(segment, pattern, units):
-        matched = scanning.Matched(b"f", "", segment.text, spans)
+    units = np.arange(segment.header.units)
+    for number, found in scanning.by_blob(segment, pattern, units):
         rows = segment.blob(number).split(b"\n")
         expected = [
             (place, row) for place, row in enumerate(rows, 1) if row.endswith((b"0", b"5"))
             and b" line " in row
         ]  # fmt: skip
-        assert list(matched.lines()) == expected
+        assert found == expected
+
+
+@pytest.mark.parametrize("threads", [False, True])
+@pytest.mark.parametrize("share", [0.05, 0.5, 1.0])
+def test_lines_are_the_same_however_units_are_put_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: float, *, threads: bool
+) -> None:
+    if threads:
+        monkeypatch.setattr(scanning, "LARGE_CHUNK", 0)
+        monkeypatch.setattr(scanning, "FEW_PIECES", 1 << 20)
+    chance = random.Random(3)  # noqa: S311
+    blobs = {**texts(300, 600), **texts(6, 60_000, 1), **texts(200, 90, 2)}
+    segment = written(tmp_path, blobs)
+    chosen = [unit for unit in range(segment.header.units) if chance.random() < share]
+    rows = []
+    for number, data in enumerate(blobs.values()):
+        place = int(segment.blob_starts[number])
+        for line, row in enumerate(data.removesuffix(b"\n").split(b"\n"), 1):
+            unit = int(np.searchsorted(segment.unit_starts, place, "right")) - 1
+            rows += [(number, line, row)] if row and unit in chosen else []
+            place += len(row) + 1
+    for pattern in ("line", r"line \d*7$", r"line \d", "[0-9]5", "^7.*[ab]c", "zzz+"):
+        seen = re.compile(pattern.encode())
+        expected: dict[int, list[tuple[int, bytes]]] = {}
+        for number, line, row in rows:
+            if seen.search(row):
+                expected.setdefault(number, []).append((line, row))
+        compiled = compile_pattern(Wish(pattern))
+        assert dict(scanning.by_blob(segment, compiled, np.array(chosen))) == expected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 from pathlib import Path
 
@@ -30,7 +31,7 @@ TEXT = (
 
 def matched(wish: Wish) -> list[bytes]:
     lines = compile_pattern(wish).lines(TEXT, 0, len(TEXT))
-    return [TEXT[left:right] for left, right in lines]
+    return [line for left, right, _ in lines for line in TEXT[left:right].split(b"\n")]
 
 
 def grepped(wish: Wish, directory: Path) -> list[bytes]:
@@ -108,7 +109,33 @@ def test_a_pattern_that_takes_for_ever_is_stopped(monkeypatch: pytest.MonkeyPatc
 def test_behind_the_last_line_there_is_none(pattern: str) -> None:
     text = b"a\nb\n"
     lines = compile_pattern(Wish(pattern)).lines(text, 0, len(text))
-    assert [text[left:right] for left, right in lines] == ([] if pattern == "^$" else [b"a", b"b"])
+    expected = [] if pattern == "^$" else [b"a", b"b"]
+    assert [text[left:right] for left, right, _ in lines] == expected
+
+
+@pytest.mark.parametrize("pattern", [r"\d{2}", r"\d\d|x$", "(?i)[ab]", r"é|1.", ".", "x*", r"^\W"])
+def test_lines_one_behind_the_other_are_those_found_one_by_one(pattern: str) -> None:
+    chance = random.Random(5)  # noqa: S311
+    pieces = ["12", "a", "é", "\udce9", " ", "B", "x", "", "12"]
+    lines = compile_pattern(Wish(pattern)).lines
+    together = 0
+    for _ in range(60):
+        rows = ["".join(chance.choices(pieces, k=chance.randrange(4))) for _ in range(20)]
+        rows = [row for row in rows for _ in range(chance.randrange(1, 9))]
+        text = "\n".join([*rows, "end"]).encode("utf-8", "surrogateescape")
+        text += b"\n" * chance.randrange(2)
+        found = lines(text, 0, len(text))
+        starts = [0, *(place + 1 for place, byte in enumerate(text[:-1]) if byte == 10)]
+        ends = [*(start - 1 for start in starts[1:]), len(text.removesuffix(b"\n"))]
+        # One by one: with the line break behind it, or an empty line would be no line.
+        each = [
+            text[start:end] for start, end in zip(starts, ends, strict=True)
+            if lines(text[: end + 1], start, min(end + 1, len(text)))
+        ]  # fmt: skip
+        assert [row for a, b, _ in found for row in text[a:b].split(b"\n")] == each
+        assert sum(count for _, _, count in found) == len(each)
+        together += sum(count > 1 for _, _, count in found)
+    assert together > 5
 
 
 def test_a_pattern_in_another_encoding_finds_its_bytes() -> None:

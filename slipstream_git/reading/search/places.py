@@ -6,6 +6,7 @@ that differs little from a known one is told by the difference.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -56,7 +57,7 @@ class Part:
         np.add.at(edges, first, 1)
         np.add.at(edges, behind, -1)
         flags = np.cumsum(edges[:-1]) > 0
-        return np.packbits(flags, bitorder="little")
+        return np.packbits(flags, bitorder="little").view("<u8")
 
 
 class Whole(NamedTuple):
@@ -123,8 +124,9 @@ class Places:
 def _differing(
     sources: Sources, known: Located, tree: str, differing: Sequence[Difference]
 ) -> Located:
-    number = {path: place for place, path in enumerate(known.whole.paths)}
-    gone = known.gone | {number[item.path] for item in differing if item.path in number}
+    paths = known.whole.paths
+    places = ((item.path, bisect_left(paths, item.path)) for item in differing)
+    gone = known.gone | {at for path, at in places if paths[at : at + 1] == [path]}
     changed = {item.path: item.new for item in differing if item.new and item.new.mode in REGULAR}
     above = attributes.files_above(sources.repository, tree, changed)
     binary, text = attributes.of_contents(sources.repository, [*above, *changed.items()])

@@ -17,6 +17,7 @@ import mmap
 import os
 import struct
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from hashlib import sha256
 
 import numpy as np
@@ -32,13 +33,16 @@ UNIT_BYTES = 4096
 MOST_BYTES = 128 << 20
 # So many units are worked on at once: about a megabyte of text.
 _AT_ONCE = 256
+# After so many rows it is seen whether any unit is left.
+_BETWEEN_LOOKS = 3
 _FOLDED = np.frombuffer(bytes(range(256)).lower(), np.uint8)
 _LINE_BREAK = 10
 # An s and a K that are ASCII letters to whoever ignores case.
 _FOLDING = (b"\xc5\xbf", b"\xe2\x84\xaa")
 _ALIGNED = 64
 
-Bits = NDArray[np.uint8]
+# A bit a unit, the first of them in the lowest bit of the first number.
+Bits = NDArray[np.uint64]
 
 
 class Broken(Exception):
@@ -93,6 +97,7 @@ class Segment:
             if self._size < len(MAGIC) + 4:
                 raise Broken(path)
             self.text = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+            self.view = memoryview(self.text)  # parts of it are no copies
             self._file = os.dup(stream.fileno())
         self.name = os.path.basename(path)
         self.header, place = _header(self.text, path)
@@ -112,8 +117,8 @@ class Segment:
         self.blob_starts = arrays["blob_starts"].astype(np.int64)
         self.unit_starts = arrays["unit_starts"].astype(np.int64)
         self.lines = arrays["lines"]
-        self._folding = arrays["folding"]
-        self._rows = arrays["rows"].reshape(BITS, header.row_bytes)
+        self._folding = arrays["folding"].view("<u8")
+        self._rows = arrays["rows"].view("<u8").reshape(BITS, header.row_bytes // 8)
 
     def __del__(self) -> None:
         if hasattr(self, "_file"):
@@ -166,21 +171,25 @@ class Segment:
             return None
         if isinstance(need, bytes):
             wanted = _hashes(need)
-            if not len(wanted):
-                return None
-            return _conjunction(self._rows[wanted])
+            return self._conjunction(wanted) if wanted else None
         parts = [self._may_hold(part) for part in need.needs]
         told = [part for part in parts if part is not None]
         if isinstance(need, AllOf):
-            return _conjunction(np.stack(told)) if told else None
-        if len(told) < len(parts):
-            return None
-        either: Bits = np.bitwise_or.reduce(np.stack(told), axis=0)
-        return either
+            return _joined(np.bitwise_and, told) if told else None
+        return _joined(np.bitwise_or, told) if len(told) == len(parts) else None
+
+    def _conjunction(self, wanted: Sequence[int]) -> Bits:
+        """The units with all of these bits."""
+        found: Bits = self._rows[wanted[0]].copy()
+        for place, row in enumerate(wanted[1:], 1):
+            np.bitwise_and(found, self._rows[row], out=found)
+            if not place % _BETWEEN_LOOKS and not found.any():
+                break
+        return found
 
 
-def _conjunction(rows: Bits) -> Bits:
-    found: Bits = np.bitwise_and.reduce(rows, axis=0)
+def _joined(both: np.ufunc, bits: Sequence[Bits]) -> Bits:
+    found: Bits = both.reduce(bits)
     return found
 
 
@@ -321,10 +330,10 @@ def _hashed(text: NDArray[np.uint8]) -> NDArray[np.int32]:
     return hashes
 
 
-def _hashes(literal: bytes) -> NDArray[np.int32]:
+@lru_cache(maxsize=1024)
+def _hashes(literal: bytes) -> Sequence[int]:
     """The bits of a literal's trigrams, each once."""
     if len(literal) < 3:
-        return np.zeros(0, np.int32)
-    found = np.unique(_hashed(np.frombuffer(literal.lower(), np.uint8)))
-    wanted: NDArray[np.int32] = found[found != 0]
-    return wanted
+        return ()
+    found = _hashed(np.frombuffer(literal.lower(), np.uint8)).tolist()
+    return tuple(bit for bit in dict.fromkeys(found) if bit)
