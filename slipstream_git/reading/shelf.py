@@ -6,8 +6,6 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from slipstream_git import hints
-from slipstream_git.errors import SlipError
 from slipstream_git.reading.outlines import Outlines
 from slipstream_git.workspace import Workspace
 
@@ -69,12 +67,3 @@ def _shared(ws: Workspace) -> str | None:
     home = ws.env.get("HOME")
     cache = ws.env.get("XDG_CACHE_HOME") or (os.path.join(home, ".cache") if home else None)
     return os.path.join(cache, "slip", "segments") if cache else None
-
-
-def unsupported(fault: ImportError) -> SlipError:
-    """The refusal where the extra is not installed."""
-    return SlipError(
-        "unsupported",
-        f"{fault.name} is missing: this needs the extra `reading`",
-        hint=hints.of("pip", "install", "slipstream-git[reading]"),
-    )

@@ -1,12 +1,13 @@
 """`slip search`: the lines of a view that match, the likeliest first, within a budget.
 
 Two engines give the same lines: the index, in processes that live on, and `git grep`, in those that
-answer once. What is left out is counted and said.
+answer once and where the extra is not installed. What is left out is counted and said.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 from slipstream_git.errors import SlipError
 from slipstream_git.excerpts import InFile, Line, Searched
@@ -103,9 +104,7 @@ def _harvest(ws: Workspace, view: views.View, request: Request) -> _Harvest:
     try:
         pattern = patterns.compile_pattern(request.wish)
         located = shelf.of(ws).located(view.tree, ws.progress)
-    except ImportError as fault:
-        raise shelf.unsupported(fault) from None
-    except OSError:  # nowhere to keep an index
+    except (ImportError, OSError):  # no libraries, or nowhere to keep an index
         return _by_git(ws, view, request, wanted)
     from slipstream_git.reading.search import scanning
 
@@ -126,8 +125,10 @@ def _by_git(
         hits = (hit for hit in found if wanted is None or wanted(hit.path))
         taken, total, whole = _taken(hits, request)
     except SlipError as fault:
-        patterns.compile_pattern(request.wish)  # it knows the place of a fault
-        raise fault from None
+        with suppress(ImportError):
+            patterns.compile_pattern(request.wish)  # it knows the place of a fault
+        said = fault.message.partition("-e option, ")[2].rpartition("': ")[2]
+        raise patterns.unreadable(request.wish.pattern, said) if said else fault from None
     return _Harvest(taken, total, whole, "git")
 
 
