@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
+from slipstream_git.changes import sessions, staging
+from slipstream_git.model import Write
 from slipstream_git.reading import listing, views
 from slipstream_git.reading.search import searching
 from slipstream_git.reading.search.searching import Request
@@ -61,14 +65,17 @@ def found(ws: Workspace, wish: Wish, view: views.Wish | None = None, *globs: str
     return [f"{row.path}:{row.line}:{row.text}" for row in answer.matches]
 
 
-def grepped(repo: Lab, wish: Wish, tree: str) -> list[str]:
+def grepped(repo: Lab, wish: Wish, *tree: str) -> list[str]:
+    """The same by git: of a tree, or of the working tree's files that git knows."""
     options = ["-F" if wish.fixed else "-P", *["-i"] * wish.ignore_case, *["-w"] * wish.word]
     out = repo.git_bytes(
-        "-c", "core.quotePath=false", "grep", "-nI", *options, "-e", wish.pattern, tree, "--",
+        "-c", "core.quotePath=false", "grep", "-nI", *options, "-e", wish.pattern, *tree, "--",
         expect=None, env={"LC_ALL": "C.UTF-8"},
     )  # fmt: skip
     rows = out.decode("utf-8", "replace").split("\n")[:-1]
-    return [row.removeprefix(f"{tree}:").removesuffix("\r") for row in rows]
+    return [
+        row.removeprefix("".join(f"{name}:" for name in tree)).removesuffix("\r") for row in rows
+    ]
 
 
 @pytest.mark.parametrize("wish", QUERIES, ids=str)
@@ -87,6 +94,35 @@ def test_a_process_that_answers_once_finds_the_same(repo: Lab, ws: Workspace, wi
     assert told == found(ws, wish)
 
 
+WITHOUT = """
+import os, sys
+sys.modules[sys.argv[1]] = None
+from slipstream_git.errors import SlipError
+from slipstream_git.reading import views
+from slipstream_git.reading.search import searching
+from slipstream_git.text.patterns import Wish
+from slipstream_git.workspace import open_workspace
+ws = open_workspace(sys.argv[2], os.environ, in_process=True)
+with ws.repository:
+    request = searching.Request(Wish("(?<=def )run"), raw=True)
+    answer = searching.search(ws, views.Wish(), request)
+    print(answer.engine, *(f"{row.path}:{row.line}:{row.text}" for row in answer.matches))
+    try:
+        searching.search(ws, views.Wish(), searching.Request(Wish("a(b")))
+    except SlipError as fault:
+        print(fault.code)
+"""
+
+
+@pytest.mark.parametrize("library", ["re2", "regex", "numpy", "tree_sitter"])
+def test_without_the_extra_it_is_git_that_searches(repo: Lab, library: str) -> None:
+    repo.commit(FILES, "files")
+    words = [sys.executable, "-c", WITHOUT, library, str(repo.path)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    engine = "regex" if library == "tree_sitter" else "git"
+    assert done.stdout == f"{engine} src/app.py:4:def run(task):\nusage\n"
+
+
 @pytest.mark.parametrize("glob", ["src", "*.py", "!src", "src/*.c", "utf8/**", "/late.bin"])
 def test_globs_choose_the_files(ws: Workspace, glob: str) -> None:
     listed = listing.files(ws, views.Wish(), (glob,), tokens=0)
@@ -102,31 +138,45 @@ def test_the_answer_is_never_stale(ws: Workspace, repo: Lab) -> None:
 
 
 @pytest.mark.slow
-def test_the_answer_is_never_stale_for_long(ws: Workspace, repo: Lab) -> None:
-    for seed in range(20):
-        _happen(ws, repo, events=500, seed=seed)
+@pytest.mark.parametrize("seed", range(20))
+def test_the_answer_is_never_stale_for_long(ws: Workspace, repo: Lab, seed: int) -> None:
+    _happen(ws, repo, events=500, seed=seed)
+
+
+EVENTS = {
+    "write": 8, "append": 8, "rm": 4, "mv": 6, "commit": 8, "branch": 5, "rebase": 5, "stage": 8,
+    "stage by command": 1, "gc": 1, "repack": 1,
+}  # fmt: skip
 
 
 def _happen(ws: Workspace, repo: Lab, *, events: int, seed: int) -> None:
+    """Random events, each followed by a search of the working tree and one of the session."""
     chance = random.Random(seed)  # noqa: S311
-    name = f"s{seed}"
-    session = repo.slip_json("begin", name).json["session"]
+    session = repo.slip_json("begin", f"s{seed}").json["session"]
     words = ["alpha", "beta", "gamma", "run"]
-    events_there_are = ["write", "append", "rm", "mv", "commit", "branch", "stage", "rebase"]
     for number in range(events):
         path = f"f/{chance.randrange(6)}.txt"
         line = f"{chance.choice(words)} {number}\n"
-        event = chance.choice(events_there_are)
+        (event,) = chance.choices(list(EVENTS), list(EVENTS.values()))
         if event == "stage":
+            _stage(repo, session, path, line)
+        elif event == "stage by command":
             repo.slip("write", path, "-s", session, stdin=line.encode())
         else:
             _one(repo, event, path, line, chance)
         wish = Wish(chance.choice(words))
-        work = _work_tree(repo)
-        assert found(ws, wish) == grepped(repo, wish, work), (number, event)
-        tip = repo.oid(f"refs/slip/sessions/{session}")
+        assert found(ws, wish) == grepped(repo, wish), (seed, number, event)
+        tip = f"refs/slip/sessions/{session}"
         staged = found(ws, wish, views.Wish(session=session))
-        assert staged == grepped(repo, wish, tip), (number, event)
+        assert staged == grepped(repo, wish, tip), (seed, number, event)
+
+
+def _stage(repo: Lab, session: str, path: str, line: str) -> None:
+    """By somebody else who has the repository open."""
+    other = open_workspace(str(repo.path), os.environ, in_process=True)
+    with other.repository:
+        write = Write(path.encode(), line.encode())
+        staging.apply(other, sessions.load(other, session), [write], staging.Label())
 
 
 def _one(repo: Lab, event: str, path: str, line: str, chance: random.Random) -> None:
@@ -152,13 +202,7 @@ def _one(repo: Lab, event: str, path: str, line: str, chance: random.Random) -> 
         repo.git("stash", "-q", expect=None)
         repo.git("rebase", "-q", "main", expect=None)
         repo.git("rebase", "--abort", expect=None)
-
-
-def _work_tree(repo: Lab) -> str:
-    """A commit of HEAD with the edits of tracked files, made by git alone."""
-    own = {"GIT_INDEX_FILE": str(repo.git_dir / "other-index")}
-    repo.git("read-tree", "HEAD", env=own)
-    changed = repo.git_bytes("diff", "--no-renames", "--name-only", "-z", "HEAD").split(b"\0")[:-1]
-    for path in changed:
-        repo.git("update-index", "--add", "--remove", "--", path, env=own)
-    return repo.git("commit-tree", "-m", "work", repo.git("write-tree", env=own))
+    elif event == "gc":
+        repo.git("gc", "-q", "--prune=now")
+    elif event == "repack":
+        repo.git("repack", "-adq")
