@@ -19,6 +19,7 @@ from slipstream_git.reading.search.ranking import Hit
 from slipstream_git.readings import Outline
 from slipstream_git.records import NamedTuple
 from slipstream_git.text import patterns, scopes
+from slipstream_git.text.linefinding import Place
 from slipstream_git.workspace import Workspace
 
 # Above so many lines no more are looked for: nobody reads them, and all could not be ranked.
@@ -161,7 +162,7 @@ class _Teller:
         self._request = request
         self._room = Budget(request.tokens)
         self._left = request.most
-        self._pattern: patterns.Place | None = None
+        self._pattern: Place | None = None
 
     def counts(self, hits: Sequence[Hit]) -> tuple[int, list[InFile]]:
         told = []
@@ -260,7 +261,7 @@ class _Teller:
         if self._pattern is None:
             try:
                 self._pattern = patterns.compile_pattern(self._request.wish).place
-            except SlipError:  # git took it, and the libraries are missing or do not
+            except (ImportError, SlipError):  # git took it; the libraries are missing, or do not
                 self._pattern = _nowhere
         return self._pattern(text)
 
