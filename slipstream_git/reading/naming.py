@@ -32,9 +32,12 @@ _SEPARATORS = re.compile(r"::|->|[./:]|(?<=\w)#")
 
 
 class _Found(NamedTuple):
+    """is_prototype: it ends before any body, as functions do in C's headers."""
+
     file: File
     outline: Outline
     symbol: Symbol
+    is_prototype: bool
 
 
 def symbol(
@@ -78,8 +81,8 @@ def _cut(definition: Definition, tokens: int) -> Definition:
 def _likeliest(item: _Found) -> tuple[bool, int, bytes, int]:
     symbol = item.symbol
     depth = symbol.parent.count(".") + bool(symbol.parent)
-    is_one_line = symbol.line == symbol.end  # a prototype, for one
-    return ranking.is_test(item.file.path), depth + is_one_line, item.file.path, symbol.line
+    is_bare = symbol.line == symbol.end or item.is_prototype
+    return ranking.is_test(item.file.path), depth + is_bare, item.file.path, symbol.line
 
 
 def _defined(ws: Workspace, view: views.View, name: str, inside: str | None) -> Iterator[_Found]:
@@ -90,7 +93,13 @@ def _defined(ws: Workspace, view: views.View, name: str, inside: str | None) -> 
         outline = shelf.of(ws).outlines.of(file)
         for item in outline.symbols:
             if item.name == parts[-1] and _stands_in(item, parts[:-1], file.path):
-                yield _Found(file, outline, item)
+                yield _Found(file, outline, item, _is_prototype(ws, file, outline, item))
+
+
+def _is_prototype(ws: Workspace, file: File, outline: Outline, item: Symbol) -> bool:
+    if outline.language not in ("c", "cpp") or item.kind not in ("function", "method"):
+        return False
+    return shelf.of(ws).blob(file.oid)[item.start : item.stop].rstrip().endswith(b";")
 
 
 def _stands_in(item: Symbol, wanted: Sequence[str], path: bytes) -> bool:

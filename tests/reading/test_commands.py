@@ -493,3 +493,13 @@ def test_a_qualified_name_is_found_among_more_files_than_are_read(here: Lab) -> 
         assert found["path"] == f"many/m{number}.py"
     (found,) = here.slip_json("symbol", "m449.A449.same").json["matches"]
     assert found["name"] == "A449.same"
+
+
+def test_what_has_a_body_comes_before_its_prototype(here: Lab) -> None:
+    header = "int diff_tree(int a,\n              int b,\n              int c);\n"
+    here.commit({"a.h": header, "z.c": header.replace(";", "\n{\n\treturn a;\n}")})
+    told = here.slip_json("symbol", "diff_tree").json["matches"]
+    assert [(row["path"], row["start"], row["end"]) for row in told] == [
+        ("z.c", 1, 6),
+        ("a.h", 1, 3),
+    ]
