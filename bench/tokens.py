@@ -1,6 +1,6 @@
 """What a reader pays: `slip symbol` and `slip map` against reading files, and against grep.
 
-    python bench/tokens.py PATH…
+    python bench/tokens.py PATH… [--most 2000]
 
 For each function of a repository (tests among them), in bytes of what the reader is given:
 
@@ -88,13 +88,13 @@ def paid(ws: Workspace, place: Path, file: File, name: str, line: int) -> Paid |
     )
 
 
-def measure(place: Path) -> None:
+def measure(place: Path, most: int) -> None:
     ws = open_workspace(str(place), environment(), in_process=True)
     with ws.repository:
         tree = views.choose(ws, HEAD).tree
         files = sorted(mapping.mapped_files(ws, tree))
         every = functions(ws, files)
-        chosen = random.Random(3).sample(every, min(MOST, len(every)))  # noqa: S311
+        chosen = random.Random(3).sample(every, min(most, len(every)))  # noqa: S311
         rows = [row for item in chosen if (row := paid(ws, place, *item)) is not None]
         told = mapping.tree_map(ws, HEAD, tokens=0)
         shown = "\n".join(text.lines("map", told))
@@ -113,11 +113,13 @@ def measure(place: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("repo", nargs="+", type=Path)
+    parser.add_argument("--most", type=int, default=MOST, help="functions of each, drawn")
     print("| repository | functions | symbol less than file | less than grep and range |"
           " it in the first place | in the one answer | map of reading all |")  # fmt: skip
     print("|---|---|---|---|---|---|---|")
-    for place in parser.parse_args().repo:
-        measure(place)
+    asked = parser.parse_args()
+    for place in asked.repo:
+        measure(place, asked.most)
 
 
 if __name__ == "__main__":

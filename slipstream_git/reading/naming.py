@@ -26,14 +26,18 @@ from slipstream_git.workspace import Workspace
 
 # A name that stands in more files is looked for in so many of them, definitions' likeliest first.
 MOST_FILES = 400
-# What separates a name from what it stands in, in one language or another.
-_SEPARATORS = re.compile(r"::|->|[.#/:]")
+# What separates a name from what it stands in, in one language or another. JavaScript's private
+# names begin with a #.
+_SEPARATORS = re.compile(r"::|->|[./:]|(?<=\w)#")
 
 
 class _Found(NamedTuple):
+    """is_prototype: it ends before any body, as functions do in C's headers."""
+
     file: File
     outline: Outline
     symbol: Symbol
+    is_prototype: bool
 
 
 def symbol(
@@ -77,19 +81,25 @@ def _cut(definition: Definition, tokens: int) -> Definition:
 def _likeliest(item: _Found) -> tuple[bool, int, bytes, int]:
     symbol = item.symbol
     depth = symbol.parent.count(".") + bool(symbol.parent)
-    is_one_line = symbol.line == symbol.end  # a prototype, for one
-    return ranking.is_test(item.file.path), depth + is_one_line, item.file.path, symbol.line
+    is_bare = symbol.line == symbol.end or item.is_prototype
+    return ranking.is_test(item.file.path), depth + is_bare, item.file.path, symbol.line
 
 
 def _defined(ws: Workspace, view: views.View, name: str, inside: str | None) -> Iterator[_Found]:
     parts = [part for part in _SEPARATORS.split(name) if part]
     if not parts:
         raise SlipError("usage", f"{name!r} is no name", hint="slip map")
-    for file in _holding(ws, view, parts[-1], inside)[0]:
+    for file in _holding(ws, view, parts[-1], inside, parts[:-1])[0]:
         outline = shelf.of(ws).outlines.of(file)
         for item in outline.symbols:
             if item.name == parts[-1] and _stands_in(item, parts[:-1], file.path):
-                yield _Found(file, outline, item)
+                yield _Found(file, outline, item, _is_prototype(ws, file, outline, item))
+
+
+def _is_prototype(ws: Workspace, file: File, outline: Outline, item: Symbol) -> bool:
+    if outline.language not in ("c", "cpp") or item.kind not in ("function", "method"):
+        return False
+    return shelf.of(ws).blob(file.oid)[item.start : item.stop].rstrip().endswith(b";")
 
 
 def _stands_in(item: Symbol, wanted: Sequence[str], path: bytes) -> bool:
@@ -101,19 +111,30 @@ def _stands_in(item: Symbol, wanted: Sequence[str], path: bytes) -> bool:
 
 
 def _holding(
-    ws: Workspace, view: views.View, word: str, inside: str | None
+    ws: Workspace, view: views.View, word: str, inside: str | None, around: Sequence[str] = ()
 ) -> tuple[list[File], int]:
-    """The files that hold a word, the likeliest to define it first, and how many more do."""
+    """The files that hold a word, the likeliest to define it first, and how many more do.
+
+    around: what the word is qualified with; of too many files, those that speak of it come first.
+    """
     globs = () if inside is None else ("/" + _escaped(inside.strip("/")),)
-    request = searching.Request(
-        Wish(word, fixed=True, word=_is_word(word)), globs, counting=True, tokens=0
-    )
-    hits = searching.files(ws, view, request)
-    ordered = ranking.ordered(hits, Wish(word), ())[:MOST_FILES]
+    hits = searching.files(ws, view, _of_word(word, globs))
+    ordered = ranking.ordered(hits, Wish(word), ())
+    if len(ordered) > MOST_FILES and around:
+        near = searching.files(ws, view, _of_word(around[-1], globs))
+        speaking = {hit.path for hit in near}
+        name = around[-1].encode("utf-8", "surrogateescape")
+        ordered.sort(key=lambda hit: hit.path not in speaking and name not in hit.path)
+    ordered = ordered[:MOST_FILES]
     trees = ws.repository.trees
     entries = [(hit.path, trees.leaf(view.tree, hit.path)) for hit in ordered]
     found = [File(path, entry.oid) for path, entry in entries if entry is not None]
     return found, len(hits) - len(ordered)
+
+
+def _of_word(word: str, globs: Sequence[str]) -> searching.Request:
+    wish = Wish(word, fixed=True, word=_is_word(word))
+    return searching.Request(wish, globs, counting=True, tokens=0)
 
 
 def _is_word(text: str) -> bool:

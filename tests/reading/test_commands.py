@@ -470,3 +470,36 @@ def walked(here: Lab) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         words = ("--rev", "HEAD", "--tokens", "1", "--after", pages[-1]["next"])
         pages.append(here.slip_json("map", *words).json)
     return pages, pages[0]
+
+
+def test_a_private_name_of_javascript_is_found(here: Lab) -> None:
+    here.commit(
+        {"a.js": "class Foo {\n  #hide() { return 1 }\n  show() { return this.#hide() }\n}\n"}
+    )
+    for name in ("#hide", "Foo.#hide"):
+        (found,) = here.slip_json("symbol", name).json["matches"]
+        assert (found["name"], found["start"]) == ("Foo.#hide", 2)
+    (found,) = here.slip_json("symbol", "Foo#show").json["matches"]
+    assert found["name"] == "Foo.show"
+
+
+def test_a_qualified_name_is_found_among_more_files_than_are_read(here: Lab) -> None:
+    many: dict[str, Content] = {
+        f"many/m{n}.py": f"class A{n}:\n    def same(self):\n        pass\n" for n in range(450)
+    }
+    here.commit(many, "many")
+    for number in (3, 99, 399, 449):
+        (found,) = here.slip_json("symbol", f"A{number}.same").json["matches"]
+        assert found["path"] == f"many/m{number}.py"
+    (found,) = here.slip_json("symbol", "m449.A449.same").json["matches"]
+    assert found["name"] == "A449.same"
+
+
+def test_what_has_a_body_comes_before_its_prototype(here: Lab) -> None:
+    header = "int diff_tree(int a,\n              int b,\n              int c);\n"
+    here.commit({"a.h": header, "z.c": header.replace(";", "\n{\n\treturn a;\n}")})
+    told = here.slip_json("symbol", "diff_tree").json["matches"]
+    assert [(row["path"], row["start"], row["end"]) for row in told] == [
+        ("z.c", 1, 6),
+        ("a.h", 1, 3),
+    ]
