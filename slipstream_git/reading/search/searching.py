@@ -102,7 +102,7 @@ def _harvest(ws: Workspace, view: views.View, request: Request) -> _Harvest:
         return _by_git(ws, view, request, wanted)
     try:
         pattern = patterns.compile_pattern(request.wish)
-        located = shelf.of(ws).located(view.tree, ws.progress)
+        located = shelf.of(ws).located(view.tree, view.before, ws.progress)
     except ImportError as fault:
         raise shelf.unsupported(fault) from None
     except OSError:  # nowhere to keep an index
