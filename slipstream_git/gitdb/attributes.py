@@ -44,7 +44,7 @@ def of_paths(repository: Repository, tree: str, paths: Collection[bytes]) -> Att
     if known is not None and key in known:
         return known[key]
     above = list(files_above(repository, tree, paths))
-    if above or _some_elsewhere(repository):
+    if above or some_elsewhere(repository):
         found = _of_files(repository, above, paths)
     else:
         found = {path: dict.fromkeys(ASKED, "unspecified") for path in paths}
@@ -62,7 +62,7 @@ def of_contents(
     """
     named = dict(files)
     above = sorted(item for item in named.items() if _says_content(repository, *item))
-    if not above and not _some_elsewhere(repository):
+    if not above and not some_elsewhere(repository):
         return set(), set()
     found = _of_files(repository, above, named, ("diff",))
     said = [(path, values.get("diff")) for path, values in found.items()]
@@ -92,7 +92,7 @@ def _of_files(
         return _asked(repository.git.setting(*PRIVATE_INDEX), ("--cached",), paths, env, names)
 
 
-def _some_elsewhere(repository: Repository) -> bool:
+def some_elsewhere(repository: Repository) -> bool:
     """Whether attributes may come from anywhere but a tree: the user's, the system's, info/."""
     layout, config, git = repository.layout, repository.config, repository.git
     if layout.bare or config.get("attr.tree") or config.get("core.attributesfile") is not None:

@@ -53,7 +53,11 @@ class ObjectStore(Protocol):
 class Objects:
     """The object database as one session of work sees it."""
 
+    # Of how many repositories this process holds objects: what is cached is for all together.
+    _alive = 0
+
     def __init__(self, store: ObjectStore, directory: str, sharing: int = 0) -> None:
+        Objects._alive += 1
         self._store = store
         self._directory = directory
         self._sharing = sharing
@@ -63,6 +67,9 @@ class Objects:
         self._held: dict[str, RawObject] = {}
         self._cache: dict[str, RawObject] = {}
         self._cached_bytes = 0
+
+    def __del__(self) -> None:
+        Objects._alive -= 1
 
     def read(self, oid: str) -> RawObject:
         """Raises `git-failed` when the object is not there."""
@@ -165,7 +172,7 @@ class Objects:
         if size > LARGEST_CACHED_BYTES:
             return
         self._cached_bytes += size
-        if self._cached_bytes > MOST_CACHED_BYTES:
+        if self._cached_bytes > MOST_CACHED_BYTES // Objects._alive:
             self._cache.clear()
             self._cached_bytes = size
         self._cache[oid] = found

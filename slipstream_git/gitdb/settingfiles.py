@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -53,7 +54,8 @@ def watched(env: Mapping[str, str], layout: Layout, system: Output) -> Watched |
 
     system: the answer to `SYSTEM`. None where not all of them are known.
     """
-    named = system_file(system)
+    # Of an empty file that a variable names, git does not say where it is.
+    named = env.get("GIT_CONFIG_SYSTEM") or system_file(system)
     paths = _of_configuration(env, layout, named) if named else []
     if not paths or not all(map(os.path.isabs, paths)):
         return None
@@ -80,6 +82,8 @@ def _state(path: str) -> State:
         found = os.stat(path)
     except OSError:
         return None
+    if stat.S_ISCHR(found.st_mode):  # /dev/null: its time is that of the last write by anybody
+        return found.st_dev, found.st_ino
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 

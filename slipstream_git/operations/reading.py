@@ -182,4 +182,4 @@ def prepare(ws: Workspace) -> None:
     """
     from slipstream_git.reading import shelf, views
 
-    shelf.of(ws).located(views.choose(ws, views.Wish(rev="HEAD")).tree, ws.progress)
+    shelf.of(ws).located(views.choose(ws, views.Wish(rev="HEAD")).tree, None, ws.progress)

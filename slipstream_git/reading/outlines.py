@@ -36,13 +36,16 @@ class File(NamedTuple):
 class Outlines:
     """The outlines of one repository.
 
-    place: the SQLite file. read: a blob's bytes.
+    place: the SQLite file. read: a blob's bytes. kept: those that are in memory, which other
+    repositories may have made.
     """
 
-    def __init__(self, place: str, read: Callable[[str], bytes]) -> None:
+    def __init__(
+        self, place: str, read: Callable[[str], bytes], kept: dict[str, Outline] | None = None
+    ) -> None:
         self._place = place
         self._read = read
-        self._kept: dict[str, Outline] = {}
+        self._kept: dict[str, Outline] = {} if kept is None else kept
         self._database: sqlite3.Connection | None = None
 
     def of(self, file: File) -> Outline:
@@ -53,7 +56,8 @@ class Outlines:
     ) -> Mapping[bytes, Outline]:
         """Outlines by path. progress: is told how many of those that must be made are."""
         keys = {file: _key(file) for file in files}
-        found = {key: self._kept[key] for key in keys.values() if key in self._kept}
+        known = ((key, self._kept.get(key)) for key in keys.values())
+        found = {key: outline for key, outline in known if outline is not None}
         missing = [key for key in dict.fromkeys(keys.values()) if key not in found]
         for key, data in self._stored("outlines", missing):
             with suppress(ValueError, TypeError, zlib.error):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from slipstream_git.reading.outlines import Outlines
 from slipstream_git.workspace import Workspace
@@ -12,9 +13,27 @@ from slipstream_git.workspace import Workspace
 if TYPE_CHECKING:
     from slipstream_git.reading.search.index import Index
     from slipstream_git.reading.search.places import Located, Places
+    from slipstream_git.readings import Outline
 
 _NAME = "reading"
 SHA1_BYTES, SHA256_BYTES = 20, 32
+
+
+class Common:
+    """What one process keeps for all repositories of one user, by the ids of blobs and trees.
+
+    Nothing is looked up here that a repository does not itself hold.
+    """
+
+    def __init__(self) -> None:
+        self.outlines: dict[str, Outline] = {}
+        # What maps of whole trees are made of.
+        self.surveys: dict[str, object] = {}
+        self.located: dict[str, Located] = {}
+
+
+# By user; as long as one of his repositories is open.
+_common: WeakValueDictionary[str, Common] = WeakValueDictionary()
 
 
 class Shelf:
@@ -25,9 +44,10 @@ class Shelf:
         self._repository = ws.repository
         self._shared = _shared(ws)
         self._limit = ws.repository.config.number("slip.indexBytes", 0)
-        self.outlines = Outlines(os.path.join(self._directory, "outlines.sqlite"), self.blob)
-        # What maps of whole trees are made of, by the tree's id.
-        self.surveys: dict[str, object] = {}
+        self._common = _common.setdefault(_whose(ws), Common())
+        self.surveys = self._common.surveys
+        place = os.path.join(self._directory, "outlines.sqlite")
+        self.outlines = Outlines(place, self.blob, self._common.outlines)
         self._index: Index | None = None
         self._places: Places | None = None
 
@@ -35,8 +55,13 @@ class Shelf:
         """A blob's bytes."""
         return self._repository.objects.blob(oid)
 
-    def located(self, tree: str, progress: Callable[[int, int], None]) -> Located:
-        """Where the files of a tree are in the index, which gets what it does not hold."""
+    def located(
+        self, tree: str, before: str | None, progress: Callable[[int, int], None]
+    ) -> Located:
+        """Where the files of a tree are in the index, which gets what it does not hold.
+
+        before: see `Places.locate`.
+        """
         from slipstream_git.reading.search import index, places  # numpy takes 80 ms
 
         if self._index is None:
@@ -47,10 +72,10 @@ class Shelf:
             self._index = index.Index(
                 directory, self._shared, id_bytes, limit, only_whole=only_whole
             )
-            self._places = places.Places()
+            self._places = places.Places(self._common.located)
         assert self._places is not None  # noqa: S101  (made with the index)
         sources = places.Sources(self._repository, self._index, self.blob, progress)
-        return self._places.locate(sources, tree)
+        return self._places.locate(sources, tree, before)
 
 
 def of(ws: Workspace) -> Shelf:
@@ -60,6 +85,14 @@ def of(ws: Workspace) -> Shelf:
     if not isinstance(found, Shelf):
         found = kept[_NAME] = Shelf(ws)
     return found
+
+
+def _whose(ws: Workspace) -> str:
+    """Whose repository this is: a window's (see `gitdb.window`) is of the user it is in."""
+    repository = ws.repository
+    if repository.config.flag("slip.wholeSegments"):
+        return os.path.dirname(repository.layout.common_dir)
+    return ""
 
 
 def _shared(ws: Workspace) -> str | None:

@@ -225,3 +225,19 @@ def test_without_a_change_nothing_is_asked(repo: Lab, tmp_path: Path) -> None:
         for _ in range(3):
             found.look_again()
         assert asked.read_text() == before
+
+
+def test_where_git_reads_nothing_it_is_not_asked_again(repo: Lab) -> None:
+    """As scripts and benchmarks turn configuration off; /dev/null is written to all the time."""
+    off = {"GIT_CONFIG_SYSTEM": os.devnull, "GIT_CONFIG_GLOBAL": os.devnull}
+    env = {name: value for name, value in os.environ.items() if name != "GIT_CONFIG_NOSYSTEM"}
+    with open_repository(str(repo.path), env | off, in_process=True) as repository:
+        config = repository.config
+        Path(os.devnull).write_bytes(b"nothing")
+        before = repository._files
+        assert before is not None
+        assert before.unchanged()
+        repository.look_again()
+        assert (repository._files, repository.config) == (before, config)
+        repo.git("config", "x.y", "now")
+        assert settings_seen(repository) == "now"

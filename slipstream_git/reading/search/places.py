@@ -21,6 +21,7 @@ from slipstream_git.reading.search.segments import Bits, Segment, rows_of_ids
 from slipstream_git.records import NamedTuple
 
 MOST_TREES = 64
+MOST_COMMON = 16
 # A tree that differs in more paths than this is worked out by itself.
 MOST_DIFFERENT = 400
 
@@ -93,19 +94,41 @@ class Sources(NamedTuple):
 
 
 class Places:
-    """Trees that were located, by id; the latest are kept."""
+    """Trees that were located, by id; the latest are kept.
 
-    def __init__(self) -> None:
+    common: whole trees that other repositories of the same user have located, which may be this
+    one's, too: a hundred clones keep one copy.
+    """
+
+    def __init__(self, common: dict[str, Located] | None = None) -> None:
+        self._common: dict[str, Located] = {} if common is None else common
         self._known: dict[str, Located] = {}
 
-    def locate(self, sources: Sources, tree: str) -> Located:
-        """Where the files of ``tree`` are. What no segment holds may become one."""
+    def locate(self, sources: Sources, tree: str, before: str | None = None) -> Located:
+        """Where the files of ``tree`` are. What no segment holds may become one.
+
+        before: a tree from which it differs little, and others do, too.
+        """
         found = self._known.pop(tree, None)
         if found is None or not _can_be_read(found):
-            found = self._by_difference(sources, tree) or _whole(sources, tree)
+            if before is not None and before != tree:
+                self.locate(sources, before)
+            found = self._by_difference(sources, tree) or self._as_whole(sources, tree)
         self._known[tree] = found
         while len(self._known) > MOST_TREES:
             del self._known[next(iter(self._known))]
+        return found
+
+    def _as_whole(self, sources: Sources, tree: str) -> Located:
+        if attributes.some_elsewhere(sources.repository):
+            return _whole(sources, tree)
+        found = self._common.pop(tree, None)
+        if found is None or not _can_be_read(found):
+            found = _whole(sources, tree)
+        self._common[tree] = found
+        while len(self._common) > MOST_COMMON:
+            # (Another thread may have been quicker.)
+            self._common.pop(next(iter(list(self._common))), None)
         return found
 
     def _by_difference(self, sources: Sources, tree: str) -> Located | None:

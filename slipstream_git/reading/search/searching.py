@@ -104,7 +104,7 @@ def _harvest(ws: Workspace, view: views.View, request: Request) -> _Harvest:
         return _by_git(ws, view, request, wanted)
     try:
         pattern = patterns.compile_pattern(request.wish)
-        located = shelf.of(ws).located(view.tree, ws.progress)
+        located = shelf.of(ws).located(view.tree, view.before, ws.progress)
     except (ImportError, OSError):  # no libraries, or nowhere to keep an index
         return _by_git(ws, view, request, wanted)
     from slipstream_git.reading.search import scanning
