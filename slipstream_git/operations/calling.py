@@ -36,6 +36,16 @@ def call(row: Operation, ws: Workspace, values: Mapping[str, Any]) -> Any:
     return answer
 
 
+def prepare_search(ws: Workspace) -> None:
+    """Have the search index hold what is checked out, for searches to come. Tells `ws.progress`.
+
+    No operation, but what comes before some. Raises ImportError without the extra `reading`.
+    """
+    from slipstream_git.reading import shelf, views
+
+    shelf.of(ws).located(views.choose(ws, views.Wish(rev="HEAD")).tree, None, ws.progress)
+
+
 def _tidy(ws: Workspace) -> None:
     """Merge slip's packs when they are many; what cannot be merged now waits for the next time."""
     layout = ws.repository.layout

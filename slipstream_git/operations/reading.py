@@ -173,13 +173,3 @@ def refs(
 
     wish = views.Wish(session, rev, untracked)
     return naming.refs(ws, wish, name, most=max, tokens=tokens, after=after)
-
-
-def prepare(ws: Workspace) -> None:
-    """Have the search index hold what is checked out, for searches to come. Tells `ws.progress`.
-
-    No operation: a server does so by itself. Raises ImportError without the extra `reading`.
-    """
-    from slipstream_git.reading import shelf, views
-
-    shelf.of(ws).located(views.choose(ws, views.Wish(rev="HEAD")).tree, None, ws.progress)

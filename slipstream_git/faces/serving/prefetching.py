@@ -15,7 +15,7 @@ from queue import SimpleQueue
 
 from slipstream_git.errors import SlipError
 from slipstream_git.faces.serving.tenants import NOT_FOR_CALLS
-from slipstream_git.operations import reading
+from slipstream_git.operations import calling
 from slipstream_git.workspace import open_workspace
 
 NICENESS = 10
@@ -67,7 +67,7 @@ class Prefetcher:
     def _make(self, directory: str) -> None:
         ws = open_workspace(directory, self._env, in_process=True, progress=self._go_on)
         with ws.repository:
-            reading.prepare(ws)
+            calling.prepare_search(ws)
 
     def _go_on(self, _done: int, _of: int) -> None:
         if self._is_stopped:

@@ -92,7 +92,7 @@ class Tenants:
     ) -> None:
         self._env = {name: value for name, value in env.items() if name not in NOT_FOR_CALLS}
         self._path = env.get("PATH")
-        self._most = most
+        self._most = 2 * most  # handles
         self._in_main_thread = in_main_thread
         self._guard = Lock()
         self._open: OrderedDict[_Name, _Tenant] = OrderedDict()
@@ -100,7 +100,9 @@ class Tenants:
         self.opened = 0
 
     def __len__(self) -> int:
-        return len(self._open)
+        """How many repositories; one that is read and written counts once."""
+        with self._guard:
+            return len({name.place for name in self._open})
 
     @contextmanager
     def entered(self, directory: str, *, reading: bool = False) -> Iterator[Workspace]:
