@@ -92,7 +92,7 @@ class Tenants:
     ) -> None:
         self._env = {name: value for name, value in env.items() if name not in NOT_FOR_CALLS}
         self._path = env.get("PATH")
-        self._most = 2 * most  # handles
+        self._most = most
         self._in_main_thread = in_main_thread
         self._guard = Lock()
         self._open: OrderedDict[_Name, _Tenant] = OrderedDict()
@@ -193,8 +193,10 @@ class Tenants:
             self._shrink(self._most)
 
     def _shrink(self, most: int) -> bool:
-        idle = [name for name, tenant in self._open.items() if not tenant.users]
-        gone = idle[: max(0, len(self._open) - most)]
+        places = list(dict.fromkeys(name.place for name in self._open))
+        oldest = places[: max(0, len(places) - most)]
+        idle = [name for name, held in self._open.items() if not held.users]
+        gone = [name for name in idle if name.place in oldest]
         for name in gone:
             self._open.pop(name).close()
         return bool(gone)
