@@ -6,6 +6,7 @@ without a target is there to be known.
 
 from __future__ import annotations
 
+import re
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
@@ -251,7 +252,7 @@ def _beside_server(bench: Bench, repository: Repository) -> list[Figure]:
     try:
         place = bench.clone(repository, "i-slip")
         apply = served.ServedApply("apply", place, sites, slip, server)
-        word = max(sites[0].line.split(), key=len)
+        word = max((word for site in sites for word in re.findall(r"\w+", site.line)), key=len)
         search = [str(slip), "search", "-s", sides.SESSION, "--fixed", "--", word]
         status = [str(slip), "status", "-s", sides.SESSION]
         team: list[Side] = [

@@ -9,15 +9,12 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from slipstream_git.errors import SlipError
+from slipstream_git.faces import inputs
 
 if TYPE_CHECKING:  # its import is paid for by commands that need a repository
     from slipstream_git.workspace import Workspace
-
-LARGEST_INPUT = 512 << 20
-PIECE = 1 << 20
 
 
 class Elsewhere(Exception):
@@ -95,15 +92,13 @@ class OwnProcess:
     def input(self) -> bytes | None:
         if self._given is not None:
             return self._given
-        if sys.stdin is None or sys.stdin.closed:
-            return b""
-        return None if sys.stdin.isatty() else all_of(sys.stdin.buffer, "standard input")
+        return inputs.standard()
 
     def has_file(self, name: str) -> bool:
         return os.path.exists(name)
 
     def file(self, name: str) -> bytes:
-        return file_at(name, name)
+        return inputs.file_at(name, name)
 
     def tell(self, text: str, *, aside: bool = False) -> None:
         stream = sys.stderr if aside else sys.stdout
@@ -130,24 +125,3 @@ def line_of(text: str) -> bytes:
         return (text + ending).encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:  # a lone surrogate that is not a byte: from a batch's own text
         return (text + ending).encode("utf-8", "backslashreplace")
-
-
-def file_at(path: str, name: str) -> bytes:
-    """A file's bytes. name: what the caller calls it. Raises `usage`, `too-large`."""
-    try:
-        with open(path, "rb") as stream:
-            return all_of(stream, name)
-    except OSError as fault:
-        raise SlipError("usage", f"{name}: {fault.strerror}") from None
-
-
-def all_of(stream: BinaryIO, name: str) -> bytes:
-    """What is left in a stream, which may be a device that never ends. Raises `too-large`."""
-    pieces: list[bytes] = []
-    size = 0
-    while piece := stream.read(PIECE):
-        pieces.append(piece)
-        size += len(piece)
-        if size > LARGEST_INPUT:
-            raise SlipError("too-large", f"{name} holds over {LARGEST_INPUT} bytes")
-    return b"".join(pieces)

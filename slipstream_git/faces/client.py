@@ -14,6 +14,7 @@ import time
 from binascii import a2b_base64, b2a_base64
 
 from slipstream_git import __version__
+from slipstream_git.faces import inputs
 from slipstream_git.faces.serving import addresses
 
 TYPE_CHECKING = False  # as `typing` has it, whose import costs a quarter of this command
@@ -39,7 +40,7 @@ def run(arguments: Sequence[str]) -> tuple[int | None, bytes | None]:
     conversation = _Conversation(connection)
     try:
         status = conversation.run(arguments)
-    except KeyboardInterrupt as fault:
+    except BaseException as fault:  # noqa: BLE001  (told, as where there is no server)
         from slipstream_git.faces import command
 
         status = command.failed(fault, arguments)
@@ -82,7 +83,7 @@ class _Conversation:
             told = _told(arguments)
             said = self._asked(told)
             if _value(said, b"wants") == b"input":
-                self.input = _input()
+                self.input = inputs.standard()
                 if self.input is None:
                     return None
                 said = self._asked([*told, _field(b"input", self.input)])
@@ -156,12 +157,6 @@ def _umask() -> int:
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
-
-
-def _input() -> bytes | None:
-    from slipstream_git.faces.callers import OwnProcess
-
-    return OwnProcess().input()
 
 
 def _write(descriptor: int, stream: TextIO | None, encoded: bytes) -> None:

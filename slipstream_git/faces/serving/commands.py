@@ -15,8 +15,8 @@ from typing import Any
 
 from slipstream_git import __version__
 from slipstream_git.errors import SlipError
-from slipstream_git.faces import argv, replies
-from slipstream_git.faces.callers import Elsewhere, file_at, line_of, noticing
+from slipstream_git.faces import argv, inputs, replies
+from slipstream_git.faces.callers import Elsewhere, line_of, noticing
 from slipstream_git.faces.serving import addresses, fields
 from slipstream_git.faces.serving.tenants import Tenants
 from slipstream_git.records import NamedTuple
@@ -136,7 +136,7 @@ class Remote:
         return os.path.exists(self._placed(name))
 
     def file(self, name: str) -> bytes:
-        return file_at(self._placed(name), name)
+        return inputs.file_at(self._placed(name), name)
 
     def _placed(self, name: str) -> str:
         path = os.path.normpath(os.path.join(self._directory, name))

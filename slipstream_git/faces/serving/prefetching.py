@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from queue import SimpleQueue
@@ -21,6 +22,7 @@ from slipstream_git.workspace import open_workspace
 NICENESS = 10
 # How long the end of a server waits for it; its files are whole at any time.
 GRACE_S = 1.0
+PAUSE_S = 0.0001
 
 
 class Prefetcher:
@@ -72,6 +74,8 @@ class Prefetcher:
     def _go_on(self, _done: int, _of: int) -> None:
         if self._is_stopped:
             raise _Stopped
+        # A thread that computes keeps the interpreter's lock for 5 ms at a time; calls wait then.
+        time.sleep(PAUSE_S)
 
 
 class _Stopped(Exception):
