@@ -157,24 +157,16 @@ def _by_work(
     """
     if not touched:
         return files
-    near = _named_by(ws, [file for file in files if file.path in touched])
+    outlines = shelf.of(ws).outlines.every(files)
+    near = {name for path in touched if path in outlines for name in outlines[path].names}
 
     def key(file: File) -> tuple[bool, float, bytes]:
         score = rank.scores.get(pathnames.display(file.path), 0.0)
-        if near.intersection(_names(ws, file)):
+        if any(symbol.name in near for symbol in outlines[file.path].symbols):
             score *= NEAR_WEIGHT
         return file.path not in touched, -score, file.path
 
     return sorted(files, key=key)
-
-
-def _named_by(ws: Workspace, files: Sequence[File]) -> set[str]:
-    outlines = shelf.of(ws).outlines.every(files)
-    return {name for outline in outlines.values() for name in outline.names}
-
-
-def _names(ws: Workspace, file: File) -> Iterable[str]:
-    return {symbol.name for symbol in shelf.of(ws).outlines.of(file).symbols}
 
 
 # The rank of a tree ------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import sqlite3
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 
 from slipstream_git.readings import Outline, Symbol
 from slipstream_git.records import NamedTuple
@@ -148,7 +149,13 @@ class Outlines:
 
 
 def _key(file: File) -> str:
-    return f"{file.oid} {_FORM} {outlining.version(paths.display(file.path))}"
+    return f"{file.oid} {_maker(file.path)}"
+
+
+@lru_cache(maxsize=1 << 15)
+def _maker(path: bytes) -> str:
+    """What makes a file's outline, and in which form it is kept."""
+    return f"{_FORM} {outlining.version(paths.display(path))}"
 
 
 def _encoded(outline: Outline) -> bytes:

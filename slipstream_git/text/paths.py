@@ -17,6 +17,7 @@ Not here: what the tree holds (a file in the way, a symlink on the way, a submod
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from slipstream_git.errors import SlipError
@@ -226,6 +227,7 @@ def collision_key(component: bytes) -> bytes:
     return unicodedata.normalize("NFC", folded).encode()
 
 
+@lru_cache(maxsize=1 << 15)  # a server and a map show the same ones again and again
 def display(path: bytes) -> str:
     r"""The path as text for messages and JSON: itself, or git's C-quoted form.
 
