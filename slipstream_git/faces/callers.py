@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
 from slipstream_git.faces import inputs
@@ -55,6 +55,10 @@ class Caller(Protocol):
 
     def tell(self, text: str, *, aside: bool = False) -> None:
         """Say something; aside: on standard error."""
+        ...
+
+    def gone(self) -> bool:
+        """Whether a pipe that broke means that nobody listens any more; if so, stop talking."""
         ...
 
 
@@ -105,6 +109,12 @@ class OwnProcess:
         if stream is not None:
             stream.buffer.write(line_of(text))
             stream.buffer.flush()
+
+    def gone(self) -> bool:
+        # A second complaint, at exit, would be a traceback.
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
 
 
 def noticing(caller: Caller) -> Callable[[str], None]:

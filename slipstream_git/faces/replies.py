@@ -208,10 +208,7 @@ def _print_reply(call: Call, value: Any, caller: Caller) -> None:
 
 def failed(fault: BaseException, caller: Caller, *, as_json: bool) -> int:
     """Tell a caller what went wrong; the exit status."""
-    if isinstance(fault, BrokenPipeError):
-        # Whoever read us has gone; a second complaint at exit would be a traceback.
-        with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(fault, BrokenPipeError) and caller.gone():
         return INTERRUPTED
     error = reports.translated(fault)
     with suppress(OSError, ValueError):

@@ -449,3 +449,21 @@ def test_a_directory_that_others_may_enter_is_told_nothing(
     assert repo.slip_json("list").json["ok"]
     listener.close()
     assert listener.heard == b""
+
+
+def test_files_that_are_no_files_are_read_by_their_caller(repo: Lab, served: Served) -> None:
+    """A pipe, a link to one's own standard input: whoever reads them first has all they hold."""
+    repo.slip("begin", "one")
+    pipe = repo.path / "pipe"
+    os.mkfifo(pipe)
+    (repo.path / "link").symlink_to("/dev/stdin")
+    before = served.counted()
+    repo.slip("apply", "-s", "one", "link", stdin=INSERT.replace(b"log.txt", b"src/app.py"))
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(repo.slip, "apply", "-s", "one", "pipe")
+        time.sleep(0.5)
+        pipe.write_bytes(INSERT.replace(b"log.txt", b"src/app.py"))
+        asked.result()
+    assert served.ran(before) == (0, 2)
+    assert repo.slip("read", "-s", "one", "src/app.py").out.count(b"more") == 2
+    pipe.unlink()

@@ -98,7 +98,7 @@ def _keep(calls: Calls, session: str, shown: list[str]) -> None:
     """
     there: list[dict[str, Any]] = []
     mine: list[dict[str, Any]] = []
-    for path in map(_raw, dict.fromkeys(shown)):
+    for path in map(paths.from_text, dict.fromkeys(shown)):
         where = calls.on_disk(path)
         if where is not None and os.path.islink(where):
             raise SlipError("unsupported", f"{paths.display(path)} is a symbolic link by now")
@@ -126,11 +126,6 @@ def _becoming(path: bytes, data: bytes | None, mode: str, there: bool) -> list[d
     return [{"op": "delete", **named}] if there else []
 
 
-def _raw(shown: str) -> bytes:
-    """A path from what `paths.display` or a trouble's row shows of it."""
-    return paths.from_text(shown)
-
-
 def _rows(calls: Calls, session: str, fault: SlipError) -> list[dict[str, Any]]:
     if fault.code == "dirty":
         wanted = list(dict.fromkeys(_in_the_way(fault)))[:MOST_ROWS]
@@ -141,7 +136,7 @@ def _rows(calls: Calls, session: str, fault: SlipError) -> list[dict[str, Any]]:
 
 
 def _dirty_row(calls: Calls, session: str, shown: str, fault: SlipError) -> dict[str, Any]:
-    path = _raw(shown)
+    path = paths.from_text(shown)
     base = _base(calls, session)
     theirs: list[list[int]] = []
     by = None

@@ -8,6 +8,7 @@ command is one that runs programs of theirs, they are told to run it themselves.
 from __future__ import annotations
 
 import os
+import stat
 from binascii import b2a_base64
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -136,13 +137,25 @@ class Remote:
         return os.path.exists(self._placed(name))
 
     def file(self, name: str) -> bytes:
-        return inputs.file_at(self._placed(name), name)
+        """A regular file of theirs: anything else gives what it holds to one reader alone."""
+        path = self._placed(name)
+        try:
+            opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as fault:
+            raise SlipError("usage", f"{name}: {fault.strerror}") from None
+        with open(opened, "rb") as stream:
+            if not stat.S_ISREG(os.fstat(opened).st_mode):
+                raise Elsewhere
+            return inputs.all_of(stream, name)
 
     def _placed(self, name: str) -> str:
-        path = os.path.normpath(os.path.join(self._directory, name))
-        if path.startswith(OF_A_PROCESS):
+        path = os.path.join(self._directory, name)
+        if os.path.realpath(path).startswith(OF_A_PROCESS):
             raise Elsewhere
         return path
+
+    def gone(self) -> bool:
+        return False
 
     def tell(self, text: str, *, aside: bool = False) -> None:
         self.said[aside] += line_of(text)

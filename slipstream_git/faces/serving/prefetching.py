@@ -15,6 +15,7 @@ from contextlib import suppress
 from queue import SimpleQueue
 
 from slipstream_git.errors import SlipError
+from slipstream_git.faces import reports
 from slipstream_git.faces.serving.tenants import NOT_FOR_CALLS
 from slipstream_git.operations import calling
 from slipstream_git.workspace import open_workspace
@@ -61,10 +62,14 @@ class Prefetcher:
         while not self._is_stopped:
             directory = self._queue.get()
             if directory:
-                # Whatever is wrong there, the call that needs the index will tell.
-                with suppress(SlipError, OSError, ImportError, _Stopped):
+                try:
                     self._make(directory)
-                self._waiting.discard(directory)
+                except (SlipError, OSError, ImportError, _Stopped):
+                    pass  # whatever is wrong there, the call that needs the index will tell
+                except Exception as fault:  # noqa: BLE001  (a fault of ours: reported, and no more)
+                    reports.translated(fault)
+                finally:
+                    self._waiting.discard(directory)
 
     def _make(self, directory: str) -> None:
         ws = open_workspace(directory, self._env, in_process=True, progress=self._go_on)
