@@ -92,9 +92,8 @@ class _Conversation:
                 _unknown("git-failed", "ended in the middle", arguments) if self._is_begun else None
             )
         except KeyboardInterrupt:
-            if not self._is_begun:
-                raise
-            return _unknown("interrupted", "goes on", arguments)
+            # It may have begun this very moment.
+            return _unknown("interrupted", "may go on", arguments)
         status = said.partition(b'"exit":')[2].partition(b",")[0]
         if not status:
             return None

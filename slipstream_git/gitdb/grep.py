@@ -58,8 +58,12 @@ def lines(
         accept=(0, 1), env={**(env or {}), "LC_ALL": "C.UTF-8"},
     )  # fmt: skip
     _check_read(done)
-    prefix = len(tree) + 1
-    for record in done.out.split(b"\n")[:-1]:
-        path, _, rest = record[prefix:].partition(b"\0")
-        number, _, text = rest.partition(b"\0")
-        yield path, int(number), text
+    at, out = 0, done.out
+    while at < len(out):
+        # A name may hold the end of a line, a line that matches a zero far into the file.
+        name_end = out.index(b"\0", at)
+        number_end = out.index(b"\0", name_end + 1)
+        end = out.index(b"\n", number_end + 1)
+        path = out[at + len(tree) + 1 : name_end]
+        yield path, int(out[name_end + 1 : number_end]), out[number_end + 1 : end]
+        at = end + 1

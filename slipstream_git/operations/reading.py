@@ -28,6 +28,8 @@ def files(
 
     changed: only those that the session, or the working tree, changes
     tree: how many files each directory has, instead of their names
+    session (-s, NAME): read this session (default: $SLIP_SESSION, or the one whose own worktree
+        this is, else the working tree)
     """
     from slipstream_git.reading import listing, views
 
@@ -53,6 +55,8 @@ def map_(
     What the session changes comes before that, and what it refers to counts for more.
 
     paths (PATH): only these files and directories (globs too)
+    session (-s, NAME): read this session (default: $SLIP_SESSION, or the one whose own worktree
+        this is, else the working tree)
     """
     from slipstream_git.reading import mapping, views
 
@@ -77,6 +81,8 @@ def symbol(
 
     name (NAME): plain (`run`) or with what it stands in (`Session.run`, `sessions.run`)
     inside (PATH): only in this file, or below this directory
+    session (-s, NAME): read this session (default: $SLIP_SESSION, or the one whose own worktree
+        this is, else the working tree)
     """
     from slipstream_git.reading import naming, views
 
@@ -100,6 +106,8 @@ def lines(
     path (PATH): the file, from the root of the repository
     start (A): the first line (default: 1)
     end (B): the last line (default: the last of the file)
+    session (-s, NAME): read this session (default: $SLIP_SESSION, or the one whose own worktree
+        this is, else the working tree)
     """
     from slipstream_git.reading import excerpting, views
 
@@ -120,11 +128,11 @@ def search(
     context: int = 0,
     count: bool = False,
     raw: bool = False,
-    max: int = 200,  # noqa: A002  (the option's name in the contract)
+    max: int | None = None,  # noqa: A002  (the option's name in the contract)
     session: str | None = None,
     rev: str | None = None,
     untracked: bool = False,
-    tokens: int = 2000,
+    tokens: int | None = None,
     after: str | None = None,
 ) -> excerpts.Searched:
     r"""Find the lines that match, the likeliest first: definitions, whole words, then the rest.
@@ -139,6 +147,11 @@ def search(
     context (N): show N lines around each
     count: only how many lines of which file match
     raw: every line, in the order of paths, as PATH:LINE:TEXT
+    max (N): show at most so many lines (default: 200; with --raw all)
+    tokens (N): how much to tell, at 3.6 bytes a token (default: 2000; with --raw everything, which
+        is 0)
+    session (-s, NAME): read this session (default: $SLIP_SESSION, or the one whose own worktree
+        this is, else the working tree)
     """
     from slipstream_git.errors import SlipError
     from slipstream_git.reading import views
@@ -147,8 +160,10 @@ def search(
 
     if fixed and regex:
         raise SlipError("usage", "--fixed or --regex, not both", hint="slip search --help")
+    most = max if max is not None else searching.EVERY if raw else searching.MOST_SHOWN
+    limit = tokens if tokens is not None else 0 if raw else searching.TOKENS
     request = searching.Request(
-        Wish(pattern, fixed, ignore_case, word), globs, max, context, count, raw, tokens, after
+        Wish(pattern, fixed, ignore_case, word), globs, most, context, count, raw, limit, after
     )
     return searching.search(ws, views.Wish(session, rev, untracked), request)
 
@@ -168,6 +183,8 @@ def refs(
     """Show where a name is used in code, comments and strings left out.
 
     name (NAME): the name; of `Session.run` the last part counts
+    session (-s, NAME): read this session (default: $SLIP_SESSION, or the one whose own worktree
+        this is, else the working tree)
     """
     from slipstream_git.reading import naming, views
 

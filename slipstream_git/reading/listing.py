@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from slipstream_git.errors import SlipError
 from slipstream_git.excerpts import Directory, Files, Listed
 from slipstream_git.model import Entry
 from slipstream_git.reading import budget, views
@@ -28,7 +29,11 @@ def files(
     as_tree: how many files each directory has, as deep as the budget goes.
     """
     view = views.choose(ws, wish)
+    if changed and view.before is None:
+        raise SlipError("usage", "--changed is of a session or of the working tree")
     found = list(_changed(ws, view, globs) if changed else _walked(ws, view.tree, globs))
+    if not found:
+        say_if_none(ws, view.tree, globs)
     start = budget.place(view.tree, after)
     room = Budget(tokens)
     if as_tree:
@@ -50,6 +55,12 @@ def _walked(ws: Workspace, tree: str, globs: Sequence[str]) -> Iterator[tuple[by
     for path, entry in ws.repository.trees.walk(tree, scopes.literal_prefix(globs)):
         if not globs or wanted(path):
             yield path, entry
+
+
+def say_if_none(ws: Workspace, tree: str, globs: Sequence[str]) -> None:
+    """Tell the reader of nothing that there is nothing to be read."""
+    if globs and next(_walked(ws, tree, globs), None) is None:
+        ws.notify(f"no file of this tree fits {', '.join(globs)}")
 
 
 def _changed(

@@ -13,7 +13,7 @@ from math import sqrt
 
 from slipstream_git.excerpts import Defined, Directory, Map, Mapped
 from slipstream_git.model import EXECUTABLE, REGULAR
-from slipstream_git.reading import budget, shelf, views
+from slipstream_git.reading import budget, listing, shelf, views
 from slipstream_git.reading.budget import LINE_BYTES, Budget
 from slipstream_git.reading.outlines import File
 from slipstream_git.reading.search import ranking
@@ -65,6 +65,8 @@ def tree_map(
     survey = _survey(ws, view.tree)
     touched = _touched(ws, view)
     files = _below(survey.files, wanted)
+    if not files:
+        listing.say_if_none(ws, view.tree, wanted)
     ordered = _by_work(ws, touched, files, survey.rank)
     counted: list[File] = []
     if not wanted:

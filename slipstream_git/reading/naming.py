@@ -222,7 +222,8 @@ def _uses(ws: Workspace, file: File, outline: Outline, word: str) -> list[Used]:
     told: dict[int, Used] = {}
     for use in outlining.uses(paths.display(file.path), data, word):
         before = told.get(use.line)
-        row = rows[use.line - 1]
+        # Of a file with old line ends (CR alone) the parser may count more lines than there are.
+        row = rows[min(use.line, len(rows)) - 1]
         at = use.column if before is None or before.column is None else before.column - 1
         shown = budget.excerpt(row.strip(), at - len(row) + len(row.lstrip()))
         told[use.line] = Used(

@@ -37,6 +37,8 @@ class View(NamedTuple):
 
 def choose(ws: Workspace, wish: Wish) -> View:
     """The tree that is meant. Raises `session-missing`, `missing`, `usage`."""
+    if wish.untracked and (wish.rev is not None or wish.session is not None):
+        raise SlipError("usage", "--untracked is of the working tree; a tree of git's has none")
     if wish.rev is not None:
         if wish.session is not None:
             raise SlipError("usage", "a session or a revision can be read, not both")

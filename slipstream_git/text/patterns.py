@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from slipstream_git import hints
 from slipstream_git.errors import SlipError
 from slipstream_git.records import NamedTuple
 from slipstream_git.text import linefinding, required
@@ -208,6 +209,6 @@ def unreadable(pattern: str, said: str, place: int | None = None) -> SlipError:
     return SlipError(
         "usage",
         f"pattern '{shown}': {said}{where}",
-        hint="slip search --fixed …",
+        hint=hints.of("slip", "search", "--fixed", "--", pattern),
         data={"pattern": shown, "position": place},
     )

@@ -253,6 +253,6 @@ def full(wish: Wish) -> SlipError:
 def _directory(repo: object) -> str:
     if repo is None:
         raise fields.wrong("repo is missing: the absolute path of the repository")
-    if not isinstance(repo, str) or not os.path.isabs(repo) or "\0" in repo:
+    if not isinstance(repo, str) or not os.path.isabs(repo):
         raise fields.wrong("repo is an absolute path")
-    return repo
+    return fields.plain("repo", repo)

@@ -83,8 +83,8 @@ def _value(parameter: Parameter, field: str, value: object) -> object:
     if kind.value in BYTES_KINDS:
         return _text(field, value).encode()
     if kind.many:
-        return tuple(_plain(field, item) for item in _several(parameter, field, value))
-    return _plain(field, value)
+        return tuple(plain(field, item) for item in _several(parameter, field, value))
+    return plain(field, value)
 
 
 def _checked(field: str, kind: str, value: object) -> object:
@@ -114,7 +114,8 @@ def _text(field: str, value: object) -> str:
     return value
 
 
-def _plain(field: str, value: object) -> str:
+def plain(field: str, value: object) -> str:
+    """Text that a command line could have. Raises `Misasked`."""
     text = _text(field, value)
     if "\0" in text:
         raise wrong(f"{field} holds a zero byte")

@@ -1,7 +1,7 @@
 """What a reader of a search wants first: definitions, then whole words, then parts of words.
 
-The files of the work under way come before others, tests last. Ties go by path, so the order is
-always the same.
+The files of the work under way come before others; tests come last, but for what they define. Ties
+go by path, so the order is always the same.
 """
 
 from __future__ import annotations
@@ -24,6 +24,16 @@ _DEFINING = (
     rb"\b(?:def|class|func|fn|function|struct|enum|union|trait|interface|type|typedef|module"
     rb"|namespace|const|let|var|val|define|macro_rules!|CREATE TABLE)\s+(?:[\w.:*&<>]*[.:*&>])?"
 )
+# A function of C and its like: a type before the name, and no end of a statement behind it. At the
+# beginning of a line, or, with its body's brace, further in.
+_NO_TYPE = (
+    rb"(?!(?:return|else|new|throw|await|case|goto|delete|yield|raise|assert|print|echo|typedef|extern"
+    rb"|import|from|for|while|until|unless|not|and|or|if|elif|when|in|is|do|require|include)\b)"
+)
+_TYPED = rb"[A-Za-z_][\w:<>,*&\[\] \t]*[ \t*&:]"
+_FUNCTION = rb"^%b%b%%b\s*\([^;]*$|^\s+%b%b%%b\s*\([^;]*\{\s*$" % (
+    _NO_TYPE, _TYPED, _NO_TYPE, _TYPED,
+)  # fmt: skip
 DEFINITION, WORD, PART = 0, 1, 2
 
 
@@ -43,9 +53,9 @@ AnyHit = TypeVar("AnyHit", bound=Hit)
 def ordered(hits: Sequence[AnyHit], wish: Wish, changed: Collection[bytes]) -> list[AnyHit]:
     """Files, the likeliest first."""
 
-    def key(hit: AnyHit) -> tuple[bool, int, bool, bytes]:
+    def key(hit: AnyHit) -> tuple[bool, bool, bool, int, bytes]:
         best = min((_line_rank(text, wish) for _, text in hit.lines(MOST_LOOKED_AT)), default=PART)
-        return hit.path not in changed, best, is_test(hit.path), hit.path
+        return hit.path not in changed, best != DEFINITION, is_test(hit.path), best, hit.path
 
     return sorted(hits, key=key)
 
@@ -88,4 +98,5 @@ def _forms(
         return None
     flags = re.IGNORECASE if ignore_case else 0
     name = re.escape(pattern.encode())
-    return re.compile(_DEFINING + name + rb"\b", flags), re.compile(rb"\b" + name + rb"\b", flags)
+    definition = _DEFINING + name + rb"\b|" + _FUNCTION % (name, name)
+    return re.compile(definition, flags), re.compile(rb"\b" + name + rb"\b", flags)

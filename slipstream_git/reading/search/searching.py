@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from slipstream_git.errors import SlipError
 from slipstream_git.excerpts import InFile, Line, Searched
-from slipstream_git.reading import budget, shelf, views
+from slipstream_git.reading import budget, listing, shelf, views
 from slipstream_git.reading.budget import LINE_BYTES, Budget
 from slipstream_git.reading.outlines import File
 from slipstream_git.reading.search import ranking
@@ -25,6 +25,8 @@ from slipstream_git.workspace import Workspace
 # Above so many lines no more are looked for: nobody reads them, and all could not be ranked.
 MOST_COUNTED = 50_000
 MOST_SHOWN = 200
+EVERY = 1 << 62
+TOKENS = 2000
 # So many lines of a file are told before the next file has its turn.
 LINES_A_FILE = 5
 
@@ -42,7 +44,7 @@ class Request(NamedTuple):
     context: int = 0
     counting: bool = False
     raw: bool = False
-    tokens: int = 2000
+    tokens: int = TOKENS
     after: str | None = None
 
 
@@ -62,15 +64,25 @@ def search(ws: Workspace, wish: views.Wish, request: Request) -> Searched:
     view = views.choose(ws, wish)
     start = budget.place(view.tree, request.after)
     harvest = _harvest(ws, view, request)
+    if not harvest.hits:
+        listing.say_if_none(ws, view.tree, request.globs)
     teller = _Teller(ws, view, request)
     ordered = harvest.hits
     told: list[Line] = []
     if request.counting:
         shown, counts = teller.counts(ordered[start:])
+    elif request.raw:
+        told, counts = teller.every(ordered, start)
+        shown = sum(not line.context for line in told)
+        _, following = budget.page(harvest.total, start, shown, view.tree)
+        return Searched(
+            view.tree, told, harvest.total, len(ordered),
+            truncated=following is not None or not harvest.whole,
+            next=following, engine=harvest.engine, counted="all" if harvest.whole else "some",
+            counts=counts, raw=True, session=view.session, rev=view.rev,
+        )  # fmt: skip
     else:
-        if not request.raw:
-            changed = _changed(ws, view)
-            ordered = ranking.ordered(ordered, request.wish, changed)
+        ordered = ranking.ordered(ordered, request.wish, _changed(ws, view))
         told, shown, counts = teller.lines(ordered[start:])
     lines_told = sum(1 + (line.again or 0) for line in told if not line.context)
     _, following = budget.page(len(ordered), start, shown, view.tree)
@@ -79,7 +91,7 @@ def search(ws: Workspace, wish: views.Wish, request: Request) -> Searched:
         view.tree, told, harvest.total, len(ordered),
         truncated=following is not None or partly or not harvest.whole,
         next=following, engine=harvest.engine, counted="all" if harvest.whole else "some",
-        counts=counts, raw=request.raw or None, session=view.session, rev=view.rev,
+        counts=counts, session=view.session, rev=view.rev,
     )  # fmt: skip
 
 
@@ -178,7 +190,7 @@ class _Teller:
         told: list[Line] = []
         counts: list[InFile] = []
         for hit in hits:
-            rows = self._raw(hit) if self._request.raw else self._best(hit)
+            rows = self._best(hit)
             size = len(hit.path) + sum(len(row.text) + LINE_BYTES for row in rows)
             if self._left <= 0 or not self._room.take(size):
                 break
@@ -187,8 +199,26 @@ class _Teller:
             counts.append(InFile(lines=hit.count, **budget.named(hit.path)))
         return told, len(counts), counts
 
-    def _raw(self, hit: Hit) -> list[Line]:
-        return self._around(hit, list(hit.lines(self._left)), None)
+    def every(self, hits: Sequence[Hit], start: int) -> tuple[list[Line], list[InFile]]:
+        """Lines in the order of paths but the first ``start``, and how many each file has."""
+        told: list[Line] = []
+        counts: list[InFile] = []
+        passed = 0
+        for hit in hits:
+            passed += hit.count
+            if passed <= start:
+                continue
+            rows = list(hit.lines())[hit.count - (passed - max(start, passed - hit.count)) :]
+            size = len(hit.path) + sum(len(text) + LINE_BYTES for _, text in rows)
+            whole = len(rows) <= self._left and self._room.take(size)
+            if not whole:
+                rows = [row for row in rows[: self._left] if self._room.take(len(row[1]))]
+            told += self._around(hit, rows, None)
+            counts.append(InFile(lines=hit.count, **budget.named(hit.path)))
+            self._left -= len(rows)
+            if not whole:
+                break
+        return told, counts
 
     def _best(self, hit: Hit) -> list[Line]:
         """A few lines of a file: the likeliest, each text once, in the order of the file."""
