@@ -132,6 +132,25 @@ def test_globs_choose_the_files(ws: Workspace, glob: str) -> None:
     assert found(ws, Wish("run|number"), None, glob) == chosen
 
 
+LARGE = "".join(f"{number} is a line of a file\n" for number in range(120_000))
+
+
+@pytest.mark.parametrize("glob", ["a/**", "z/**", "dup.txt", "!a", "z/s/*"])
+def test_a_glob_may_choose_any_path_of_a_blob(repo: Lab, glob: str) -> None:
+    """In a tree that is large enough for a segment."""
+    same = f"NEEDLE of {glob}\n"  # no tree that another test has located
+    twice = {"a/dup.txt": same, "m/dup.txt": same, "z/dup.txt": same, "z/s/other": same}
+    repo.commit({"large.txt": LARGE, **twice}, "twice")
+    workspace = open_workspace(str(repo.path), os.environ, in_process=True)
+    with workspace.repository:
+        lines = found(workspace, Wish("NEEDLE"), None, glob)
+        listed = listing.files(workspace, views.Wish(), (glob,), tokens=0)
+    assert list((repo.path / ".git/slip/index/search").glob("*.seg"))
+    paths = [file.path for file in listed.files if file.path in twice]
+    assert paths
+    assert lines == [f"{path}:1:NEEDLE of {glob}" for path in paths]
+
+
 def test_the_answer_is_never_stale(ws: Workspace, repo: Lab) -> None:
     """After edits, renames, deletions, branches, rebases, staged edits the next answer is right."""
     _happen(ws, repo, events=25, seed=1)

@@ -84,6 +84,8 @@ def _of_part(
         chosen = np.fromiter(
             (place >= 0 and wanted(paths[place]) for place in part.paths.tolist()), bool
         )
+        for blob, places in part.more.items():
+            chosen[blob] = chosen[blob] or any(wanted(paths[place]) for place in places)
         units = units & part.units_of(chosen)
     for blob, rows in by_blob(segment, pattern, _set(units)):
         first = int(part.paths[blob])
