@@ -132,6 +132,22 @@ def test_globs_choose_the_files(ws: Workspace, glob: str) -> None:
     assert found(ws, Wish("run|number"), None, glob) == chosen
 
 
+def test_attributes_are_of_paths_and_not_of_blobs(repo: Lab) -> None:
+    """One content at three paths: text by its attribute, binary by its bytes, and by attribute."""
+    same = b"NEEDLE\0run\n"
+    files: dict[str, Content] = {".gitattributes": "*.txt diff\n*.dat -diff\n"}
+    repo.commit({**files, "a.txt": same, "b.bin": same, "c.dat": same, "z.txt": same}, "same")
+    workspace = open_workspace(str(repo.path), os.environ, in_process=True)
+    with workspace.repository:
+        paths = ["a.txt", "z.txt"]
+        for again in ("d", "y"):
+            lines = found(workspace, Wish("NEEDLE"))
+            assert lines == grepped(repo, Wish("NEEDLE"), "HEAD")
+            assert [line.split(":")[0] for line in lines] == sorted(paths)
+            repo.commit({f"{again}.bin": same, f"{again}.txt": same}, again)  # by the difference
+            paths.append(f"{again}.txt")
+
+
 LARGE = "".join(f"{number} is a line of a file\n" for number in range(120_000))
 
 
