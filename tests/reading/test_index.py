@@ -190,6 +190,33 @@ def test_what_was_used_longest_ago_goes_first(tmp_path: Path) -> None:
     assert here.missing(list(first)) == list(first)
 
 
+def test_a_tree_that_is_larger_than_the_limit_is_indexed_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments, "MOST_BYTES", 1 << 20)
+    monkeypatch.setattr(index, "SMALL_BYTES", 0)
+    blobs = texts(400, 9000)
+    here = made(tmp_path / "index", tmp_path / "cache", most_bytes=1 << 20)
+    assert here.add(list(blobs), blobs.__getitem__, unseen) == {}
+    assert len(names(tmp_path / "index")) > 2
+    assert len(names(tmp_path / "cache")) == 1
+    assert here.missing(list(blobs)) == []
+    assert here.add(list(blobs), {}.__getitem__, unseen) == {}  # nothing is read again
+
+
+def test_what_goes_with_blobs_of_others_is_made_again(tmp_path: Path) -> None:
+    first, second = texts(400, 9000, 1), texts(400, 9000, 2)
+    kept = dict(list(first.items())[::4])
+    here = made(tmp_path, most_bytes=3 << 20)
+    here.add(list(first), first.__getitem__, unseen)
+    (old,) = names(tmp_path)
+    os.utime(tmp_path / old, (1, 1))
+    both = {**kept, **second}
+    assert here.add(list(both), both.__getitem__, unseen) == {}
+    assert old not in names(tmp_path)
+    assert here.missing(list(both)) == []
+
+
 def test_what_is_broken_or_left_half_is_swept_away(tmp_path: Path) -> None:
     blobs = texts(400, 9000)
     (tmp_path / ("0" * 40 + index.SUFFIX)).write_bytes(b"no segment")

@@ -7,8 +7,9 @@ what they have in common: a segment of one is linked into the other where it ser
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from weakref import WeakValueDictionary
 
@@ -91,26 +92,31 @@ class Index:
     def add(self, ids: Sequence[str], read: Reader, progress: Progress) -> Mapping[str, bytes]:
         """See that all of ``ids`` can be searched; the texts of those that went to no segment.
 
-        read: a blob's bytes. progress: is told how many of how many blobs are done.
+        read: a blob's bytes. progress: is told how many of how many blobs are done. Raises OSError
+        where there can be no index now.
         """
-        missing = self.missing(ids)
-        if not missing:
-            return {}
+        loose = self._loose(ids, read)
+        if loose is None:
+            with self._writing():
+                self._link(self.missing(ids))
+                self._seal(self.missing(ids), read, progress)
+                self._consolidate()
+                self._evict(ids)
+                self._seal(self.missing(ids), read, progress)  # what went with what others held
+            loose = self._loose(ids, read)
+        if loose is None:
+            raise BlockingIOError(errno.EAGAIN, "what was indexed has gone again")
+        return loose
+
+    def _loose(self, ids: Sequence[str], read: Reader) -> Mapping[str, bytes] | None:
+        """The texts of those that no segment holds; None where that is too much."""
         loose, size = {}, 0
-        for oid in missing:
+        for oid in self.missing(ids):
             loose[oid] = searchable(read(oid))
             size += len(loose[oid])
             if size > MOST_LOOSE_BYTES:
-                break
-        else:
-            return loose
-        del loose
-        with self._writing():
-            self._link(self.missing(ids))
-            self._seal(self.missing(ids), read, progress)
-            self._consolidate()
-            self._evict()
-        return self.add(ids, read, progress)
+                return None
+        return loose
 
     # Files ---------------------------------------------------------------------------------------
 
@@ -164,6 +170,7 @@ class Index:
             if served == blobs or (served * 2 >= blobs and not self._only_whole):
                 with suppress(OSError):
                     os.link(os.path.join(self._shared, name), place)
+        self._seen_ns = -1  # the clock of files is coarse: nothing may seem to have changed
 
     def _seal(self, missing: Sequence[str], read: Reader, progress: Progress) -> None:
         batch: list[tuple[str, bytes]] = []
@@ -188,6 +195,7 @@ class Index:
             stream.flush()
             os.fsync(stream.fileno())  # else its name might outlive its content
         os.rename(path + ".part", path)
+        self._seen_ns = -1
         if self._shared is not None:
             with suppress(OSError):
                 os.makedirs(self._shared, mode=0o700, exist_ok=True)
@@ -208,26 +216,44 @@ class Index:
                 with suppress(OSError):
                     os.unlink(os.path.join(self._directory, segment.name))
 
-    def _evict(self) -> None:
-        """Let go what was opened longest ago, here and among what clones share."""
-        for directory in filter(None, (self._directory, self._shared)):
-            files = []
-            for name in _names(directory):
-                with suppress(FileNotFoundError):
-                    told = os.stat(os.path.join(directory, name))
-                    files.append((told.st_mtime_ns, told.st_size, name))
-            total = sum(size for _, size, _ in files)
-            for _, size, name in sorted(files)[:-1]:
-                if total <= self._most_bytes:
-                    break
-                with suppress(OSError):
-                    os.unlink(os.path.join(directory, name))
-                total -= size
+    def _evict(self, wanted: Sequence[str]) -> None:
+        """Let go what was opened longest ago, here and among what clones share.
+
+        What serves ``wanted`` with half of its blobs stays here, though a large tree takes more
+        than it may: it would be made again at once.
+        """
+        rows = segments.rows_of_ids(list(dict.fromkeys(wanted)), self._id_bytes)
+        spared = {
+            segment.name
+            for segment in self.segments()
+            if int((segment.find(rows) >= 0).sum()) * 2 >= segment.header.blobs
+        }
+        _let_go(self._directory, self._most_bytes, spared)
+        if self._shared is not None:
+            _let_go(self._shared, self._most_bytes, frozenset())
+        self._seen_ns = -1
 
 
 def searchable(data: bytes) -> bytes:
     """A blob's text; none for what git takes for binary."""
     return b"" if b"\0" in data[:8000] else data
+
+
+def _let_go(directory: str, most_bytes: int, spared: Collection[str]) -> None:
+    """Unlink the segments that were opened longest ago, but not the latest and the spared."""
+    files = []
+    for name in _names(directory):
+        with suppress(FileNotFoundError):
+            told = os.stat(os.path.join(directory, name))
+            files.append((told.st_mtime_ns, told.st_size, name))
+    total = sum(size for _, size, _ in files)
+    for _, size, name in sorted(files)[:-1]:
+        if total <= most_bytes:
+            break
+        if name not in spared:
+            with suppress(OSError):
+                os.unlink(os.path.join(directory, name))
+            total -= size
 
 
 def _names(directory: str) -> list[str]:
