@@ -18,6 +18,7 @@ import numpy as np
 from slipstream_git.gitdb import locks
 from slipstream_git.reading.search import segments
 from slipstream_git.reading.search.segments import Broken, Segment
+from slipstream_git.records import NamedTuple
 
 SUFFIX = ".seg"
 # So much of a tree may be outside all segments: it is searched as it is, in a millisecond.
@@ -34,6 +35,13 @@ _opened: WeakValueDictionary[str, Segment] = WeakValueDictionary()
 
 Reader = Callable[[str], bytes]
 Progress = Callable[[int, int], None]
+
+
+class Held(NamedTuple):
+    """Where blobs can be searched: segments, opened, and the texts of those that none holds."""
+
+    segments: Sequence[Segment]
+    texts: Mapping[str, bytes]
 
 
 class Index:
@@ -82,41 +90,48 @@ class Index:
 
     def missing(self, ids: Sequence[str]) -> list[str]:
         """Those of ``ids`` that no segment holds, in their order, each once."""
+        return self._outside(self.segments(), ids)
+
+    def _outside(self, held: Sequence[Segment], ids: Sequence[str]) -> list[str]:
         distinct = list(dict.fromkeys(ids))
         rows = segments.rows_of_ids(distinct, self._id_bytes)
         left = np.ones(len(distinct), bool)
-        for segment in self.segments():
+        for segment in held:
             left &= segment.find(rows) < 0
         return [distinct[place] for place in np.flatnonzero(left)]
 
-    def add(self, ids: Sequence[str], read: Reader, progress: Progress) -> Mapping[str, bytes]:
-        """See that all of ``ids`` can be searched; the texts of those that went to no segment.
+    def add(self, ids: Sequence[str], read: Reader, progress: Progress) -> Held:
+        """See that all of ``ids`` can be searched, and where.
 
         read: a blob's bytes. progress: is told how many of how many blobs are done. Raises OSError
         where there can be no index now.
         """
-        loose = self._loose(ids, read)
-        if loose is None:
+        held = self._held(ids, read)
+        if held is None:
             with self._writing():
                 self._link(self.missing(ids))
                 self._seal(self.missing(ids), read, progress)
                 self._consolidate()
                 self._evict(ids)
                 self._seal(self.missing(ids), read, progress)  # what went with what others held
-            loose = self._loose(ids, read)
-        if loose is None:
+            held = self._held(ids, read)
+        if held is None:
             raise BlockingIOError(errno.EAGAIN, "what was indexed has gone again")
-        return loose
+        return held
 
-    def _loose(self, ids: Sequence[str], read: Reader) -> Mapping[str, bytes] | None:
-        """The texts of those that no segment holds; None where that is too much."""
+    def _held(self, ids: Sequence[str], read: Reader) -> Held | None:
+        """Where they are; None where too much of them is outside of all segments.
+
+        Another process may let go a segment at any time; one that is open can still be read.
+        """
         loose, size = {}, 0
-        for oid in self.missing(ids):
+        held = self.segments()
+        for oid in self._outside(held, ids):
             loose[oid] = searchable(read(oid))
             size += len(loose[oid])
             if size > MOST_LOOSE_BYTES:
                 return None
-        return loose
+        return Held(held, loose)
 
     # Files ---------------------------------------------------------------------------------------
 

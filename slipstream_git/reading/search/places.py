@@ -175,18 +175,18 @@ def _whole(sources: Sources, tree: str) -> Located:
     paths = [path for path, _ in files]
     ids = [entry.oid for _, entry in files]
     binary, text = attributes.of_contents(sources.repository, files)
-    texts = index.add(ids, sources.read, sources.progress)
+    held = index.add(ids, sources.read, sources.progress)
     rows = rows_of_ids(ids, index.id_bytes)
     left = np.ones(len(ids), bool)
     parts = []
-    for segment in index.segments():
+    for segment in held.segments:
         found = segment.find(rows)
         found[~left] = -1
         if (found >= 0).any():
             parts.append(Part(segment, found))
             left &= found < 0
     number = {path: place for place, path in enumerate(paths)}
-    beside = {paths[place]: texts[ids[place]] for place in np.flatnonzero(left).tolist()}
+    beside = {paths[place]: held.texts[ids[place]] for place in np.flatnonzero(left).tolist()}
     as_they_are = {oid: sources.read(oid) for oid in {ids[number[path]] for path in text}}
     for path in text:  # whatever bytes it holds
         beside[path] = as_they_are[ids[number[path]]]
