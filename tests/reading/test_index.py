@@ -6,6 +6,7 @@ import os
 import random
 import re
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from slipstream_git.gitdb import locks
 from slipstream_git.gitdb.repository import open_repository
 from slipstream_git.reading.search import index, places, scanning, segments
 from slipstream_git.reading.search.index import Index
@@ -27,6 +29,10 @@ Texts = Mapping[str, bytes]
 
 def unseen(_done: int, _of: int) -> None:
     """Nobody watches."""
+
+
+def unread(oid: str) -> bytes:
+    raise AssertionError(oid)
 
 
 def texts(count: int, size: int, seed: int = 0) -> Texts:
@@ -203,7 +209,7 @@ def test_a_tree_that_is_larger_than_the_limit_is_indexed_once(
     assert len(names(tmp_path / "index")) > 2
     assert len(names(tmp_path / "cache")) == 1
     assert here.missing(list(blobs)) == []
-    assert here.add(list(blobs), {}.__getitem__, unseen).texts == {}  # nothing is read again
+    assert here.add(list(blobs), unread, unseen).texts == {}  # nothing is read again
 
 
 def test_what_goes_with_blobs_of_others_is_made_again(tmp_path: Path) -> None:
@@ -222,13 +228,13 @@ def test_what_goes_with_blobs_of_others_is_made_again(tmp_path: Path) -> None:
 class LetGo(Index):
     """As if another process let everything go as soon as it can be searched."""
 
+    directory = Path()
+
     def add(self, ids: Sequence[str], read: index.Reader, progress: index.Progress) -> index.Held:
         held = super().add(ids, read, progress)
         for segment in held.segments:
-            os.unlink(os.path.join(self.directory, segment.name))
+            (self.directory / segment.name).unlink()
         return held
-
-    directory = ""
 
 
 def test_what_another_process_lets_go_meanwhile_is_still_searched(
@@ -237,7 +243,7 @@ def test_what_another_process_lets_go_meanwhile_is_still_searched(
     files: dict[str, Content] = dict(texts(400, 9000).items())
     repo.commit(files, "files")
     letting_go = LetGo(str(tmp_path), None, 20, 1 << 30)
-    letting_go.directory = str(tmp_path)
+    letting_go.directory = tmp_path
     with open_repository(str(repo.path), os.environ, in_process=True) as repository:
         tree = repo.git("rev-parse", "HEAD^{tree}").strip()
         sources = places.Sources(repository, letting_go, repository.objects.blob, unseen)
@@ -257,7 +263,19 @@ def test_what_is_broken_or_left_half_is_swept_away(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.part"))
 
 
-def test_two_who_build_at_once_build_once(tmp_path: Path) -> None:
+def test_nobody_waits_long_for_another_who_builds(tmp_path: Path) -> None:
+    blobs = texts(400, 9000)
+    here = made(tmp_path)
+    with locks.held_file(str(tmp_path / "lock"), 0):
+        start = time.monotonic()
+        with pytest.raises(BlockingIOError):
+            here.add(list(blobs), blobs.__getitem__, unseen)
+        assert time.monotonic() - start < 5
+    assert here.add(list(blobs), blobs.__getitem__, unseen).texts == {}
+
+
+def test_two_who_build_at_once_build_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index, "PATIENCE_S", 60.0)
     blobs = texts(400, 9000)
     reads: list[str] = []
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from slipstream_git.changes import sessions, staging
+from slipstream_git.gitdb import locks
 from slipstream_git.model import Write
 from slipstream_git.reading import listing, views
 from slipstream_git.reading.search import searching
@@ -130,6 +131,19 @@ def test_globs_choose_the_files(ws: Workspace, glob: str) -> None:
     every = found(ws, Wish("run|number"))
     chosen = [line for line in every if line.split(":")[0] in paths]
     assert found(ws, Wish("run|number"), None, glob) == chosen
+
+
+def test_while_another_builds_the_index_git_answers(repo: Lab) -> None:
+    repo.commit({"large.txt": LARGE, "small.txt": "NEEDLE while another builds\n"}, "large")
+    lock = repo.path / ".git/slip/index/search/lock"
+    workspace = open_workspace(str(repo.path), os.environ, in_process=True)
+    with workspace.repository:
+        request = Request(Wish("NEEDLE"))
+        with locks.held_file(str(lock), 0):
+            answer = searching.search(workspace, views.Wish(), request)
+        assert (answer.engine, answer.total) == ("git", 1)
+        again = searching.search(workspace, views.Wish(), request)
+        assert (again.engine, again.total) == ("re2", 1)
 
 
 def test_attributes_are_of_paths_and_not_of_blobs(repo: Lab) -> None:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from weakref import WeakValueDictionary
 
 import numpy as np
 
+from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import locks
 from slipstream_git.reading.search import segments
 from slipstream_git.reading.search.segments import Broken, Segment
@@ -27,8 +28,8 @@ MOST_LOOSE_BYTES = 2 << 20
 MOST_SMALL = 8
 SMALL_BYTES = 16 << 20
 DEFAULT_MOST_BYTES = 8 << 30
-# Another process may be reading a very large tree.
-PATIENCE_S = 600.0
+# Another may read a very large tree, even ahead and at low priority: git answers meanwhile.
+PATIENCE_S = 0.25
 
 # By name, which is their content.
 _opened: WeakValueDictionary[str, Segment] = WeakValueDictionary()
@@ -157,9 +158,14 @@ class Index:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """Alone among processes; a file that one left half way goes."""
+        """Alone among processes; a file that one left half way goes. Raises OSError."""
         os.makedirs(self._directory, mode=0o700, exist_ok=True)
-        with locks.held_file(os.path.join(self._directory, "lock"), 0, PATIENCE_S):
+        with ExitStack() as stack:
+            lock = os.path.join(self._directory, "lock")
+            try:
+                stack.enter_context(locks.held_file(lock, 0, PATIENCE_S))
+            except SlipError as fault:
+                raise BlockingIOError(errno.EAGAIN, fault.message) from None
             for name in os.listdir(self._directory):
                 if name.endswith(".part"):
                     os.unlink(os.path.join(self._directory, name))
