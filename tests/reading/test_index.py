@@ -6,25 +6,33 @@ import os
 import random
 import re
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from slipstream_git.reading.search import index, scanning, segments
+from slipstream_git.gitdb import locks
+from slipstream_git.gitdb.repository import open_repository
+from slipstream_git.reading.search import index, places, scanning, segments
 from slipstream_git.reading.search.index import Index
 from slipstream_git.reading.search.segments import Broken, Segment
 from slipstream_git.text.objectid import blob_id
 from slipstream_git.text.patterns import Wish, compile_pattern
 from slipstream_git.text.required import AnyOf
+from tests.lab import Content, Lab
 
 Texts = Mapping[str, bytes]
 
 
 def unseen(_done: int, _of: int) -> None:
     """Nobody watches."""
+
+
+def unread(oid: str) -> bytes:
+    raise AssertionError(oid)
 
 
 def texts(count: int, size: int, seed: int = 0) -> Texts:
@@ -129,10 +137,10 @@ def names(place: Path) -> list[str]:
 def test_a_little_stays_in_memory_and_much_becomes_a_segment(tmp_path: Path) -> None:
     few, many = texts(5, 900), texts(400, 9000, 1)
     here = made(tmp_path / "index")
-    assert here.add(list(few), few.__getitem__, unseen) == few
+    assert here.add(list(few), few.__getitem__, unseen).texts == few
     assert not (tmp_path / "index").exists()
     told: list[tuple[int, int]] = []
-    assert here.add(list(many), many.__getitem__, lambda *at: told.append(at)) == {}
+    assert here.add(list(many), many.__getitem__, lambda *at: told.append(at)).texts == {}
     assert told[-1] == (400, 400)
     assert here.missing([*many, *few]) == list(few)
     again = made(tmp_path / "index")
@@ -190,6 +198,61 @@ def test_what_was_used_longest_ago_goes_first(tmp_path: Path) -> None:
     assert here.missing(list(first)) == list(first)
 
 
+def test_a_tree_that_is_larger_than_the_limit_is_indexed_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments, "MOST_BYTES", 1 << 20)
+    monkeypatch.setattr(index, "SMALL_BYTES", 0)
+    blobs = texts(400, 9000)
+    here = made(tmp_path / "index", tmp_path / "cache", most_bytes=1 << 20)
+    assert here.add(list(blobs), blobs.__getitem__, unseen).texts == {}
+    assert len(names(tmp_path / "index")) > 2
+    assert len(names(tmp_path / "cache")) == 1
+    assert here.missing(list(blobs)) == []
+    assert here.add(list(blobs), unread, unseen).texts == {}  # nothing is read again
+
+
+def test_what_goes_with_blobs_of_others_is_made_again(tmp_path: Path) -> None:
+    first, second = texts(400, 9000, 1), texts(400, 9000, 2)
+    kept = dict(list(first.items())[::4])
+    here = made(tmp_path, most_bytes=3 << 20)
+    here.add(list(first), first.__getitem__, unseen)
+    (old,) = names(tmp_path)
+    os.utime(tmp_path / old, (1, 1))
+    both = {**kept, **second}
+    assert here.add(list(both), both.__getitem__, unseen).texts == {}
+    assert old not in names(tmp_path)
+    assert here.missing(list(both)) == []
+
+
+class LetGo(Index):
+    """As if another process let everything go as soon as it can be searched."""
+
+    directory = Path()
+
+    def add(self, ids: Sequence[str], read: index.Reader, progress: index.Progress) -> index.Held:
+        held = super().add(ids, read, progress)
+        for segment in held.segments:
+            (self.directory / segment.name).unlink()
+        return held
+
+
+def test_what_another_process_lets_go_meanwhile_is_still_searched(
+    repo: Lab, tmp_path: Path
+) -> None:
+    files: dict[str, Content] = dict(texts(400, 9000).items())
+    repo.commit(files, "files")
+    letting_go = LetGo(str(tmp_path), None, 20, 1 << 30)
+    letting_go.directory = tmp_path
+    with open_repository(str(repo.path), os.environ, in_process=True) as repository:
+        tree = repo.git("rev-parse", "HEAD^{tree}").strip()
+        sources = places.Sources(repository, letting_go, repository.objects.blob, unseen)
+        located = places.Places().locate(sources, tree)
+        found = scanning.scan(located, compile_pattern(Wish("line 7$")), None)
+        assert {hit.path.decode() for hit in found} >= set(files)
+    assert names(tmp_path) == []
+
+
 def test_what_is_broken_or_left_half_is_swept_away(tmp_path: Path) -> None:
     blobs = texts(400, 9000)
     (tmp_path / ("0" * 40 + index.SUFFIX)).write_bytes(b"no segment")
@@ -200,7 +263,19 @@ def test_what_is_broken_or_left_half_is_swept_away(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.part"))
 
 
-def test_two_who_build_at_once_build_once(tmp_path: Path) -> None:
+def test_nobody_waits_long_for_another_who_builds(tmp_path: Path) -> None:
+    blobs = texts(400, 9000)
+    here = made(tmp_path)
+    with locks.held_file(str(tmp_path / "lock"), 0):
+        start = time.monotonic()
+        with pytest.raises(BlockingIOError):
+            here.add(list(blobs), blobs.__getitem__, unseen)
+        assert time.monotonic() - start < 5
+    assert here.add(list(blobs), blobs.__getitem__, unseen).texts == {}
+
+
+def test_two_who_build_at_once_build_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index, "PATIENCE_S", 60.0)
     blobs = texts(400, 9000)
     reads: list[str] = []
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from slipstream_git.changes import sessions, staging
+from slipstream_git.gitdb import locks
 from slipstream_git.model import Write
 from slipstream_git.reading import listing, views
 from slipstream_git.reading.search import searching
@@ -130,6 +131,54 @@ def test_globs_choose_the_files(ws: Workspace, glob: str) -> None:
     every = found(ws, Wish("run|number"))
     chosen = [line for line in every if line.split(":")[0] in paths]
     assert found(ws, Wish("run|number"), None, glob) == chosen
+
+
+def test_while_another_builds_the_index_git_answers(repo: Lab) -> None:
+    repo.commit({"large.txt": LARGE, "small.txt": "NEEDLE while another builds\n"}, "large")
+    lock = repo.path / ".git/slip/index/search/lock"
+    workspace = open_workspace(str(repo.path), os.environ, in_process=True)
+    with workspace.repository:
+        request = Request(Wish("NEEDLE"))
+        with locks.held_file(str(lock), 0):
+            answer = searching.search(workspace, views.Wish(), request)
+        assert (answer.engine, answer.total) == ("git", 1)
+        again = searching.search(workspace, views.Wish(), request)
+        assert (again.engine, again.total) == ("re2", 1)
+
+
+def test_attributes_are_of_paths_and_not_of_blobs(repo: Lab) -> None:
+    """One content at three paths: text by its attribute, binary by its bytes, and by attribute."""
+    same = b"NEEDLE\0run\n"
+    files: dict[str, Content] = {".gitattributes": "*.txt diff\n*.dat -diff\n"}
+    repo.commit({**files, "a.txt": same, "b.bin": same, "c.dat": same, "z.txt": same}, "same")
+    workspace = open_workspace(str(repo.path), os.environ, in_process=True)
+    with workspace.repository:
+        paths = ["a.txt", "z.txt"]
+        for again in ("d", "y"):
+            lines = found(workspace, Wish("NEEDLE"))
+            assert lines == grepped(repo, Wish("NEEDLE"), "HEAD")
+            assert [line.split(":")[0] for line in lines] == sorted(paths)
+            repo.commit({f"{again}.bin": same, f"{again}.txt": same}, again)  # by the difference
+            paths.append(f"{again}.txt")
+
+
+LARGE = "".join(f"{number} is a line of a file\n" for number in range(120_000))
+
+
+@pytest.mark.parametrize("glob", ["a/**", "z/**", "dup.txt", "!a", "z/s/*"])
+def test_a_glob_may_choose_any_path_of_a_blob(repo: Lab, glob: str) -> None:
+    """In a tree that is large enough for a segment."""
+    same = f"NEEDLE of {glob}\n"  # no tree that another test has located
+    twice = {"a/dup.txt": same, "m/dup.txt": same, "z/dup.txt": same, "z/s/other": same}
+    repo.commit({"large.txt": LARGE, **twice}, "twice")
+    workspace = open_workspace(str(repo.path), os.environ, in_process=True)
+    with workspace.repository:
+        lines = found(workspace, Wish("NEEDLE"), None, glob)
+        listed = listing.files(workspace, views.Wish(), (glob,), tokens=0)
+    assert list((repo.path / ".git/slip/index/search").glob("*.seg"))
+    paths = [file.path for file in listed.files if file.path in twice]
+    assert paths
+    assert lines == [f"{path}:1:NEEDLE of {glob}" for path in paths]
 
 
 def test_the_answer_is_never_stale(ws: Workspace, repo: Lab) -> None:

@@ -7,16 +7,19 @@ what they have in common: a segment of one is linked into the other where it ser
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from weakref import WeakValueDictionary
 
 import numpy as np
 
+from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import locks
 from slipstream_git.reading.search import segments
 from slipstream_git.reading.search.segments import Broken, Segment
+from slipstream_git.records import NamedTuple
 
 SUFFIX = ".seg"
 # So much of a tree may be outside all segments: it is searched as it is, in a millisecond.
@@ -25,14 +28,21 @@ MOST_LOOSE_BYTES = 2 << 20
 MOST_SMALL = 8
 SMALL_BYTES = 16 << 20
 DEFAULT_MOST_BYTES = 8 << 30
-# Another process may be reading a very large tree.
-PATIENCE_S = 600.0
+# Another may read a very large tree, even ahead and at low priority: git answers meanwhile.
+PATIENCE_S = 0.25
 
 # By name, which is their content.
 _opened: WeakValueDictionary[str, Segment] = WeakValueDictionary()
 
 Reader = Callable[[str], bytes]
 Progress = Callable[[int, int], None]
+
+
+class Held(NamedTuple):
+    """Where blobs can be searched: segments, opened, and the texts of those that none holds."""
+
+    segments: Sequence[Segment]
+    texts: Mapping[str, bytes]
 
 
 class Index:
@@ -81,36 +91,48 @@ class Index:
 
     def missing(self, ids: Sequence[str]) -> list[str]:
         """Those of ``ids`` that no segment holds, in their order, each once."""
+        return self._outside(self.segments(), ids)
+
+    def _outside(self, held: Sequence[Segment], ids: Sequence[str]) -> list[str]:
         distinct = list(dict.fromkeys(ids))
         rows = segments.rows_of_ids(distinct, self._id_bytes)
         left = np.ones(len(distinct), bool)
-        for segment in self.segments():
+        for segment in held:
             left &= segment.find(rows) < 0
         return [distinct[place] for place in np.flatnonzero(left)]
 
-    def add(self, ids: Sequence[str], read: Reader, progress: Progress) -> Mapping[str, bytes]:
-        """See that all of ``ids`` can be searched; the texts of those that went to no segment.
+    def add(self, ids: Sequence[str], read: Reader, progress: Progress) -> Held:
+        """See that all of ``ids`` can be searched, and where.
 
-        read: a blob's bytes. progress: is told how many of how many blobs are done.
+        read: a blob's bytes. progress: is told how many of how many blobs are done. Raises OSError
+        where there can be no index now.
         """
-        missing = self.missing(ids)
-        if not missing:
-            return {}
+        held = self._held(ids, read)
+        if held is None:
+            with self._writing():
+                self._link(self.missing(ids))
+                self._seal(self.missing(ids), read, progress)
+                self._consolidate()
+                self._evict(ids)
+                self._seal(self.missing(ids), read, progress)  # what went with what others held
+            held = self._held(ids, read)
+        if held is None:
+            raise BlockingIOError(errno.EAGAIN, "what was indexed has gone again")
+        return held
+
+    def _held(self, ids: Sequence[str], read: Reader) -> Held | None:
+        """Where they are; None where too much of them is outside of all segments.
+
+        Another process may let go a segment at any time; one that is open can still be read.
+        """
         loose, size = {}, 0
-        for oid in missing:
+        held = self.segments()
+        for oid in self._outside(held, ids):
             loose[oid] = searchable(read(oid))
             size += len(loose[oid])
             if size > MOST_LOOSE_BYTES:
-                break
-        else:
-            return loose
-        del loose
-        with self._writing():
-            self._link(self.missing(ids))
-            self._seal(self.missing(ids), read, progress)
-            self._consolidate()
-            self._evict()
-        return self.add(ids, read, progress)
+                return None
+        return Held(held, loose)
 
     # Files ---------------------------------------------------------------------------------------
 
@@ -136,9 +158,14 @@ class Index:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """Alone among processes; a file that one left half way goes."""
+        """Alone among processes; a file that one left half way goes. Raises OSError."""
         os.makedirs(self._directory, mode=0o700, exist_ok=True)
-        with locks.held_file(os.path.join(self._directory, "lock"), 0, PATIENCE_S):
+        with ExitStack() as stack:
+            lock = os.path.join(self._directory, "lock")
+            try:
+                stack.enter_context(locks.held_file(lock, 0, PATIENCE_S))
+            except SlipError as fault:
+                raise BlockingIOError(errno.EAGAIN, fault.message) from None
             for name in os.listdir(self._directory):
                 if name.endswith(".part"):
                     os.unlink(os.path.join(self._directory, name))
@@ -164,6 +191,7 @@ class Index:
             if served == blobs or (served * 2 >= blobs and not self._only_whole):
                 with suppress(OSError):
                     os.link(os.path.join(self._shared, name), place)
+        self._seen_ns = -1  # the clock of files is coarse: nothing may seem to have changed
 
     def _seal(self, missing: Sequence[str], read: Reader, progress: Progress) -> None:
         batch: list[tuple[str, bytes]] = []
@@ -188,6 +216,7 @@ class Index:
             stream.flush()
             os.fsync(stream.fileno())  # else its name might outlive its content
         os.rename(path + ".part", path)
+        self._seen_ns = -1
         if self._shared is not None:
             with suppress(OSError):
                 os.makedirs(self._shared, mode=0o700, exist_ok=True)
@@ -208,26 +237,44 @@ class Index:
                 with suppress(OSError):
                     os.unlink(os.path.join(self._directory, segment.name))
 
-    def _evict(self) -> None:
-        """Let go what was opened longest ago, here and among what clones share."""
-        for directory in filter(None, (self._directory, self._shared)):
-            files = []
-            for name in _names(directory):
-                with suppress(FileNotFoundError):
-                    told = os.stat(os.path.join(directory, name))
-                    files.append((told.st_mtime_ns, told.st_size, name))
-            total = sum(size for _, size, _ in files)
-            for _, size, name in sorted(files)[:-1]:
-                if total <= self._most_bytes:
-                    break
-                with suppress(OSError):
-                    os.unlink(os.path.join(directory, name))
-                total -= size
+    def _evict(self, wanted: Sequence[str]) -> None:
+        """Let go what was opened longest ago, here and among what clones share.
+
+        What serves ``wanted`` with half of its blobs stays here, though a large tree takes more
+        than it may: it would be made again at once.
+        """
+        rows = segments.rows_of_ids(list(dict.fromkeys(wanted)), self._id_bytes)
+        spared = {
+            segment.name
+            for segment in self.segments()
+            if int((segment.find(rows) >= 0).sum()) * 2 >= segment.header.blobs
+        }
+        _let_go(self._directory, self._most_bytes, spared)
+        if self._shared is not None:
+            _let_go(self._shared, self._most_bytes, frozenset())
+        self._seen_ns = -1
 
 
 def searchable(data: bytes) -> bytes:
     """A blob's text; none for what git takes for binary."""
     return b"" if b"\0" in data[:8000] else data
+
+
+def _let_go(directory: str, most_bytes: int, spared: Collection[str]) -> None:
+    """Unlink the segments that were opened longest ago, but not the latest and the spared."""
+    files = []
+    for name in _names(directory):
+        with suppress(FileNotFoundError):
+            told = os.stat(os.path.join(directory, name))
+            files.append((told.st_mtime_ns, told.st_size, name))
+    total = sum(size for _, size, _ in files)
+    for _, size, name in sorted(files)[:-1]:
+        if total <= most_bytes:
+            break
+        if name not in spared:
+            with suppress(OSError):
+                os.unlink(os.path.join(directory, name))
+            total -= size
 
 
 def _names(directory: str) -> list[str]:

@@ -73,15 +73,14 @@ class Whole(NamedTuple):
 class Located(NamedTuple):
     """A tree as one that is known, less some paths, and some files beside.
 
-    gone: numbers of paths of ``whole`` that are not searched there. beside: files by path, their
-    ids, whose texts are in ``texts``.
+    gone: numbers of paths of ``whole`` that are not searched there. beside: the text of files by
+    path; not by blob, since it is attributes of the path that say what is text.
     """
 
     tree: str
     whole: Whole
     gone: frozenset[int]
-    beside: Mapping[bytes, str]
-    texts: Mapping[str, bytes]
+    beside: Mapping[bytes, bytes]
 
 
 class Sources(NamedTuple):
@@ -153,17 +152,13 @@ def _differing(
     changed = {item.path: item.new for item in differing if item.new and item.new.mode in REGULAR}
     above = attributes.files_above(sources.repository, tree, changed)
     binary, text = attributes.of_contents(sources.repository, [*above, *changed.items()])
-    fresh = {path: entry.oid for path, entry in changed.items() if path not in binary}
-    same = {
-        path: oid
-        for path, oid in known.beside.items()
-        if path not in {item.path for item in differing}
-    }
-    texts = {oid: known.texts[oid] for oid in same.values()}
-    for path, oid in fresh.items():
-        data = sources.read(oid)
-        texts[oid] = data if path in text else searchable(data)
-    return Located(tree, known.whole, gone, {**same, **fresh}, texts)
+    differs = {item.path for item in differing}
+    beside = {path: data for path, data in known.beside.items() if path not in differs}
+    for path, entry in changed.items():
+        if path not in binary:
+            data = sources.read(entry.oid)
+            beside[path] = data if path in text else searchable(data)
+    return Located(tree, known.whole, gone, beside)
 
 
 def _can_be_read(located: Located) -> bool:
@@ -180,22 +175,22 @@ def _whole(sources: Sources, tree: str) -> Located:
     paths = [path for path, _ in files]
     ids = [entry.oid for _, entry in files]
     binary, text = attributes.of_contents(sources.repository, files)
-    texts = dict(index.add(ids, sources.read, sources.progress))
+    held = index.add(ids, sources.read, sources.progress)
     rows = rows_of_ids(ids, index.id_bytes)
     left = np.ones(len(ids), bool)
     parts = []
-    for segment in index.segments():
+    for segment in held.segments:
         found = segment.find(rows)
         found[~left] = -1
         if (found >= 0).any():
             parts.append(Part(segment, found))
             left &= found < 0
     number = {path: place for place, path in enumerate(paths)}
-    beside = {paths[place]: ids[place] for place in np.flatnonzero(left).tolist()}
+    beside = {paths[place]: held.texts[ids[place]] for place in np.flatnonzero(left).tolist()}
+    as_they_are = {oid: sources.read(oid) for oid in {ids[number[path]] for path in text}}
     for path in text:  # whatever bytes it holds
-        beside[path] = ids[number[path]]
-        texts[beside[path]] = sources.read(beside[path])
+        beside[path] = as_they_are[ids[number[path]]]
     for path in binary:
         beside.pop(path, None)
     gone = frozenset(number[path] for path in binary | text)
-    return Located(tree, Whole(tree, paths, ids, parts), gone, beside, texts)
+    return Located(tree, Whole(tree, paths, ids, parts), gone, beside)

@@ -84,6 +84,8 @@ def _of_part(
         chosen = np.fromiter(
             (place >= 0 and wanted(paths[place]) for place in part.paths.tolist()), bool
         )
+        for blob, places in part.more.items():
+            chosen[blob] = chosen[blob] or any(wanted(paths[place]) for place in places)
         units = units & part.units_of(chosen)
     for blob, rows in by_blob(segment, pattern, _set(units)):
         first = int(part.paths[blob])
@@ -242,8 +244,7 @@ def _within_blobs(segment: Segment, chunk: _Chunk, span: Span) -> Iterator[Span]
 
 def _beside(located: Located, pattern: Pattern, wanted: Wanted | None) -> Iterator[Matched]:
     """Files that no segment holds, searched as they are."""
-    for path, oid in located.beside.items():
-        text = located.texts[oid]
+    for path, text in located.beside.items():
         if text and (wanted is None or wanted(path)):
             rows = list(_numbered(text, pattern.lines(text, 0, len(text))))
             if rows:

@@ -117,7 +117,7 @@ def _harvest(ws: Workspace, view: views.View, request: Request) -> _Harvest:
     try:
         pattern = patterns.compile_pattern(request.wish)
         located = shelf.of(ws).located(view.tree, view.before, ws.progress)
-    except (ImportError, OSError):  # no libraries, or nowhere to keep an index
+    except (ImportError, OSError):  # no libraries, no place for an index, or others at it
         return _by_git(ws, view, request, wanted)
     from slipstream_git.reading.search import scanning
 
