@@ -4,7 +4,8 @@ A server may read more than those who ask it; so it must not open, for one of th
 not open himself. Names prove nothing, since whoever owns a repository may put a symlink, an
 alternate or a worktree's path into it that leads to another user's. Here nothing is opened by name:
 every file is reached from a descriptor that was handed over, one directory after the other, no
-symlink is followed, and the mode of each file and directory must let that user read.
+symlink is followed, and the mode of each file and directory must let that user read; one that has
+an access control list is refused, since its mode does not tell.
 
 git itself never sees the directory. It reads a window: a bare git directory of the server's own,
 whose packs are links to the descriptors that were opened, and whose loose objects, refs and HEAD
@@ -14,6 +15,7 @@ owner is nobody's concern, and what slip writes stays in the window.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
@@ -154,7 +156,7 @@ class Window:
         found = os.fstat(fd)
         if not self._reader.may(found):
             raise Closed
-        if stat.S_ISDIR(found.st_mode) and "system.posix_acl_access" in _attributes(fd):
+        if "system.posix_acl_access" in _attributes(fd):
             raise Closed  # its mode does not say who may read
         return found
 
@@ -364,8 +366,10 @@ def _whole(fd: int, most: int) -> bytes:
 def _attributes(fd: int) -> list[str]:
     try:
         return os.listxattr(fd)
-    except OSError:  # a file system without any
-        return []
+    except OSError as fault:
+        if fault.errno == errno.ENOTSUP:  # a file system without any
+            return []
+        raise
 
 
 def _state(directory: int, name: str) -> _State | None:
