@@ -19,6 +19,7 @@ import errno
 import fcntl
 import os
 import re
+import shutil
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -129,6 +130,8 @@ class Window:
         for fd in self._handed:
             os.close(fd)
         self._handed = []
+        with suppress(OSError):  # the next window at this place does it again
+            self._clear()
 
     def look(self) -> None:
         """Bring the window up to what is there now. Raises `Closed`, `too-large`, `unsupported`."""
@@ -336,11 +339,19 @@ class Window:
     def _make(self) -> None:
         for name in ("objects/pack", "objects/info", "refs"):
             os.makedirs(os.path.join(self.place, name), mode=0o700, exist_ok=True)
-        packs = os.path.join(self.place, "objects", "pack")
-        for name in os.listdir(packs):  # of a server that is gone
-            os.unlink(os.path.join(packs, name))
+        self._clear()  # of a server that is gone
         self._put("config", CONFIG)
         self._put("HEAD", b"ref: refs/heads/main\n")
+
+    def _clear(self) -> None:
+        """Leave no object: what is pruned while no window is open must not be found by the next."""
+        objects = os.path.join(self.place, "objects")
+        for name in os.listdir(objects):
+            if name in _FANS:
+                shutil.rmtree(os.path.join(objects, name))
+        packs = os.path.join(objects, "pack")
+        for name in os.listdir(packs):
+            os.unlink(os.path.join(packs, name))
 
     def _put(self, name: str, text: bytes) -> None:
         path = os.path.join(self.place, name)

@@ -14,7 +14,7 @@ import pytest
 from slipstream_git.gitdb.window import Closed, Reader, Window
 from tests.lab import Lab
 
-pytestmark = pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="links lead to /proc")
+pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="links lead to /proc")
 
 OWNER = Reader(os.getuid(), frozenset({os.getgid()}))
 STRANGER = Reader(65534, frozenset({65534}))
@@ -34,6 +34,16 @@ def window(place: Path, lab: Lab, reader: Reader = OWNER) -> Iterator[Window]:
         yield made
     finally:
         made.close()
+
+
+def seen(place: Path, lab: Lab, oid: str) -> bool:
+    """Whether git finds an object through the window."""
+    told = lab.git("--git-dir", str(place), "cat-file", "--batch-check", stdin=oid.encode())
+    return not told.endswith("missing")
+
+
+def loose(place: Path) -> list[Path]:
+    return list((place / "objects").glob("[0-9a-f][0-9a-f]/*"))
 
 
 def forbid(path: Path) -> None:
@@ -66,3 +76,25 @@ def test_a_file_with_an_access_control_list_is_refused(
     assert path.stat().st_mode & 0o777 == 0o644
     with pytest.raises(Closed), window(tmp_path / "after", repo, STRANGER):
         pass
+
+
+def test_what_is_pruned_while_no_window_is_open(tmp_path: Path, repo: Lab) -> None:
+    place = tmp_path / "w"
+    kept = repo.git("rev-parse", "HEAD")
+    lost = repo.commit({"lost": "a slip of the pen\n"})
+    with window(place, repo):
+        assert seen(place, repo, lost)
+        left_behind = {path: path.read_bytes() for path in loose(place)}
+    assert left_behind
+    assert loose(place) == []
+    # As a server leaves it that was killed.
+    for path, content in left_behind.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+    repo.git("reset", "-q", "--hard", kept)
+    repo.git("reflog", "expire", "--expire=now", "--all")
+    repo.git("gc", "-q", "--prune=now")
+    with window(place, repo):
+        assert seen(place, repo, kept)
+        assert not seen(place, repo, lost)
+    assert [path for path in (place / "objects").rglob("*") if not path.is_dir()] == []
