@@ -104,7 +104,9 @@ class Window:
         # state when they were listed.
         self._loose: list[dict[str, set[str]]] = [{} for _ in handed]
         self._states: dict[tuple[int, str], _State | None] = {}
-        self._loose_bytes = 0
+        # Directories of loose objects that may hold some that are gone.
+        self._changed = set[str]()
+        self._loose_bytes = 0  # of all copies
         self._refs: bytes | None = None
         self._now_ns = 0
         self._handed = [os.dup(fd) for fd in handed]
@@ -230,7 +232,7 @@ class Window:
         with self._opened(self._handed[0], "objects", _DIRECTORY) as objects:
             directories = (objects, *self._handed[1:])
             # Loose ones first: git removes them when the pack that has them is there.
-            changed = self._look_at_loose(directories)
+            self._look_at_loose(directories)
             for attempt in range(_ATTEMPTS):
                 try:
                     self._look_at_packs(directories)
@@ -238,15 +240,10 @@ class Window:
                 except FileNotFoundError:  # repacked meanwhile
                     if attempt + 1 == _ATTEMPTS:
                         raise
-        for name in changed:
-            own = os.path.join(self.place, "objects", name)
-            there = set[str]().union(*(listed.get(name, ()) for listed in self._loose))
-            for gone in set(os.listdir(own)) - there:
-                os.unlink(os.path.join(own, gone))
 
-    def _look_at_loose(self, directories: Sequence[int]) -> set[str]:
-        """Copy loose objects that are new; the names of the directories that changed."""
-        changed = set[str]()
+    def _look_at_loose(self, directories: Sequence[int]) -> None:
+        """Copy loose objects that are new; first remove those that are gone, which make room."""
+        changed: list[tuple[int, str, _State | None]] = []
         for number, directory in enumerate(directories):
             for name in _FANS:
                 state = _state(directory, name)
@@ -254,35 +251,52 @@ class Window:
                     continue
                 if state is not None and self._states.get((number, name)) == state:
                     continue
-                self._copy_fan(directory, number, name)
-                self._states[number, name] = _settled(state, self._now_ns)
-                changed.add(name)
-        return changed
+                self._states.pop((number, name), None)
+                self._changed.add(name)
+                self._loose[number][name] = self._listed(directory, name)
+                changed.append((number, name, state))
+        for name in sorted(self._changed):
+            self._drop_gone(name)
+        for number, name, state in changed:
+            self._copy_fan(directories[number], name, self._loose[number][name])
+            self._states[number, name] = _settled(state, self._now_ns)
 
-    def _copy_fan(self, directory: int, number: int, name: str) -> None:
+    def _listed(self, directory: int, name: str) -> set[str]:
+        with suppress(FileNotFoundError), self._opened(directory, name, _DIRECTORY) as fan:
+            return {rest for rest in os.listdir(fan) if _REST.fullmatch(rest)}
+        return set()
+
+    def _drop_gone(self, name: str) -> None:
         own = os.path.join(self.place, "objects", name)
         os.makedirs(own, mode=0o700, exist_ok=True)
-        listed = set[str]()
+        there = set[str]().union(*(listed.get(name, ()) for listed in self._loose))
+        for gone in set(os.listdir(own)) - there:
+            path = os.path.join(own, gone)
+            size = os.stat(path).st_size
+            os.unlink(path)
+            if _REST.fullmatch(gone):  # and not half a copy
+                self._loose_bytes -= size
+        self._changed.discard(name)
+
+    def _copy_fan(self, directory: int, name: str, listed: set[str]) -> None:
+        own = os.path.join(self.place, "objects", name)
+        wanted = listed - set(os.listdir(own))
+        if not wanted:
+            return
         with suppress(FileNotFoundError), self._opened(directory, name, _DIRECTORY) as fan:
-            there = set(os.listdir(own))
-            for rest in os.listdir(fan):
-                if not _REST.fullmatch(rest):
-                    continue
+            for rest in wanted:
                 with suppress(FileNotFoundError):  # packed meanwhile
-                    if rest not in there:
-                        self._copy(fan, rest, os.path.join(own, rest))
-                    listed.add(rest)
-        self._loose[number][name] = listed
+                    self._copy(fan, rest, os.path.join(own, rest))
 
     def _copy(self, directory: int, name: str, path: str) -> None:
         with self._opened(directory, name, _FILE) as fd:
-            self._loose_bytes += os.fstat(fd).st_size
-            if self._loose_bytes > MOST_LOOSE_BYTES:
+            if self._loose_bytes + os.fstat(fd).st_size > MOST_LOOSE_BYTES:
                 raise SlipError("too-large", "its loose objects are too many", hint="git gc")
-            text = _whole(fd, MOST_LOOSE_BYTES)
+            text = _whole(fd, MOST_LOOSE_BYTES - self._loose_bytes)
         with open(f"{path}.new", "wb") as stream:
             stream.write(text)
         os.rename(f"{path}.new", path)
+        self._loose_bytes += len(text)
 
     def _look_at_packs(self, directories: Sequence[int]) -> None:
         states = tuple(_state(directory, "pack") for directory in directories)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.window import Closed, Reader, Window
 from tests.lab import Lab
 
@@ -98,3 +99,32 @@ def test_what_is_pruned_while_no_window_is_open(tmp_path: Path, repo: Lab) -> No
         assert seen(place, repo, kept)
         assert not seen(place, repo, lost)
     assert [path for path in (place / "objects").rglob("*") if not path.is_dir()] == []
+
+
+def test_loose_objects_count_as_long_as_they_are_there(
+    tmp_path: Path, repo: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "w"
+    monkeypatch.setattr("slipstream_git.gitdb.window.MOST_LOOSE_BYTES", 100_000)
+    rounds = 5
+    with window(place, repo) as made:
+        for number in range(rounds):
+            last = repo.commit({"noise": os.urandom(40_000)}, f"round {number}")
+            made.look()
+            assert seen(place, repo, last)
+            assert sum(path.stat().st_size for path in loose(place)) > 40_000
+            repo.git("gc", "-q", "--prune=now")
+            made.look()
+            assert seen(place, repo, last)
+            assert loose(place) == []
+        # Over the limit, and below it again: what was not copied does not count, either.
+        repo.commit({f"noise{number}": os.urandom(40_000) for number in range(4)})
+        for _ in range(2):
+            with pytest.raises(SlipError) as told:
+                made.look()
+            assert told.value.code == "too-large"
+        repo.git("gc", "-q", "--prune=now")
+        last = repo.commit({"noise": os.urandom(40_000)})
+        made.look()
+        assert seen(place, repo, last)
+        assert len(loose(place)) == 3
