@@ -193,10 +193,12 @@ class Tenants:
             self._shrink(self._most)
 
     def _shrink(self, most: int) -> bool:
-        places = list(dict.fromkeys(name.place for name in self._open))
-        oldest = places[: max(0, len(places) - most)]
-        idle = [name for name, held in self._open.items() if not held.users]
-        gone = [name for name in idle if name.place in oldest]
+        # A place is as old as the last use of any of its handles, and closed with all of them.
+        latest_first = dict.fromkeys(name.place for name in reversed(self._open))
+        busy = {name.place for name, held in self._open.items() if held.users}
+        idle = [place for place in reversed(latest_first) if place not in busy]
+        oldest = idle[: max(0, len(latest_first) - most)]
+        gone = [name for name in self._open if name.place in oldest]
         for name in gone:
             self._open.pop(name).close()
         return bool(gone)
