@@ -4,8 +4,7 @@ A server may read more than those who ask it; so it must not open, for one of th
 not open himself. Names prove nothing, since whoever owns a repository may put a symlink, an
 alternate or a worktree's path into it that leads to another user's. Here nothing is opened by name:
 every file is reached from a descriptor that was handed over, one directory after the other, no
-symlink is followed, and the mode of each file and directory must let that user read; one that has
-an access control list is refused, since its mode does not tell.
+symlink is followed, and the mode of each file and directory must let that user read.
 
 git itself never sees the directory. It reads a window: a bare git directory of the server's own,
 whose packs are links to the descriptors that were opened, and whose loose objects, refs and HEAD
@@ -53,6 +52,10 @@ _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FANS: Final = tuple(f"{number:02x}" for number in range(256))
 _ATTEMPTS: Final = 3
+# What whoever owns a repository can bring about there. The rest is this machine's, or the server's.
+_OWNERS: Final = frozenset(
+    (errno.ENOENT, errno.EACCES, errno.ENOTDIR, errno.ELOOP, errno.ESTALE, errno.ENXIO)
+)
 _DEEPEST: Final = 5
 
 # A directory's number and time; the time is 0 where it may change without being seen to.
@@ -100,8 +103,7 @@ class Window:
         self._reader = reader
         self._packs: dict[str, _Pack] = {}
         self._pack_states: tuple[_State | None, ...] = ()
-        # Of each object directory: the names that each directory of loose objects holds, and its
-        # state when they were listed.
+        # Of each object directory: what its directories of loose objects held, and their states.
         self._loose: list[dict[str, set[str]]] = [{} for _ in handed]
         self._states: dict[tuple[int, str], _State | None] = {}
         # Directories of loose objects that may hold some that are gone.
@@ -109,51 +111,49 @@ class Window:
         self._loose_bytes = 0  # of all copies
         self._refs: bytes | None = None
         self._now_ns = 0
-        self._handed = [os.dup(fd) for fd in handed]
+        self._handed: list[int] = []
         try:
-            for fd in self._handed:
-                # One that only names a place (O_PATH) says nothing of who may read there.
-                _check_opened(fd, self._check(fd))
-            self._make()
+            with _of_owner():
+                for fd in handed:
+                    self._handed.append(os.dup(fd))
+                    # One that only names a place (O_PATH) says nothing of who may read there.
+                    is_named = fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_PATH
+                    if is_named or not stat.S_ISDIR(self._check(fd).st_mode):
+                        raise Closed  # noqa: TRY301  (closed below)
+            with of_server():
+                self._make()
             self.look()
-        except Closed:
-            self.close()
-            raise
-        except OSError:
-            self.close()
-            raise Closed from None
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
-        for name in list(self._packs):
-            self._unlink(name)
-        for fd in self._handed:
+        for fd in (*self._handed, *(fd for held in self._packs.values() for fd in held)):
             os.close(fd)
-        self._handed = []
+        self._handed, self._packs = [], {}
         with suppress(OSError):  # the next window at this place does it again
             self._clear()
 
     def look(self) -> None:
-        """Bring the window up to what is there now. Raises `Closed`, `too-large`, `unsupported`."""
+        """Bring the window up to what is there now.
+
+        Raises `Closed`, `too-large`, `unsupported`, and `git-failed` for a fault of the server's.
+        """
         git_dir = self._handed[0]
-        if os.fstat(git_dir).st_nlink == 0:
-            raise Closed
-        os.utime(self.place)  # by the clock that directories have
-        self._now_ns = os.stat(self.place).st_mtime_ns
-        try:
+        with of_server():
+            os.utime(self.place)  # by the clock that directories have
+            self._now_ns = os.stat(self.place).st_mtime_ns
+        with _of_owner():
+            if os.fstat(git_dir).st_nlink == 0:
+                raise Closed
             # Refs first: what they name is written before they are.
             head, refs = self._text(git_dir, "HEAD", _LONGEST_REF), self._refs_now()
             self._look_at_objects()
-        except OSError:
-            raise Closed from None
-        if not self._handed[1:] and self._has_alternates():
-            raise SlipError(
-                "unsupported",
-                "its objects are partly elsewhere: hand those directories over, too (alternates)",
-            )
-        self._write_refs(head, refs)
+            has_alternates = not self._handed[1:] and self._has_alternates()
+        if has_alternates:
+            raise SlipError("unsupported", "hand its other object directories over (alternates)")
+        with of_server():
+            self._write_refs(head, refs)
 
     # What is opened ----------------------------------------------------------------------------
 
@@ -255,8 +255,9 @@ class Window:
                 self._changed.add(name)
                 self._loose[number][name] = self._listed(directory, name)
                 changed.append((number, name, state))
-        for name in sorted(self._changed):
-            self._drop_gone(name)
+        with of_server():
+            for name in sorted(self._changed):
+                self._drop_gone(name)
         for number, name, state in changed:
             self._copy_fan(directories[number], name, self._loose[number][name])
             self._states[number, name] = _settled(state, self._now_ns)
@@ -279,23 +280,22 @@ class Window:
         self._changed.discard(name)
 
     def _copy_fan(self, directory: int, name: str, listed: set[str]) -> None:
-        own = os.path.join(self.place, "objects", name)
-        wanted = listed - set(os.listdir(own))
+        with of_server():
+            wanted = listed - set(os.listdir(os.path.join(self.place, "objects", name)))
         if not wanted:
             return
         with suppress(FileNotFoundError), self._opened(directory, name, _DIRECTORY) as fan:
             for rest in wanted:
                 with suppress(FileNotFoundError):  # packed meanwhile
-                    self._copy(fan, rest, os.path.join(own, rest))
+                    self._copy(fan, rest, f"objects/{name}/{rest}")
 
     def _copy(self, directory: int, name: str, path: str) -> None:
         with self._opened(directory, name, _FILE) as fd:
             if self._loose_bytes + os.fstat(fd).st_size > MOST_LOOSE_BYTES:
                 raise SlipError("too-large", "its loose objects are too many", hint="git gc")
             text = _whole(fd, MOST_LOOSE_BYTES - self._loose_bytes)
-        with open(f"{path}.new", "wb") as stream:
-            stream.write(text)
-        os.rename(f"{path}.new", path)
+        with of_server():
+            self._put(path, text)
         self._loose_bytes += len(text)
 
     def _look_at_packs(self, directories: Sequence[int]) -> None:
@@ -326,16 +326,23 @@ class Window:
                 if os.path.sameopenfile(known.names, index):
                     return
                 self._unlink(name)
-            held = self._packs[name] = _Pack(os.dup(index), os.dup(pack))
-        for suffix, fd in (("pack", held.objects), ("idx", held.names)):
-            os.symlink(f"/proc/{os.getpid()}/fd/{fd}", self._path_of(name, suffix))
+            with of_server():
+                held = self._packs[name] = _held(index, pack)
+        try:
+            with of_server():
+                for suffix, fd in (("pack", held.objects), ("idx", held.names)):
+                    os.symlink(f"/proc/{os.getpid()}/fd/{fd}", self._path_of(name, suffix))
+        except SlipError:
+            self._unlink(name)  # or it would pass for linked
+            raise
 
     def _unlink(self, name: str) -> None:
         held = self._packs.pop(name)
-        for suffix, fd in (("idx", held.names), ("pack", held.objects)):
-            with suppress(FileNotFoundError):
-                os.unlink(self._path_of(name, suffix))
+        for fd in held:
             os.close(fd)
+        for suffix in ("idx", "pack"):
+            with of_server(), suppress(FileNotFoundError):
+                os.unlink(self._path_of(name, suffix))
 
     def _path_of(self, name: str, suffix: str) -> str:
         return os.path.join(self.place, "objects", "pack", f"{name}.{suffix}")
@@ -351,9 +358,10 @@ class Window:
             return False
 
     def _make(self) -> None:
-        for name in ("objects/pack", "objects/info", "refs"):
+        for name in ("objects/info", "refs"):
             os.makedirs(os.path.join(self.place, name), mode=0o700, exist_ok=True)
         self._clear()  # of a server that is gone
+        os.mkdir(os.path.join(self.place, "objects", "pack"), mode=0o700)
         self._put("config", CONFIG)
         self._put("HEAD", b"ref: refs/heads/main\n")
 
@@ -361,11 +369,8 @@ class Window:
         """Leave no object: what is pruned while no window is open must not be found by the next."""
         objects = os.path.join(self.place, "objects")
         for name in os.listdir(objects):
-            if name in _FANS:
+            if name in _FANS or name == "pack":
                 shutil.rmtree(os.path.join(objects, name))
-        packs = os.path.join(objects, "pack")
-        for name in os.listdir(packs):
-            os.unlink(os.path.join(packs, name))
 
     def _put(self, name: str, text: bytes) -> None:
         path = os.path.join(self.place, name)
@@ -374,9 +379,33 @@ class Window:
         os.rename(f"{path}.new", path)
 
 
-def _check_opened(fd: int, found: os.stat_result) -> None:
-    if not stat.S_ISDIR(found.st_mode) or fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_PATH:
-        raise Closed
+@contextmanager
+def of_server() -> Iterator[None]:
+    """Around what the server does for itself: a fault is told as its own, and without a path."""
+    try:
+        yield
+    except OSError as fault:
+        raise SlipError("git-failed", f"the server cannot do that now: {fault.strerror}") from None
+
+
+@contextmanager
+def _of_owner() -> Iterator[None]:
+    with of_server():
+        try:
+            yield
+        except OSError as fault:
+            if fault.errno in _OWNERS:
+                raise Closed from None
+            raise
+
+
+def _held(index: int, pack: int) -> _Pack:
+    names = os.dup(index)
+    try:
+        return _Pack(names, os.dup(pack))
+    except OSError:
+        os.close(names)
+        raise
 
 
 def _whole(fd: int, most: int) -> bytes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
+import shutil
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -128,3 +130,72 @@ def test_loose_objects_count_as_long_as_they_are_there(
         made.look()
         assert seen(place, repo, last)
         assert len(loose(place)) == 3
+
+
+def numbers() -> set[str]:
+    return {path.name for path in Path("/proc/self/fd").iterdir()}
+
+
+def test_a_server_without_descriptors_says_so_and_loses_none(tmp_path: Path, repo: Lab) -> None:
+    repo.git("repack", "-q", "-a", "-d")
+    repo.commit({"loose": "one\n"})
+    before = numbers()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    fd = os.open(repo.path / ".git", os.O_RDONLY | os.O_DIRECTORY)
+    refused: list[SlipError] = []
+    try:
+        for more in range(1, 40):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (fd + more, hard))
+            try:
+                Window(str(tmp_path / "w"), [fd], OWNER).close()
+                break
+            except SlipError as fault:
+                refused.append(fault)
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            assert numbers() <= before | {str(fd)} | {str(fd + 1)}
+    finally:
+        os.close(fd)
+    assert len(refused) > 4
+    assert {fault.code for fault in refused} == {"git-failed"}
+    assert all("open files" in fault.message for fault in refused)
+    assert len(numbers()) == len(before)
+
+
+def test_faults_of_the_servers_own_files_are_told_as_such(tmp_path: Path, repo: Lab) -> None:
+    file = tmp_path / "file"
+    file.write_text("in the way\n")
+    place = tmp_path / "w"
+
+    def refused(told: pytest.ExceptionInfo[SlipError]) -> bool:
+        return told.value.code == "git-failed" and str(tmp_path) not in told.value.message
+
+    with pytest.raises(SlipError) as told, window(file / "w", repo):
+        pass
+    assert refused(told)
+    with window(place, repo) as made:
+        repo.commit({"more": "text\n"})
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))  # as a full disk
+        try:
+            with pytest.raises(SlipError) as told:
+                made.look()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert refused(told)
+        made.look()
+        assert seen(place, repo, repo.git("rev-parse", "HEAD"))
+        # A pack that could not be linked is linked by the next look.
+        packs = place / "objects" / "pack"
+        packs.rename(place / "aside")
+        repo.git("repack", "-q", "-a", "-d")
+        with pytest.raises(SlipError) as told:
+            made.look()
+        assert refused(told)
+        (place / "aside").rename(packs)
+        made.look()
+        assert seen(place, repo, repo.git("rev-parse", "HEAD"))
+        shutil.rmtree(repo.path / ".git" / "refs")
+        repo.damaged = True
+        with pytest.raises(Closed):
+            made.look()

@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 from zlib import crc32
 
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb.window import Closed, Reader, Window
+from slipstream_git.gitdb.window import Closed, Reader, Window, of_server
 from slipstream_git.workspace import Workspace, look_through
 
 # They read commits, sessions and their files, and neither write nor start what a user configured.
@@ -195,7 +195,8 @@ class Windows:
         groups = crc32(repr(sorted(reader.groups)).encode())
         name = "-".join(f"{device:x}.{inode:x}" for device, inode in numbers)
         place = os.path.join(self._root, f"{reader.user}-{groups:08x}", name)
-        os.makedirs(place, mode=0o700, exist_ok=True)
+        with of_server():
+            os.makedirs(place, mode=0o700, exist_ok=True)
         return place
 
 
