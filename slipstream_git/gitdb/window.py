@@ -14,9 +14,11 @@ owner is nobody's concern, and what slip writes stays in the window.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
+import shutil
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -50,6 +52,10 @@ _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FANS: Final = tuple(f"{number:02x}" for number in range(256))
 _ATTEMPTS: Final = 3
+# What whoever owns a repository can bring about there. The rest is this machine's, or the server's.
+_OWNERS: Final = frozenset(
+    (errno.ENOENT, errno.EACCES, errno.ENOTDIR, errno.ELOOP, errno.ESTALE, errno.ENXIO)
+)
 _DEEPEST: Final = 5
 
 # A directory's number and time; the time is 0 where it may change without being seen to.
@@ -97,56 +103,57 @@ class Window:
         self._reader = reader
         self._packs: dict[str, _Pack] = {}
         self._pack_states: tuple[_State | None, ...] = ()
-        # Of each object directory: the names that each directory of loose objects holds, and its
-        # state when they were listed.
+        # Of each object directory: what its directories of loose objects held, and their states.
         self._loose: list[dict[str, set[str]]] = [{} for _ in handed]
         self._states: dict[tuple[int, str], _State | None] = {}
-        self._loose_bytes = 0
+        # Directories of loose objects that may hold some that are gone.
+        self._changed = set[str]()
+        self._loose_bytes = 0  # of all copies
         self._refs: bytes | None = None
         self._now_ns = 0
-        self._handed = [os.dup(fd) for fd in handed]
+        self._handed: list[int] = []
         try:
-            for fd in self._handed:
-                # One that only names a place (O_PATH) says nothing of who may read there.
-                _check_opened(fd, self._check(fd))
-            self._make()
+            with _of_owner():
+                for fd in handed:
+                    self._handed.append(os.dup(fd))
+                    # One that only names a place (O_PATH) says nothing of who may read there.
+                    is_named = fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_PATH
+                    if is_named or not stat.S_ISDIR(self._check(fd).st_mode):
+                        raise Closed  # noqa: TRY301  (closed below)
+            with of_server():
+                self._make()
             self.look()
-        except Closed:
-            self.close()
-            raise
-        except OSError:
-            self.close()
-            raise Closed from None
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
-        for name in list(self._packs):
-            self._unlink(name)
-        for fd in self._handed:
+        for fd in (*self._handed, *(fd for held in self._packs.values() for fd in held)):
             os.close(fd)
-        self._handed = []
+        self._handed, self._packs = [], {}
+        with suppress(OSError):  # the next window at this place does it again
+            self._clear()
 
     def look(self) -> None:
-        """Bring the window up to what is there now. Raises `Closed`, `too-large`, `unsupported`."""
+        """Bring the window up to what is there now.
+
+        Raises `Closed`, `too-large`, `unsupported`, and `git-failed` for a fault of the server's.
+        """
         git_dir = self._handed[0]
-        if os.fstat(git_dir).st_nlink == 0:
-            raise Closed
-        os.utime(self.place)  # by the clock that directories have
-        self._now_ns = os.stat(self.place).st_mtime_ns
-        try:
+        with of_server():
+            os.utime(self.place)  # by the clock that directories have
+            self._now_ns = os.stat(self.place).st_mtime_ns
+        with _of_owner():
+            if os.fstat(git_dir).st_nlink == 0:
+                raise Closed
             # Refs first: what they name is written before they are.
             head, refs = self._text(git_dir, "HEAD", _LONGEST_REF), self._refs_now()
             self._look_at_objects()
-        except OSError:
-            raise Closed from None
-        if not self._handed[1:] and self._has_alternates():
-            raise SlipError(
-                "unsupported",
-                "its objects are partly elsewhere: hand those directories over, too (alternates)",
-            )
-        self._write_refs(head, refs)
+            has_alternates = not self._handed[1:] and self._has_alternates()
+        if has_alternates:
+            raise SlipError("unsupported", "hand its other object directories over (alternates)")
+        with of_server():
+            self._write_refs(head, refs)
 
     # What is opened ----------------------------------------------------------------------------
 
@@ -154,7 +161,7 @@ class Window:
         found = os.fstat(fd)
         if not self._reader.may(found):
             raise Closed
-        if stat.S_ISDIR(found.st_mode) and "system.posix_acl_access" in _attributes(fd):
+        if "system.posix_acl_access" in _attributes(fd):
             raise Closed  # its mode does not say who may read
         return found
 
@@ -225,7 +232,7 @@ class Window:
         with self._opened(self._handed[0], "objects", _DIRECTORY) as objects:
             directories = (objects, *self._handed[1:])
             # Loose ones first: git removes them when the pack that has them is there.
-            changed = self._look_at_loose(directories)
+            self._look_at_loose(directories)
             for attempt in range(_ATTEMPTS):
                 try:
                     self._look_at_packs(directories)
@@ -233,15 +240,10 @@ class Window:
                 except FileNotFoundError:  # repacked meanwhile
                     if attempt + 1 == _ATTEMPTS:
                         raise
-        for name in changed:
-            own = os.path.join(self.place, "objects", name)
-            there = set[str]().union(*(listed.get(name, ()) for listed in self._loose))
-            for gone in set(os.listdir(own)) - there:
-                os.unlink(os.path.join(own, gone))
 
-    def _look_at_loose(self, directories: Sequence[int]) -> set[str]:
-        """Copy loose objects that are new; the names of the directories that changed."""
-        changed = set[str]()
+    def _look_at_loose(self, directories: Sequence[int]) -> None:
+        """Copy loose objects that are new; first remove those that are gone, which make room."""
+        changed: list[tuple[int, str, _State | None]] = []
         for number, directory in enumerate(directories):
             for name in _FANS:
                 state = _state(directory, name)
@@ -249,35 +251,52 @@ class Window:
                     continue
                 if state is not None and self._states.get((number, name)) == state:
                     continue
-                self._copy_fan(directory, number, name)
-                self._states[number, name] = _settled(state, self._now_ns)
-                changed.add(name)
-        return changed
+                self._states.pop((number, name), None)
+                self._changed.add(name)
+                self._loose[number][name] = self._listed(directory, name)
+                changed.append((number, name, state))
+        with of_server():
+            for name in sorted(self._changed):
+                self._drop_gone(name)
+        for number, name, state in changed:
+            self._copy_fan(directories[number], name, self._loose[number][name])
+            self._states[number, name] = _settled(state, self._now_ns)
 
-    def _copy_fan(self, directory: int, number: int, name: str) -> None:
+    def _listed(self, directory: int, name: str) -> set[str]:
+        with suppress(FileNotFoundError), self._opened(directory, name, _DIRECTORY) as fan:
+            return {rest for rest in os.listdir(fan) if _REST.fullmatch(rest)}
+        return set()
+
+    def _drop_gone(self, name: str) -> None:
         own = os.path.join(self.place, "objects", name)
         os.makedirs(own, mode=0o700, exist_ok=True)
-        listed = set[str]()
+        there = set[str]().union(*(listed.get(name, ()) for listed in self._loose))
+        for gone in set(os.listdir(own)) - there:
+            path = os.path.join(own, gone)
+            size = os.stat(path).st_size
+            os.unlink(path)
+            if _REST.fullmatch(gone):  # and not half a copy
+                self._loose_bytes -= size
+        self._changed.discard(name)
+
+    def _copy_fan(self, directory: int, name: str, listed: set[str]) -> None:
+        with of_server():
+            wanted = listed - set(os.listdir(os.path.join(self.place, "objects", name)))
+        if not wanted:
+            return
         with suppress(FileNotFoundError), self._opened(directory, name, _DIRECTORY) as fan:
-            there = set(os.listdir(own))
-            for rest in os.listdir(fan):
-                if not _REST.fullmatch(rest):
-                    continue
+            for rest in wanted:
                 with suppress(FileNotFoundError):  # packed meanwhile
-                    if rest not in there:
-                        self._copy(fan, rest, os.path.join(own, rest))
-                    listed.add(rest)
-        self._loose[number][name] = listed
+                    self._copy(fan, rest, f"objects/{name}/{rest}")
 
     def _copy(self, directory: int, name: str, path: str) -> None:
         with self._opened(directory, name, _FILE) as fd:
-            self._loose_bytes += os.fstat(fd).st_size
-            if self._loose_bytes > MOST_LOOSE_BYTES:
+            if self._loose_bytes + os.fstat(fd).st_size > MOST_LOOSE_BYTES:
                 raise SlipError("too-large", "its loose objects are too many", hint="git gc")
-            text = _whole(fd, MOST_LOOSE_BYTES)
-        with open(f"{path}.new", "wb") as stream:
-            stream.write(text)
-        os.rename(f"{path}.new", path)
+            text = _whole(fd, MOST_LOOSE_BYTES - self._loose_bytes)
+        with of_server():
+            self._put(path, text)
+        self._loose_bytes += len(text)
 
     def _look_at_packs(self, directories: Sequence[int]) -> None:
         states = tuple(_state(directory, "pack") for directory in directories)
@@ -307,16 +326,23 @@ class Window:
                 if os.path.sameopenfile(known.names, index):
                     return
                 self._unlink(name)
-            held = self._packs[name] = _Pack(os.dup(index), os.dup(pack))
-        for suffix, fd in (("pack", held.objects), ("idx", held.names)):
-            os.symlink(f"/proc/{os.getpid()}/fd/{fd}", self._path_of(name, suffix))
+            with of_server():
+                held = self._packs[name] = _held(index, pack)
+        try:
+            with of_server():
+                for suffix, fd in (("pack", held.objects), ("idx", held.names)):
+                    os.symlink(f"/proc/{os.getpid()}/fd/{fd}", self._path_of(name, suffix))
+        except SlipError:
+            self._unlink(name)  # or it would pass for linked
+            raise
 
     def _unlink(self, name: str) -> None:
         held = self._packs.pop(name)
-        for suffix, fd in (("idx", held.names), ("pack", held.objects)):
-            with suppress(FileNotFoundError):
-                os.unlink(self._path_of(name, suffix))
+        for fd in held:
             os.close(fd)
+        for suffix in ("idx", "pack"):
+            with of_server(), suppress(FileNotFoundError):
+                os.unlink(self._path_of(name, suffix))
 
     def _path_of(self, name: str, suffix: str) -> str:
         return os.path.join(self.place, "objects", "pack", f"{name}.{suffix}")
@@ -332,13 +358,19 @@ class Window:
             return False
 
     def _make(self) -> None:
-        for name in ("objects/pack", "objects/info", "refs"):
+        for name in ("objects/info", "refs"):
             os.makedirs(os.path.join(self.place, name), mode=0o700, exist_ok=True)
-        packs = os.path.join(self.place, "objects", "pack")
-        for name in os.listdir(packs):  # of a server that is gone
-            os.unlink(os.path.join(packs, name))
+        self._clear()  # of a server that is gone
+        os.mkdir(os.path.join(self.place, "objects", "pack"), mode=0o700)
         self._put("config", CONFIG)
         self._put("HEAD", b"ref: refs/heads/main\n")
+
+    def _clear(self) -> None:
+        """Leave no object: what is pruned while no window is open must not be found by the next."""
+        objects = os.path.join(self.place, "objects")
+        for name in os.listdir(objects):
+            if name in _FANS or name == "pack":
+                shutil.rmtree(os.path.join(objects, name))
 
     def _put(self, name: str, text: bytes) -> None:
         path = os.path.join(self.place, name)
@@ -347,9 +379,33 @@ class Window:
         os.rename(f"{path}.new", path)
 
 
-def _check_opened(fd: int, found: os.stat_result) -> None:
-    if not stat.S_ISDIR(found.st_mode) or fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_PATH:
-        raise Closed
+@contextmanager
+def of_server() -> Iterator[None]:
+    """Around what the server does for itself: a fault is told as its own, and without a path."""
+    try:
+        yield
+    except OSError as fault:
+        raise SlipError("git-failed", f"the server cannot do that now: {fault.strerror}") from None
+
+
+@contextmanager
+def _of_owner() -> Iterator[None]:
+    with of_server():
+        try:
+            yield
+        except OSError as fault:
+            if fault.errno in _OWNERS:
+                raise Closed from None
+            raise
+
+
+def _held(index: int, pack: int) -> _Pack:
+    names = os.dup(index)
+    try:
+        return _Pack(names, os.dup(pack))
+    except OSError:
+        os.close(names)
+        raise
 
 
 def _whole(fd: int, most: int) -> bytes:
@@ -364,8 +420,10 @@ def _whole(fd: int, most: int) -> bytes:
 def _attributes(fd: int) -> list[str]:
     try:
         return os.listxattr(fd)
-    except OSError:  # a file system without any
-        return []
+    except OSError as fault:
+        if fault.errno == errno.ENOTSUP:  # a file system without any
+            return []
+        raise
 
 
 def _state(directory: int, name: str) -> _State | None:

@@ -15,6 +15,7 @@ import pytest
 
 from slipstream_git.faces.serving.exposition import text
 from slipstream_git.faces.serving.meters import Meters
+from slipstream_git.faces.serving.tenants import Tenants
 from slipstream_git.text.objectid import object_id
 from tests.children import Children
 from tests.lab import Ground, Lab, slip_environment
@@ -51,6 +52,41 @@ def test_above_its_memory_it_closes_what_was_used_longest_ago(place: Place, grou
     assert told["repositories"] <= 2
     assert told["repositories_evicted"] >= 9
     assert told["repositories_opened"] >= 11
+
+
+def opened_anew(tenants: Tenants, lab: Lab, *, reading: bool) -> bool:
+    before = tenants.opened
+    with tenants.entered(str(lab.path), reading=reading):
+        return tenants.opened > before
+
+
+def test_the_repository_that_is_closed_was_used_longest_ago(ground: Ground) -> None:
+    a, b, c = (ground.repository(name) for name in "abc")
+    tenants = Tenants(slip_environment(), 2)
+    for lab, reading in ((a, False), (a, True), (b, True), (a, True), (c, True)):
+        opened_anew(tenants, lab, reading=reading)
+    assert len(tenants) == 2
+    assert not opened_anew(tenants, a, reading=True), "it was read after b"
+    assert not opened_anew(tenants, a, reading=False), "a place is kept whole"
+    assert not opened_anew(tenants, c, reading=True)
+    assert opened_anew(tenants, b, reading=True)
+    tenants.close()
+    assert len(tenants) == 0
+
+
+def test_where_the_oldest_is_busy_the_next_is_closed(ground: Ground) -> None:
+    a, b, c = (ground.repository(name) for name in "abc")
+    tenants = Tenants(slip_environment(), 2)
+    opened_anew(tenants, a, reading=False)
+    with tenants.entered(str(a.path), reading=True):
+        opened_anew(tenants, b, reading=True)
+        opened_anew(tenants, c, reading=True)
+        assert len(tenants) == 2
+        assert not opened_anew(tenants, c, reading=True)
+        assert not opened_anew(tenants, a, reading=False), "its other handle is in use"
+        assert opened_anew(tenants, b, reading=True)
+    tenants.close()
+    assert len(tenants) == 0
 
 
 def test_limits_that_are_none(repo: Lab) -> None:

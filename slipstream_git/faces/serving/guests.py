@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 from zlib import crc32
 
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb.window import Closed, Reader, Window
+from slipstream_git.gitdb.window import Closed, Reader, Window, of_server
 from slipstream_git.workspace import Workspace, look_through
 
 # They read commits, sessions and their files, and neither write nor start what a user configured.
@@ -63,13 +63,6 @@ class Guest:
 _Key = tuple[Reader, tuple[tuple[int, int], ...]]
 
 
-class _Lane:
-    """Whoever holds it makes the window of one key."""
-
-    def __init__(self) -> None:
-        self.lock = Lock()
-
-
 class _View:
     """A window with a workspace in it; whoever holds the lock is alone there."""
 
@@ -100,7 +93,8 @@ class Windows:
         self._env = {**env, "XDG_CACHE_HOME": root}
         self._most = most
         self._guard = Lock()
-        self._lanes: WeakValueDictionary[_Key, _Lane] = WeakValueDictionary()
+        # Whoever holds one makes, or closes, the window of its key.
+        self._lanes: WeakValueDictionary[_Key, Lock] = WeakValueDictionary()
         self._open: OrderedDict[_Key, _View] = OrderedDict()
         self.opened = 0
 
@@ -139,10 +133,24 @@ class Windows:
         """Close what was used longest ago and nobody uses; whether anything was."""
         with self._guard:
             idle = [key for key, view in self._open.items() if not view.users]
-            gone = idle[: max(0, len(self._open) - most)]
-            for key in gone:
-                self._open.pop(key).close()
+            oldest = idle[: max(0, len(self._open) - most)]
+        gone = [key for key in oldest if self._close(key)]
         return bool(gone)
+
+    def _close(self, key: _Key) -> bool:
+        """Close a window that nobody uses, before another is made at its place; whether it was."""
+        with self._lane(key):
+            with self._guard:
+                view = self._open.get(key)
+                if view is None or view.users:
+                    return False
+                del self._open[key]
+            view.close()  # others need not wait while its files are removed
+            return True
+
+    def _lane(self, key: _Key) -> Lock:
+        with self._guard:
+            return self._lanes.setdefault(key, Lock())
 
     @contextmanager
     def _view(self, reader: Reader, handed: Sequence[int]) -> Iterator[_View]:
@@ -164,9 +172,7 @@ class Windows:
             key = _key(reader, handed)
         except OSError:
             raise no_repository() from None
-        with self._guard:
-            lane = self._lanes.setdefault(key, _Lane())
-        with lane.lock:  # two windows at one place would take each other's packs away
+        with self._lane(key):  # two windows at one place would take each other's packs away
             with self._guard:
                 found = self._open.get(key)
                 if found is not None:
@@ -189,7 +195,8 @@ class Windows:
         groups = crc32(repr(sorted(reader.groups)).encode())
         name = "-".join(f"{device:x}.{inode:x}" for device, inode in numbers)
         place = os.path.join(self._root, f"{reader.user}-{groups:08x}", name)
-        os.makedirs(place, mode=0o700, exist_ok=True)
+        with of_server():
+            os.makedirs(place, mode=0o700, exist_ok=True)
         return place
 
 

@@ -27,20 +27,13 @@ NOT_FOR_CALLS = ("SLIP_SESSION", "GIT_DIR", "GIT_WORK_TREE")
 FOR_EVER = -1.0
 
 
-class _Lane:
-    """Whoever holds it is alone in a repository."""
-
-    def __init__(self) -> None:
-        self.lock = Lock()
-
-
 class _Tenant:
     """A repository held open, by the directories that it is made of.
 
     Their descriptors keep the numbers of these directories from being given to others.
     """
 
-    def __init__(self, place: str, workspace: Workspace, lane: _Lane) -> None:
+    def __init__(self, place: str, workspace: Workspace, lane: Lock) -> None:
         self.workspace = workspace
         self.lane = lane
         self.users = 0
@@ -96,7 +89,8 @@ class Tenants:
         self._in_main_thread = in_main_thread
         self._guard = Lock()
         self._open: OrderedDict[_Name, _Tenant] = OrderedDict()
-        self._lanes: WeakValueDictionary[tuple[str, bool], _Lane] = WeakValueDictionary()
+        # Whoever holds one is alone in a repository.
+        self._lanes: WeakValueDictionary[tuple[str, bool], Lock] = WeakValueDictionary()
         self.opened = 0
 
     def __len__(self) -> int:
@@ -128,7 +122,7 @@ class Tenants:
         while True:
             tenant = self._taken(_Name(_place(real), path, reading))
             try:
-                if not tenant.lane.lock.acquire(timeout=patience_s):
+                if not tenant.lane.acquire(timeout=patience_s):
                     yield None
                     return
                 try:
@@ -136,7 +130,7 @@ class Tenants:
                         yield tenant.workspace._replace(directory=real)
                         return
                 finally:
-                    tenant.lane.lock.release()
+                    tenant.lane.release()
                 self._forget(tenant)
             finally:
                 self._give_back(tenant)
@@ -173,7 +167,7 @@ class Tenants:
         common_dir = workspace.repository.layout.common_dir
         with self._guard:
             self.opened += 1
-            lane = self._lanes.setdefault((common_dir, name.reading), _Lane())
+            lane = self._lanes.setdefault((common_dir, name.reading), Lock())
         try:
             return _Tenant(name.place, workspace, lane)
         except OSError as fault:
@@ -193,10 +187,12 @@ class Tenants:
             self._shrink(self._most)
 
     def _shrink(self, most: int) -> bool:
-        places = list(dict.fromkeys(name.place for name in self._open))
-        oldest = places[: max(0, len(places) - most)]
-        idle = [name for name, held in self._open.items() if not held.users]
-        gone = [name for name in idle if name.place in oldest]
+        # A place is as old as the last use of any of its handles, and closed with all of them.
+        latest_first = dict.fromkeys(name.place for name in reversed(self._open))
+        busy = {name.place for name, held in self._open.items() if held.users}
+        idle = [place for place in reversed(latest_first) if place not in busy]
+        oldest = idle[: max(0, len(latest_first) - most)]
+        gone = [name for name in self._open if name.place in oldest]
         for name in gone:
             self._open.pop(name).close()
         return bool(gone)
