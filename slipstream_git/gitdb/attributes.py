@@ -92,6 +92,21 @@ def _of_files(
         return _asked(repository.git.setting(*PRIVATE_INDEX), ("--cached",), paths, env, names)
 
 
+def elsewhere(repository: Repository) -> tuple[object, ...]:
+    """What tells one state of the attributes that no tree has from another; costs no process.
+
+    The system's own are left out: who changes those begins anew.
+    """
+    layout, config, env = repository.layout, repository.config, repository.git.caller
+    named = config.get("core.attributesfile")
+    places = [os.path.join(layout.common_dir, "info", "attributes")]
+    places += settingfiles.of_user(env, "attributes")
+    if named:
+        places.append(os.path.join(env.get("HOME", ""), named.removeprefix("~/")))
+    head = repository.head() if layout.bare else None
+    return named, config.get("attr.tree"), head, *map(settingfiles.state, places)
+
+
 def some_elsewhere(repository: Repository) -> bool:
     """Whether attributes may come from anywhere but a tree: the user's, the system's, info/."""
     layout, config, git = repository.layout, repository.config, repository.git

@@ -46,7 +46,7 @@ class Watched(NamedTuple):
 
     def unchanged(self) -> bool:
         """Whether they are still in these states."""
-        return tuple(map(_state, self.paths)) == self.states
+        return tuple(map(state, self.paths)) == self.states
 
 
 def watched(env: Mapping[str, str], layout: Layout, system: Output) -> Watched | None:
@@ -59,7 +59,7 @@ def watched(env: Mapping[str, str], layout: Layout, system: Output) -> Watched |
     paths = _of_configuration(env, layout, named) if named else []
     if not paths or not all(map(os.path.isabs, paths)):
         return None
-    return Watched(tuple(paths), tuple(map(_state, paths)))
+    return Watched(tuple(paths), tuple(map(state, paths)))
 
 
 def _of_configuration(env: Mapping[str, str], layout: Layout, system: str) -> list[str]:
@@ -76,8 +76,11 @@ def _of_configuration(env: Mapping[str, str], layout: Layout, system: str) -> li
     return [system, *users, *own]
 
 
-def _state(path: str) -> State:
-    """git replaces a file of its own when it changes it; an editor may not."""
+def state(path: str) -> State:
+    """The state that a file is in now.
+
+    git replaces a file of its own when it changes it; an editor may not.
+    """
     try:
         found = os.stat(path)
     except OSError:
@@ -110,7 +113,7 @@ def system_attributes(git: Git, layout: Layout) -> str | None:
 
 
 def _system_directory(git: Git, layout: Layout) -> str | None:
-    program = _state(git.program)
+    program = state(git.program)
     # A script that starts one git or the other is the same file for both.
     if program is None or not os.path.isabs(git.program) or _is_script(git.program):
         program = None

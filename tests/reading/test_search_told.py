@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.desk import Desk
 from tests.lab import Lab
 
 STORES: tuple[dict[str, str], ...] = ({}, {"SLIP_STORE": "libgit2"})
@@ -69,3 +70,19 @@ def test_paths_that_fit_nothing_are_told(repo: Lab, words: list[str]) -> None:
 def test_options_that_mean_nothing_there(repo: Lab) -> None:
     for words in (["--rev", "HEAD", "--untracked"], ["--rev", "HEAD", "--changed"]):
         assert repo.slip_json("files", *words, expect=2).error["code"] == "usage"
+
+
+def test_attributes_that_no_tree_has_count_as_they_are_now(repo: Lab) -> None:
+    """In a process that stays: told, then binary, then told again."""
+    repo.commit({"a.txt": "needle\n"})
+    desk = Desk(repo, "libgit2")
+    place = repo.common_dir / "info" / "attributes"
+    named = repo.path.with_name("attributes")
+    repo.git("config", "core.attributesFile", str(named))
+    for path in (place, named):
+        for text, total in ((None, 1), ("*.txt -diff\n", 0), ("*.txt diff\n", 1), (None, 1)):
+            path.unlink(missing_ok=True)
+            if text is not None:
+                path.parent.mkdir(exist_ok=True)
+                path.write_text(text)
+            assert desk.call("search", pattern="needle")["total"] == total, (path, text)

@@ -102,12 +102,18 @@ class Places:
     def __init__(self, common: dict[str, Located] | None = None) -> None:
         self._common: dict[str, Located] = {} if common is None else common
         self._known: dict[str, Located] = {}
+        # Of attributes that no tree has, when these were located.
+        self._state: tuple[object, ...] = ()
 
     def locate(self, sources: Sources, tree: str, before: str | None = None) -> Located:
         """Where the files of ``tree`` are. What no segment holds may become one.
 
         before: a tree from which it differs little, and others do, too.
         """
+        state = attributes.elsewhere(sources.repository)
+        if state != self._state:
+            self._known.clear()  # other files may be text by now
+            self._state = state
         found = self._known.pop(tree, None)
         if found is None or not _can_be_read(found):
             if before is not None and before != tree:
