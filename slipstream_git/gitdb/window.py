@@ -15,7 +15,6 @@ owner is nobody's concern, and what slip writes stays in the window.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import re
 import shutil
@@ -116,9 +115,7 @@ class Window:
             with _of_owner():
                 for fd in handed:
                     self._handed.append(os.dup(fd))
-                    # One that only names a place (O_PATH) says nothing of who may read there.
-                    is_named = fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_PATH
-                    if is_named or not stat.S_ISDIR(self._check(fd).st_mode):
+                    if not stat.S_ISDIR(self._check(fd).st_mode):
                         raise Closed  # noqa: TRY301  (closed below)
             with of_server():
                 self._make()

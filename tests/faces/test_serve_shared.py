@@ -310,6 +310,10 @@ def test_descriptors_that_prove_nothing(commons: Commons) -> None:
         (git_dir / hidden).chmod(before)
     with user(ADA), opened(git_dir) as listed:
         assert "error" not in handed(ada, str(private.path), listed)
+    # Nor does the name of a place that he has opened before.
+    again = commons.line(ADA)
+    with user(ADA), opened(git_dir, flags=os.O_PATH) as named:
+        assert handed(again, str(private.path), named)["error"]["data"]["code"] == "missing"
 
 
 def loose_object(lab: Lab, name: str) -> Path:

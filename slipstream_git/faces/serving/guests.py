@@ -7,6 +7,7 @@ so no answer depends on what is there.
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -205,6 +206,9 @@ def _check(guest: Guest, name: str, handed: Sequence[int]) -> None:
         raise SlipError("usage", "open comes with descriptors of the git directory")
     if len(guest.opened) >= MOST_OPEN and name not in guest.opened:
         raise SlipError("quota", f"a connection opens at most {MOST_OPEN} repositories")
+    # One that only names a place (O_PATH) says nothing of who may read there.
+    if any(fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_PATH for fd in handed):
+        raise no_repository()
 
 
 def _key(reader: Reader, handed: Sequence[int]) -> _Key:
