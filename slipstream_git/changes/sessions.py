@@ -27,7 +27,7 @@ from slipstream_git.workspace import Workspace
 OPEN = "refs/slip/sessions/"
 CLOSED = "refs/slip/closed/"
 BRANCHES = "refs/heads/"
-TRIES = 8
+TRIES = 32
 
 
 class Session(NamedTuple):
