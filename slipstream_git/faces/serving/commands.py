@@ -38,8 +38,9 @@ FIELDS = (
 ALIKE = ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "TMPDIR", "TZ", "SLIP_STORE")
 # Of git's own, those that are looked up anew for each command.
 UNLIKE = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_EDITOR", "GIT_PAGER")
-# Names there that mean something else in every process.
+# Names there that mean something else in every process; those in memory are files as any others.
 OF_A_PROCESS = ("/dev/", "/proc/")
+IN_MEMORY = "/dev/shm/"  # noqa: S108  (nothing is made there)
 # The client waits for what has not begun: so long at least before it gives up.
 MARGIN_S = 0.5
 # How long a command waits for another in the same repository before it runs elsewhere.
@@ -150,7 +151,8 @@ class Remote:
 
     def _placed(self, name: str) -> str:
         path = os.path.join(self._directory, name)
-        if os.path.realpath(path).startswith(OF_A_PROCESS):
+        real = os.path.realpath(path)
+        if real.startswith(OF_A_PROCESS) and not real.startswith(IN_MEMORY):
             raise Elsewhere
         return path
 
