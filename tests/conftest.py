@@ -49,6 +49,8 @@ def _in_memory() -> None:
 
 
 _in_memory()
+# Compiling all of the code anew takes a command four times as long as what it does.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # A slow machine is no fault of the code; examples that failed are printed, not kept on disk.
 hypothesis.settings.register_profile("house", deadline=None, database=None, print_blob=True)

@@ -192,6 +192,8 @@ def _by_pathspec(pattern: str) -> str:
         raise _unreadable(pattern, "brackets may hold characters and ranges only, as in [a-z0-9_]")
     from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
+    if pattern.endswith("/**/"):  # directories alone; pathspec takes files, too
+        pattern += "*/"
     try:
         regex, _ = GitIgnoreSpecPattern.pattern_to_regex(_as_line(pattern))
         # A negated bracket matches no separator in git; in pathspec it does.

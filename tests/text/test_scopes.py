@@ -33,6 +33,7 @@ def matches(globs: list[str], path: str) -> bool:
         (["a/**/b"], ["a/b", "a/x/b", "a/x/y/b", "a/b/c"], ["ab", "a/xb", "x/a/b"]),
         (["**"], ["a", "d/a"], []),
         (["**/"], ["d/a"], ["a"]),
+        (["a/?/**/"], ["a/b/c/d"], ["a/b/c", "a/b", "x/a/b/c/d"]),
         (["."], ["a", "d/a"], []),
         (["!vendor/"], ["a", "d/a"], ["vendor/a", "d/vendor/a"]),
         (["*.c", "!vendor/**", "vendor/ours/**"], ["a.c", "vendor/ours/x"], ["vendor/a.c", "x"]),
