@@ -36,6 +36,7 @@ class Workspace(NamedTuple):
     is not known. output: the descriptor for what a program prints that is run for the caller.
     directory: where the caller stands. progress: is told how far long work has come: so many, of so
     many. in_main_thread: runs something in the process's main thread; None where this is that.
+    most_sessions: that may be open at once, 0 for any number.
     """
 
     repository: Repository
@@ -48,6 +49,7 @@ class Workspace(NamedTuple):
     directory: str = "/"
     progress: Callable[[int, int], None] = _unseen
     in_main_thread: Callable[[Callable[[], Any]], Any] | None = None
+    most_sessions: int = 0
 
     @property
     def default_session(self) -> str | None:

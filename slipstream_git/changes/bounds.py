@@ -11,9 +11,10 @@ undo and redo: what is there can always be finished or taken back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
+from slipstream_git import hints
 from slipstream_git.errors import SlipError
 from slipstream_git.text import paths
 from slipstream_git.workspace import Workspace
@@ -61,6 +62,16 @@ def check_steps(ws: Workspace, name: str, steps: int) -> None:
             f"session {name} has {steps} steps, and slip.maxSteps allows {most}",
             hint=f"slip commit -s {name} -m MESSAGE",
             data={"steps": steps, "limit": most},
+        )
+
+
+def check_open(ws: Workspace, taken: Collection[str]) -> None:
+    """Refuse one more open session beside these. Raises `quota`."""
+    if 0 < ws.most_sessions <= len(taken):
+        raise SlipError(
+            "quota",
+            f"{ws.most_sessions} sessions are open here already; land or abort one",
+            hint=hints.of("slip", "list"),
         )
 
 

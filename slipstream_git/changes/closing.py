@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
-from slipstream_git.changes import chain, recovery, sessions, uncaptured
+from slipstream_git.changes import bounds, chain, recovery, sessions, uncaptured
 from slipstream_git.changes.sessions import CLOSED, OPEN, Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import locks
@@ -40,7 +40,9 @@ def reopen(ws: Workspace, name: str) -> Begun:
     number = decimal(digits) if at_sign else max(numbers, default=None)
     if number is None or number not in numbers:
         raise SlipError("session-missing", f"no closed session {name}", hint="slip list --closed")
-    sessions.check_free(plain, ws.repository.store.refs(OPEN))
+    taken = ws.repository.store.refs(OPEN)
+    sessions.check_free(plain, taken)
+    bounds.check_open(ws, taken)
     tip = numbers[number]
     moves = [RefMove(OPEN + plain, None, tip), RefMove(f"{CLOSED}{plain}/{number}", tip, None)]
     move_together(ws, moves, f"slip: reopen {plain}")

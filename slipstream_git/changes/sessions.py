@@ -141,6 +141,8 @@ def opened(ws: Workspace, draft: Session, tip: str, *, numbered: bool) -> Sessio
     """
     repository = ws.repository
     bounds.check_quota(ws)
+    if ws.most_sessions:
+        bounds.check_open(ws, repository.store.refs(OPEN))
     kept = repository.objects.publish()
     try:
         move(ws, [RefMove(draft.ref, None, tip)], f"slip: begin {draft.name}")

@@ -6,14 +6,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from slipstream_git.operations.registry import Batch, FileOrStdin, Several, Stdin, operation
+from slipstream_git.operations.registry import (
+    ACTS,
+    STAGES,
+    Batch,
+    FileOrStdin,
+    Several,
+    Stdin,
+    operation,
+)
 
 if TYPE_CHECKING:
     from slipstream_git import outcomes, results
     from slipstream_git.workspace import Workspace
 
 
-@operation
+@operation(STAGES)
 def begin(
     ws: Workspace,
     name: str | None = None,
@@ -44,7 +52,7 @@ def begin(
     return sessions.begin(ws, wish)
 
 
-@operation
+@operation(STAGES)
 def apply(
     ws: Workspace,
     ops: Batch | None = None,
@@ -72,7 +80,7 @@ def apply(
     return staging.apply(ws, sessions.choose(ws, session), batch, label, dry_run=dry_run)
 
 
-@operation
+@operation(ACTS)
 def sub(
     ws: Workspace,
     pattern: str,
@@ -112,7 +120,7 @@ def sub(
     return staging.apply(ws, sessions.choose(ws, session), ops, label, dry_run=dry_run)
 
 
-@operation
+@operation(STAGES)
 def write(
     ws: Workspace,
     path: str,
@@ -139,7 +147,7 @@ def write(
                 create=create)  # fmt: skip
 
 
-@operation
+@operation(STAGES)
 def rm(
     ws: Workspace,
     paths: Several,
@@ -160,7 +168,7 @@ def rm(
     return staging.apply(ws, sessions.choose(ws, session), ops, label)
 
 
-@operation
+@operation(STAGES)
 def mv(
     ws: Workspace,
     path: str,
@@ -194,88 +202,7 @@ def _one(
     return staging.apply(ws, sessions.choose(ws, session), ops, label)
 
 
-@operation
-def read(
-    ws: Workspace,
-    paths: Several,
-    *,
-    session: str | None = None,
-    rev: str | None = None,
-    force: bool = False,
-) -> results.WasRead:
-    """Print numbered lines of files as the session has them, with their blob ids.
-
-    Of a file that is very long, its beginning and its outline are told.
-
-    paths (PATH[:A-B]): the files, whole or lines A to B
-    force: all of a file, however long
-    """
-    from slipstream_git.changes import history, sessions
-
-    if rev is None:
-        answer = history.read(ws, sessions.choose(ws, session), paths, capped=not force)
-    else:
-        answer = history.read_revision(ws, rev, paths, capped=not force)
-    if not any(file.truncated for file in answer.files):
-        return answer
-    from slipstream_git.reading import excerpting
-
-    return excerpting.outlined(ws, answer, paths)
-
-
-@operation
-def status(ws: Workspace, *, session: str | None = None) -> results.Status:
-    """Show where a session stands: its branch, what it changes, what would refuse its landing."""
-    from slipstream_git.changes import history, sessions
-
-    return history.outlook(ws, sessions.choose(ws, session))
-
-
-@operation
-def list_(ws: Workspace, *, closed: bool = False) -> results.Listed:
-    """List the open sessions.
-
-    closed: list the landed and aborted ones instead, as NAME@N
-    """
-    from slipstream_git.changes import history
-
-    return history.listing(ws, closed=closed)
-
-
-@operation
-def diff(
-    ws: Workspace, *, session: str | None = None, stat: bool = False, binary: bool = False
-) -> outcomes.Diffed:
-    """Show what the session changes against its base.
-
-    stat: only the files and how many lines they gain and lose
-    binary: whole ids and binary content, so that `git apply` and `slip apply` take all of it
-    """
-    from slipstream_git.changes import history, sessions
-
-    return history.diff(ws, sessions.choose(ws, session), stat=stat, binary=binary)
-
-
-@operation
-def log(ws: Workspace, *, session: str | None = None) -> outcomes.Logged:
-    """List the session's steps, those taken back marked."""
-    from slipstream_git.changes import history, sessions
-
-    return history.log(ws, sessions.choose(ws, session))
-
-
-@operation
-def show(ws: Workspace, step: str, *, session: str | None = None) -> outcomes.Shown:
-    """Show one step: its ops and its diff.
-
-    step (STEP): the number that `slip log` prints, or the beginning of its commit id
-    """
-    from slipstream_git.changes import history, sessions
-
-    return history.show(ws, sessions.choose(ws, session), step)
-
-
-@operation
+@operation(STAGES)
 def undo(ws: Workspace, step: str | None = None, *, session: str | None = None) -> outcomes.Stepped:
     """Take back the last step, or one in the middle; `slip redo` brings it back.
 
@@ -286,7 +213,7 @@ def undo(ws: Workspace, step: str | None = None, *, session: str | None = None) 
     return history.undo(ws, sessions.choose(ws, session), step)
 
 
-@operation
+@operation(STAGES)
 def redo(ws: Workspace, *, session: str | None = None) -> outcomes.Stepped:
     """Bring back the step that was taken back last."""
     from slipstream_git.changes import history, sessions
@@ -294,7 +221,7 @@ def redo(ws: Workspace, *, session: str | None = None) -> outcomes.Stepped:
     return history.redo(ws, sessions.choose(ws, session))
 
 
-@operation
+@operation(ACTS)
 def capture(
     ws: Workspace,
     paths: tuple[str, ...] = (),
@@ -316,7 +243,7 @@ def capture(
     return capturing.capture(ws, sessions.choose(ws, session), paths, label, untracked=untracked)
 
 
-@operation
+@operation(ACTS)
 def flush(ws: Workspace, *, session: str | None = None, index: bool = False) -> outcomes.Flushed:
     """Bring this worktree's files to the session's content, with no commit.
 
@@ -330,7 +257,7 @@ def flush(ws: Workspace, *, session: str | None = None, index: bool = False) -> 
     return flushing.flush(ws, sessions.choose(ws, session), index=index)
 
 
-@operation
+@operation(ACTS)
 def commit(
     ws: Workspace,
     *,
@@ -372,7 +299,7 @@ def commit(
     return landing.commit(ws, found, landing.ordered(ws, found, options))
 
 
-@operation
+@operation(ACTS)
 def exec_(
     ws: Workspace,
     *,
@@ -427,7 +354,7 @@ def exec_(
     return executing.run(ws, request, landing_options if text.given else None)
 
 
-@operation
+@operation(ACTS)
 def abort(ws: Workspace, *, session: str | None = None) -> outcomes.Closed:
     """Close the session without landing; `slip reopen` brings it back."""
     from slipstream_git.changes import closing, sessions
@@ -435,7 +362,7 @@ def abort(ws: Workspace, *, session: str | None = None) -> outcomes.Closed:
     return closing.abort(ws, sessions.choose(ws, session))
 
 
-@operation
+@operation(ACTS)
 def reopen(ws: Workspace, name: str) -> results.Begun:
     """Open a closed session again.
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from slipstream_git.operations.registry import FileOrStdin, operation
+from slipstream_git.operations.registry import ACTS, LOOKS, FileOrStdin, operation
 
 if TYPE_CHECKING:
     from slipstream_git import meetings
     from slipstream_git.workspace import Workspace
 
 
-@operation
+@operation(LOOKS)
 def conflicts(
     ws: Workspace,
     sessions: tuple[str, ...] = (),
@@ -33,7 +33,7 @@ def conflicts(
     return matrix.conflicts_among(ws, sessions, branch, worktrees=worktrees)
 
 
-@operation
+@operation(ACTS)
 def rebase(
     ws: Workspace,
     *,
@@ -56,7 +56,7 @@ def rebase(
     return rebasing.rebase(ws, sessions.choose(ws, session), onto, recall=not no_remembered)
 
 
-@operation
+@operation(ACTS)
 def resolve(
     ws: Workspace,
     path: str | None = None,
@@ -109,7 +109,7 @@ def resolve(
     return resolving.resolve(ws, chosen, path, what, label)
 
 
-@operation
+@operation(ACTS)
 def land(
     ws: Workspace,
     sessions: tuple[str, ...] = (),
@@ -154,7 +154,7 @@ def land(
     return queueing.land(ws, sessions, options, everyone=all, atomic=atomic)
 
 
-@operation
+@operation(ACTS)
 def adopt(
     ws: Workspace,
     branch: str,

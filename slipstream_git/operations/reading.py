@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from slipstream_git.operations.registry import operation
+from slipstream_git.operations.registry import READS, operation
 
 if TYPE_CHECKING:
     from slipstream_git import excerpts
     from slipstream_git.workspace import Workspace
 
 
-@operation
+@operation(READS)
 def files(
     ws: Workspace,
     globs: tuple[str, ...] = (),
@@ -39,7 +39,7 @@ def files(
     )  # fmt: skip
 
 
-@operation
+@operation(READS)
 def map_(
     ws: Workspace,
     paths: tuple[str, ...] = (),
@@ -64,7 +64,7 @@ def map_(
     return mapping.tree_map(ws, wish, paths, tokens=tokens, after=after)
 
 
-@operation
+@operation(READS)
 def symbol(
     ws: Workspace,
     name: str,
@@ -89,7 +89,7 @@ def symbol(
     return naming.symbol(ws, views.Wish(session, rev, untracked), name, inside, tokens=tokens)
 
 
-@operation
+@operation(READS)
 def lines(
     ws: Workspace,
     path: str,
@@ -115,7 +115,7 @@ def lines(
     return excerpting.lines(ws, wish, path, 1 if start is None else start, end, tokens=tokens)
 
 
-@operation
+@operation(READS)
 def search(
     ws: Workspace,
     pattern: str,
@@ -168,7 +168,7 @@ def search(
     return searching.search(ws, views.Wish(session, rev, untracked), request)
 
 
-@operation
+@operation(READS)
 def refs(
     ws: Workspace,
     name: str,

@@ -21,9 +21,10 @@ from slipstream_git.records import NamedTuple
 # Which module declares which operation; a test holds this against the modules.
 AREAS: Mapping[str, tuple[str, ...]] = {
     "changesets": (
-        "begin", "apply", "sub", "write", "rm", "mv", "read", "status", "list", "diff", "log",
-        "show", "undo", "redo", "capture", "flush", "commit", "exec", "abort", "reopen",
+        "begin", "apply", "sub", "write", "rm", "mv", "undo", "redo", "capture", "flush", "commit",
+        "exec", "abort", "reopen",
     ),
+    "inspection": ("status", "list", "read", "diff", "log", "show"),
     "reading": ("files", "map", "symbol", "lines", "search", "refs"),
     "concurrency": ("conflicts", "rebase", "resolve", "land", "adopt"),
     "worktrees": ("run", "worktree"),
@@ -34,6 +35,7 @@ AREAS: Mapping[str, tuple[str, ...]] = {
 # What each area is for, and the page that tells of it.
 TITLES: Mapping[str, tuple[str, str]] = {
     "changesets": ("Change sets", "README.md"),
+    "inspection": ("What sessions hold, and where they stand", "README.md"),
     "reading": ("Reading a tree: a session's, a revision's, the working tree's", "docs/reading.md"),
     "concurrency": ("Many sessions at once", "docs/conflicts.md"),
     "worktrees": ("Commands and worktrees for a session", "docs/files.md"),
@@ -99,6 +101,14 @@ SHARED: Mapping[str, str] = {
     "max": "(N): show at most so many lines (default: 200)",
     "dry_run": ": show what would happen; change nothing",
 }
+# What an operation may do, by which servers and agents' hosts tell whom they let ask for it, beside
+# whom, and in whose process.
+READS = "reads"  # objects and refs, and files of the working tree where that is meant
+LOOKS = "looks"  # the same, at what is merged and checked out, too
+STAGES = "stages"  # moves refs of slip's own, quickly, and starts nothing of the user's
+ACTS = "acts"  # anything: hooks, commands, branches, files
+ALONE = "alone"  # has the process, its terminal and its directory to itself
+
 # What a handler is given first: a repository to work in, the caller's environment, or the face that
 # the operation starts.
 CONTEXTS = ("ws", "env", "face")
@@ -144,7 +154,7 @@ class Parameter(NamedTuple):
 class Operation(NamedTuple):
     """One row of the table. ``handler(context, **parameters)`` returns a result tuple.
 
-    context: which of `CONTEXTS` the first argument is.
+    context: which of `CONTEXTS` the first argument is. effect: what it may do, of those above.
     """
 
     name: str
@@ -153,15 +163,24 @@ class Operation(NamedTuple):
     parameters: tuple[Parameter, ...]
     handler: Callable[..., Any]
     context: str
+    effect: str = ACTS
+
+    @property
+    def is_reading(self) -> bool:
+        return self.effect in (READS, LOOKS)
 
 
-_DECLARED: dict[str, Callable[..., Any]] = {}
+_DECLARED: dict[str, tuple[Callable[..., Any], str]] = {}
 
 
-def operation(handler: Callable[..., Any]) -> Callable[..., Any]:
+def operation(effect: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a handler; its name, with dashes, is the operation's."""
-    _DECLARED[handler.__name__.strip("_").replace("_", "-")] = handler
-    return handler
+
+    def declared(handler: Callable[..., Any]) -> Callable[..., Any]:
+        _DECLARED[handler.__name__.strip("_").replace("_", "-")] = handler, effect
+        return handler
+
+    return declared
 
 
 def names() -> tuple[str, ...]:
@@ -175,7 +194,7 @@ def find(name: str) -> Operation | None:
     if declaring is None:
         return None
     import_module(f"slipstream_git.operations.{declaring}")
-    return _row(name, _DECLARED[name])
+    return _row(name, *_DECLARED[name])
 
 
 def area(name: str) -> str | None:
@@ -183,7 +202,7 @@ def area(name: str) -> str | None:
     return next((area for area, declared in AREAS.items() if name in declared), None)
 
 
-def _row(name: str, handler: Callable[..., Any]) -> Operation:
+def _row(name: str, handler: Callable[..., Any], effect: str) -> Operation:
     text = handler.__doc__ or ""
     paragraphs = [_unwrapped(block) for block in text.strip().split("\n\n")]
     helps = dict(SHARED)
@@ -199,7 +218,8 @@ def _row(name: str, handler: Callable[..., Any]) -> Operation:
     )
     description = "\n\n".join(paragraphs[1:])
     context = code.co_varnames[0]
-    return Operation(name, paragraphs[0].rstrip("."), description, parameters, handler, context)
+    summary = paragraphs[0].rstrip(".")
+    return Operation(name, summary, description, parameters, handler, context, effect)
 
 
 def _unwrapped(block: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from slipstream_git.operations.registry import operation
+from slipstream_git.operations.registry import ACTS, ALONE, operation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from slipstream_git.workspace import Workspace
 
 
-@operation
+@operation(ACTS)
 def merge_tree(ws: Workspace, base: str, ours: str, theirs: str) -> outcomes.MergedTree:
     """Merge three trees or commits, with no session and nothing moved.
 
@@ -26,7 +26,7 @@ def merge_tree(ws: Workspace, base: str, ours: str, theirs: str) -> outcomes.Mer
     return merging.merge_tree(ws, base, ours, theirs)
 
 
-@operation
+@operation(ACTS)
 def recover(ws: Workspace) -> outcomes.Recovered:
     """Finish or take back landings that died half way."""
     from slipstream_git.changes import recovery
@@ -34,7 +34,7 @@ def recover(ws: Workspace) -> outcomes.Recovered:
     return recovery.recover(ws)
 
 
-@operation
+@operation(ACTS)
 def gc(ws: Workspace, *, expire: str | None = None, dry_run: bool = False) -> outcomes.Collected:
     """Let closed sessions go that are old, and tidy up what slip keeps.
 
@@ -49,7 +49,7 @@ def gc(ws: Workspace, *, expire: str | None = None, dry_run: bool = False) -> ou
     return expiry.collect(ws, expire=expire, dry_run=dry_run)
 
 
-@operation
+@operation(ACTS)
 def doctor(ws: Workspace, *, seconds: int = 5) -> outcomes.Examined:
     """Look whether anything here is broken, left over or missing, and say what to type.
 
@@ -63,7 +63,7 @@ def doctor(ws: Workspace, *, seconds: int = 5) -> outcomes.Examined:
     return examination.examine(ws, seconds)
 
 
-@operation
+@operation(ALONE)
 def demo(env: Mapping[str, str]) -> outcomes.Demonstrated:
     """Build a small repository and show three sessions: a landing, a merge and a conflict."""
     from slipstream_git.changes import demonstration

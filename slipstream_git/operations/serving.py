@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from slipstream_git.operations.registry import operation
+from slipstream_git.operations.registry import ALONE, operation
 from slipstream_git.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Server(Protocol):
     def serve(self, wish: Wish) -> outcomes.Served: ...
 
 
-@operation
+@operation(ALONE)
 def serve(
     face: Server,
     *,

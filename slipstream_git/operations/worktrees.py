@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from slipstream_git.operations.registry import Several, operation
+from slipstream_git.operations.registry import ACTS, ALONE, Several, operation
 
 if TYPE_CHECKING:
     from slipstream_git import outcomes
     from slipstream_git.workspace import Workspace
 
 
-@operation
+@operation(ALONE)
 def run(
     ws: Workspace,
     command: Several,
@@ -43,7 +43,7 @@ def run(
     return running.run(ws, sessions.choose(ws, session), wish)
 
 
-@operation
+@operation(ACTS)
 def worktree(
     ws: Workspace, place: str | None = None, *, session: str | None = None, remove: bool = False
 ) -> outcomes.SessionWorktree:

@@ -13,10 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from zlib import crc32
 
-from slipstream_git import __version__, codec, hints
+from slipstream_git import __version__, codec
 from slipstream_git.errors import SlipError
 from slipstream_git.faces import reports
-from slipstream_git.faces.serving import ancestor, commands, fields, guests, rpc
+from slipstream_git.faces.serving import ancestor, commands, fields, rpc
 from slipstream_git.faces.serving.askers import Asker, Rates
 from slipstream_git.faces.serving.budgets import Budget, anonymous_bytes
 from slipstream_git.faces.serving.guests import Guest, Windows
@@ -28,13 +28,9 @@ from slipstream_git.operations.registry import Operation
 from slipstream_git.operations.serving import Wish
 from slipstream_git.workspace import Workspace
 
-# They need a terminal, or the directory of whoever asks, or are servers themselves.
-NOT_HERE = ("run", "demo", "serve")
 # Methods that are no operations.
 OWN = ("ping", "metrics", "command")
 OWN_SHARED = ("ping", "metrics", "open")
-BEGINNING = ("begin", "exec", "adopt", "reopen")
-OPEN_SESSIONS = "refs/slip/sessions/"
 
 
 class Answers:
@@ -153,15 +149,14 @@ class Answers:
     def _operated(self, method: str, params: Mapping[str, Any]) -> Any:
         """An operation's answer."""
         row = self._row(method)
-        if method in NOT_HERE:
+        if row.effect == registry.ALONE:
             raise SlipError("unsupported", f"{method} is for the command line alone")
         given = dict(params)
         directory = _directory(given.pop("repo", self.wish.repo))
         values = fields.values(row, given)
-        with self._tenants.entered(directory, reading=method in commands.READING) as workspace:
-            if self.wish.sessions and method in BEGINNING:
-                _check_sessions(workspace, self.wish.sessions)
-            answer = _told(row, workspace, values)
+        with self._tenants.entered(directory, reading=row.is_reading) as workspace:
+            limited = workspace._replace(most_sessions=self.wish.sessions)
+            answer = _told(row, limited, values)
         if method == "begin":
             self._prefetcher.want(directory)
         return answer
@@ -178,12 +173,12 @@ class Answers:
                 raise fields.wrong("open has no fields but repo")
             windows.admit(guest, name)
             return {"ok": True, "repo": name}
-        if method not in guests.METHODS:
+        row = self._row(method)
+        if row.effect != registry.READS:
             raise SlipError(
                 "unsupported",
                 f"a shared server only reads; {method} is done by the command line itself",
             )
-        row = self._row(method)
         values = fields.values(row, given)
         if "rev" in values and values["rev"] is None and values["session"] is None:
             raise fields.wrong(
@@ -223,16 +218,6 @@ def _told(row: Operation, workspace: Workspace, values: Mapping[str, Any]) -> di
     answer = calling.call(row, workspace._replace(notify=notices.append), values)
     told = {"ok": True, **codec.to_json(answer)}
     return told | {"notices": notices} if notices else told
-
-
-def _check_sessions(workspace: Workspace, most: int) -> None:
-    """Raises `quota` where a repository has as many open sessions as it may."""
-    if len(workspace.repository.store.refs(OPEN_SESSIONS)) >= most:
-        raise SlipError(
-            "quota",
-            f"{most} sessions are open here already; land or abort one",
-            hint=hints.of("slip", "list"),
-        )
 
 
 def _windows(wish: Wish) -> Windows:

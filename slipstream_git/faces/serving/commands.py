@@ -20,16 +20,12 @@ from slipstream_git.faces import argv, inputs, replies
 from slipstream_git.faces.callers import Elsewhere, line_of, noticing
 from slipstream_git.faces.serving import addresses, fields
 from slipstream_git.faces.serving.tenants import Tenants
+from slipstream_git.operations import registry
 from slipstream_git.records import NamedTuple
 from slipstream_git.workspace import Workspace
 
 # Quick, and without hooks, editors, or programs of the user's that may want to be stopped.
-READING = (
-    "read", "status", "list", "diff", "log", "show", "files", "map", "symbol", "lines", "search",
-    "refs", "conflicts",
-)  # fmt: skip
-# The same, but what they do cannot be done twice.
-WRITING = ("begin", "apply", "write", "rm", "mv", "undo", "redo")
+TAKEN = (registry.READS, registry.LOOKS, registry.STAGES)
 FIELDS = (
     "version", "umask", "terminal", "directory", "inode", "mounts", "environment", "arguments",
     "until",
@@ -67,9 +63,10 @@ def run(hands: Hands, params: Mapping[str, Any]) -> dict[str, Any]:
         caller = Remote(hands, told)
         arguments = [os.fsdecode(word) for word in told["arguments"].split(b"\0")]
         call = argv.parse(arguments)
-        if call is None or call.operation.name not in READING + WRITING:
+        if call is None or call.operation.effect not in TAKEN:
             return ELSEWHERE
-        caller.is_writing = call.operation.name in WRITING
+        # What it does cannot be done twice.
+        caller.is_writing = not call.operation.is_reading
         status = replies.answer(call, arguments, caller)
         if call.operation.name == "begin" and not status:
             hands.begun(caller.placed(call.directory))

@@ -20,10 +20,6 @@ from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.window import Closed, Reader, Window, of_server
 from slipstream_git.workspace import Workspace, look_through
 
-# They read commits, sessions and their files, and neither write nor start what a user configured.
-METHODS = (
-    "files", "map", "symbol", "lines", "search", "refs", "read", "list", "log", "diff", "show",
-)  # fmt: skip
 # Of one client: repositories, and directories of one of them.
 MOST_OPEN = 32
 MOST_HANDED = 8

@@ -1,0 +1,108 @@
+"""Sessions, their steps and their files as text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from slipstream_git.faces.phrases import (
+    SHORT,
+    branch,
+    changes,
+    counted,
+    left_open,
+    numbered,
+    short,
+    some,
+)
+
+if TYPE_CHECKING:
+    from slipstream_git import outcomes, results
+
+
+def _status(value: results.Status) -> Iterable[str]:
+    steps = counted(value.steps, "step")
+    yield f"{value.session} on {branch(value.onto)}, base {short(value.base)}, {steps}"
+    if value.title:
+        yield f"title: {value.title}"
+    if value.agent:
+        yield f"agent: {value.agent}"
+    if value.behind:
+        commits = counted(value.behind, "commit")
+        yield f"the branch has {commits} that this session does not stand on"
+    yield from changes(value.changes)
+    if value.unresolved:
+        yield f"to be decided: {counted(value.unresolved, 'path')}"
+        yield from left_open(value.conflicts)
+    if value.refusal:
+        yield f"landing now would be refused: {value.refusal.code}: {value.refusal.message}"
+        if value.refusal.hint:
+            yield f"try: {value.refusal.hint}"
+
+
+def _listed(value: results.Listed) -> Iterable[str]:
+    for session in value.sessions:
+        title = f"  {session.title}" if session.title else ""
+        left = f"  {session.unresolved} to be decided" if session.unresolved else ""
+        yield (
+            f"{session.session}  {branch(session.onto)}  {counted(session.steps, 'step')}  "
+            f"{counted(len(session.changes), 'file')}{left}{title}"
+        )
+    if not value.sessions:
+        yield "no session"
+
+
+def files(value: Iterable[results.FileRead]) -> Iterable[str]:
+    """Files that were read, numbered lines of each."""
+    for file in value:
+        yield from numbered(file.path, file._asdict())
+        if file.outline is not None:
+            yield f"what it defines (all of it: slip read --force {file.path}):"
+            yield from (f"{item.line:>6} {item.signature}" for item in file.outline)
+        if file.conflict:
+            yield "to be decided (`slip resolve`):"
+            yield from left_open([file.conflict])
+
+
+def _diffed(value: outcomes.Diffed) -> Iterable[str]:
+    for file in value.conflicts or []:
+        yield f"# {file['path']} is to be decided ({file['kind']}); what follows is not all of it"
+    if value.diff is None:
+        yield from changes(value.changes)
+    else:
+        yield value.diff
+
+
+def _logged(value: outcomes.Logged) -> Iterable[str]:
+    for step in value.steps:
+        undone = " (undone)" if step.undone else ""
+        group = f" [{step.group}]" if step.group else ""
+        agent = f" by {step.agent}" if step.agent else ""
+        yield (
+            f"{step.step} {step.commit[:SHORT]} {step.op}{undone}{group}{agent} {some(step.paths)}"
+        )
+    if not value.steps:
+        yield f"{value.session}: no steps"
+
+
+def _shown(value: outcomes.Shown) -> Iterable[str]:
+    yield f"{value.session} step {value.step} {value.commit} {value.op}"
+    yield from changes(value.changes)
+    for op in value.ops:
+        yield json.dumps(op, ensure_ascii=False)
+    yield value.diff
+
+
+def _was_read(value: results.WasRead) -> Iterable[str]:
+    yield from files(value.files)
+
+
+RENDERERS: Mapping[str, Callable[[Any], Iterable[str]]] = {
+    "Status": _status,
+    "Listed": _listed,
+    "WasRead": _was_read,
+    "Diffed": _diffed,
+    "Logged": _logged,
+    "Shown": _shown,
+}
