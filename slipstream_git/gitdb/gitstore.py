@@ -15,6 +15,9 @@ from slipstream_git.gitdb.process import Child, Git, pipes
 from slipstream_git.gitdb.refs import RefMove, list_refs, move_with_git, read_ref
 from slipstream_git.text.objectid import object_id
 
+# How often a new git is asked for what the last one did not find.
+LOOKS_AGAIN = 3
+
 
 class GitStore:
     """Objects and refs, asked of git."""
@@ -26,9 +29,12 @@ class GitStore:
 
     def read(self, oid: str) -> RawObject | None:
         found = self._ask(oid)
-        if found is None:
+        for _ in range(LOOKS_AGAIN):
+            if found is not None:
+                break
             # A gc may have moved it while git looked: git lists the packs anew only once, and the
-            # one that it then lists may be gone before it is opened. A new git sees what is there.
+            # one that it then lists may be gone before it is opened. A new git sees what is there,
+            # unless the next gc is as quick.
             self.close()
             found = self._ask(oid)
         return found
