@@ -58,6 +58,35 @@ class Shown(NamedTuple):
     diff: str
 
 
+class Why(NamedTuple):
+    """Where a line is from. Without ``commit`` and ``session`` it is not committed.
+
+    time: the author's, in seconds since the epoch. kind: of the step. op: as the chain has it,
+    op_index counting from 0. kept_as: what `slip reopen` takes. chain_gone: the session's steps are
+    not here any more, or never were.
+    """
+
+    path: str
+    line: int
+    text: str
+    commit: str | None = None
+    author: str | None = None
+    time: int | None = None
+    subject: str | None = None
+    session: str | None = None
+    title: str | None = None
+    agent: str | None = None
+    group: str | None = None
+    step: int | None = None
+    step_commit: str | None = None
+    kind: str | None = None
+    op: Any = None
+    op_index: int | None = None
+    kept_as: str | None = None
+    chain_gone: bool | None = None
+    path_b64: str | None = None
+
+
 class Diffed(NamedTuple):
     session: str
     base: str | None

@@ -90,3 +90,23 @@ def show(ws: Workspace, step: str, *, session: str | None = None) -> outcomes.Sh
     from slipstream_git.changes import history, sessions
 
     return history.show(ws, sessions.choose(ws, session), step)
+
+
+@operation(LOOKS)
+def why(
+    ws: Workspace, place: str, *, session: str | None = None, rev: str | None = None
+) -> outcomes.Why:
+    """Tell where a line is from: its commit, and the session, step, op and agent that made it.
+
+    What landed is known by its note, and its steps as long as the session's chain is kept (`slip
+    gc`, slip.expire).
+
+    place (PATH:LINE): a line of the working tree, of a session, or of a revision
+    session (-s, NAME): read this session (default: $SLIP_SESSION, or the one whose own worktree
+        this is, else the working tree)
+    """
+    from slipstream_git.changes import tracing
+    from slipstream_git.reading import views
+
+    meant = views.session_meant(ws, views.Wish(session, rev))
+    return tracing.why(ws, meant, rev, place)

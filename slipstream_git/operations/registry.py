@@ -24,7 +24,7 @@ AREAS: Mapping[str, tuple[str, ...]] = {
         "begin", "apply", "sub", "write", "rm", "mv", "undo", "redo", "capture", "flush", "commit",
         "exec", "abort", "reopen",
     ),
-    "inspection": ("status", "list", "read", "diff", "log", "show"),
+    "inspection": ("status", "list", "read", "diff", "log", "show", "why"),
     "reading": ("files", "map", "symbol", "lines", "search", "refs"),
     "concurrency": ("conflicts", "rebase", "resolve", "land", "adopt"),
     "worktrees": ("run", "worktree"),

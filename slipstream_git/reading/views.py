@@ -7,6 +7,7 @@ store them, and never written; so what reads a tree reads all of them, and nothi
 from __future__ import annotations
 
 from slipstream_git.changes import sessions
+from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, edited
 from slipstream_git.gitdb.worktrees import owned
@@ -39,16 +40,25 @@ def choose(ws: Workspace, wish: Wish) -> View:
     """The tree that is meant. Raises `session-missing`, `missing`, `usage`."""
     if wish.untracked and (wish.rev is not None or wish.session is not None):
         raise SlipError("usage", "--untracked is of the working tree; a tree of git's has none")
+    session = session_meant(ws, wish)
+    if session is not None:
+        return View(session.tree, session.tip, session.base_tree, session.name)
+    if wish.rev is not None:
+        commit = ws.repository.resolve(wish.rev)
+        return View(_tree(ws, commit), commit, rev=commit)
+    return _working_tree(ws, untracked=wish.untracked)
+
+
+def session_meant(ws: Workspace, wish: Wish) -> Session | None:
+    """The session to be read; None where a revision or the working tree is."""
     if wish.rev is not None:
         if wish.session is not None:
             raise SlipError("usage", "a session or a revision can be read, not both")
-        commit = ws.repository.resolve(wish.rev)
-        return View(_tree(ws, commit), commit, rev=commit)
+        return None
     name = wish.session or ws.default_session
     if name is not None or owned.read(ws.repository.layout.git_dir) is not None:
-        session = sessions.choose(ws, name)
-        return View(session.tree, session.tip, session.base_tree, session.name)
-    return _working_tree(ws, untracked=wish.untracked)
+        return sessions.choose(ws, name)
+    return None
 
 
 def _working_tree(ws: Workspace, *, untracked: bool) -> View:

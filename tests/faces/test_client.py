@@ -111,6 +111,7 @@ COMMANDS: list[tuple[list[str], bytes]] = [
     (["diff", "-s", "one"], b""),
     (["log", "-s", "one"], b""),
     (["show", "HEAD"], b""),
+    (["why", "src/app.py:1"], b""),
     (["read", "-s", "one", "new.txt"], b""),
     (["read", "-s", "one", "nothere"], b""),
     (["lines", "-s", "one", "src/app.py", "1", "1"], b""),

@@ -98,6 +98,32 @@ def _was_read(value: results.WasRead) -> Iterable[str]:
     yield from files(value.files)
 
 
+def _why(value: outcomes.Why) -> Iterable[str]:
+    yield f"{value.path}:{value.line}: {value.text}"
+    if value.commit is None and value.session is None:
+        yield "not committed yet"
+        return
+    if value.commit is not None:
+        yield f"commit {value.commit[:SHORT]} by {value.author}: {value.subject}"
+    if value.session is None:
+        yield "not landed by slip, as far as the notes here tell"
+        return
+    agent = f", by {value.agent}" if value.agent else ""
+    title = f": {value.title}" if value.title else ""
+    yield f"session {value.session}{agent}{title}"
+    group = f" [{value.group}]" if value.group else ""
+    if value.step is not None:
+        yield f"step {value.step} {(value.step_commit or '')[:SHORT]} {value.kind}{group}"
+    elif value.chain_gone:
+        yield "its steps are not kept here"
+    else:
+        yield "its steps do not have this line: it was merged or converted when it landed"
+    if value.op is not None:
+        yield f"op {value.op_index}: {json.dumps(value.op, ensure_ascii=False)}"
+    if value.kept_as:
+        yield f"all of it: slip reopen {value.kept_as}"
+
+
 RENDERERS: Mapping[str, Callable[[Any], Iterable[str]]] = {
     "Status": _status,
     "Listed": _listed,
@@ -105,4 +131,5 @@ RENDERERS: Mapping[str, Callable[[Any], Iterable[str]]] = {
     "Diffed": _diffed,
     "Logged": _logged,
     "Shown": _shown,
+    "Why": _why,
 }
