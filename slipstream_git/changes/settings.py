@@ -19,6 +19,7 @@ from slipstream_git.text import paths, scopes
 
 FILE = b".slip.toml"
 TABLES = ("gate", "pool", "policy", "builtin")
+_GATE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 _LINE_MARK = re.compile(r"[0-9a-f]{12}\Z")
 
 
@@ -32,6 +33,23 @@ class Pool(NamedTuple):
     setup: str | None = None
     setup_when: tuple[str, ...] = ()
     share: tuple[str, ...] = ()
+
+
+class Gate(NamedTuple):
+    """A command that judges a tree: `run` by ``sh -c`` at its root.
+
+    paths: globs; where nothing that they match has changed, it is not run. versions, files,
+    variables: what of its surroundings decides what it says, beside the programs that `run` names:
+    what commands print, what files outside of the tree hold, what variables of the environment say.
+    """
+
+    name: str
+    run: str
+    timeout_s: int = 3600
+    paths: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
 
 
 class Policy(NamedTuple):
@@ -63,7 +81,7 @@ class Builtin(NamedTuple):
 
 
 class Settings(NamedTuple):
-    gates: tuple[str, ...] = ()
+    gates: tuple[Gate, ...] = ()
     pool: Pool = Pool()
     policy: Policy = Policy()
     builtin: Builtin = Builtin()
@@ -86,7 +104,7 @@ def at(repository: Repository, head: str | None) -> Settings:
     _check_known(head, said, TABLES, "the file", "the tables ")
     gates = _table(head, said, "gate")
     return Settings(
-        tuple(sorted(gates)),
+        tuple(_gate(head, name, _table(head, gates, name, "gate.")) for name in gates),
         _pool(head, _table(head, said, "pool")),
         _policy(head, _table(head, said, "policy")),
         _builtin(head, _table(head, said, "builtin")),
@@ -99,6 +117,30 @@ def _pool(head: str, said: Mapping[str, Any]) -> Pool:
     if setup is not None and (not isinstance(setup, str) or not setup.strip()):
         raise _broken(head, "[pool] setup is a command, a string")
     return Pool(setup, _names(head, said, "setup_when"), _names(head, said, "share"))
+
+
+def _gate(head: str, name: str, said: Mapping[str, Any]) -> Gate:
+    where = f"[gate.{name}]"
+    if not _GATE_NAME.match(name):
+        raise _broken(head, f"{where}: a gate's name has letters, digits, dots, - and _")
+    if name.replace("-", "_") in Builtin._fields:
+        raise _broken(head, f"{where}: {name} is the name of a built-in check")
+    _check_known(head, said, Gate._fields[1:], where)
+    run, timeout_s = said.get("run"), said.get("timeout_s", 3600)
+    if not isinstance(run, str) or not run.strip() or "\0" in run:
+        raise _broken(head, f"{where} run is a command, a string")
+    if isinstance(timeout_s, bool) or not isinstance(timeout_s, int) or timeout_s < 1:
+        raise _broken(head, f"{where} timeout_s is a number of seconds, 1 or more")
+    table = f"gate.{name}"
+    return Gate(
+        name,
+        run,
+        timeout_s,
+        _globs(head, said, table, "paths"),
+        tuple(_texts(head, said, table, "versions", "commands")),
+        tuple(_texts(head, said, table, "files", "files")),
+        tuple(_texts(head, said, table, "variables", "names of variables")),
+    )
 
 
 def _policy(head: str, said: Mapping[str, Any]) -> Policy:
@@ -152,10 +194,10 @@ def _texts(head: str, said: Mapping[str, Any], table: str, key: str, what: str) 
     return texts
 
 
-def _table(head: str, said: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+def _table(head: str, said: Mapping[str, Any], key: str, above: str = "") -> Mapping[str, Any]:
     table = said.get(key, {})
     if not isinstance(table, dict):
-        raise _broken(head, f"[{key}] is a table")
+        raise _broken(head, f"[{above}{key}] is a table")
     return table
 
 

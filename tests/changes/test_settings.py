@@ -7,14 +7,19 @@ import os
 import pytest
 
 from slipstream_git.changes import settings
-from slipstream_git.changes.settings import Builtin, Policy, Pool, Settings
+from slipstream_git.changes.settings import Builtin, Gate, Policy, Pool, Settings
 from slipstream_git.errors import SlipError
 from slipstream_git.workspace import open_workspace
 from tests.lab import Lab
 
 WHOLE = """
 [gate.tests]
-run = "true"
+run = "pytest -q"
+timeout_s = 60
+paths = ["src/**"]
+versions = ["python3 -V"]
+files = ["~/.npmrc"]
+variables = ["CI"]
 [pool]
 setup = "npm ci"
 setup_when = ["package-lock.json"]
@@ -40,7 +45,9 @@ def read(lab: Lab, text: str | bytes) -> Settings:
 
 def test_every_table_and_key(repo: Lab) -> None:
     assert read(repo, WHOLE) == Settings(
-        gates=("tests",),
+        gates=(
+            Gate("tests", "pytest -q", 60, ("src/**",), ("python3 -V",), ("~/.npmrc",), ("CI",)),
+        ),
         pool=Pool("npm ci", ("package-lock.json",), ("node_modules", ".venv")),
         policy=Policy((".github/**", "!.github/CODEOWNERS"), 50, 2000, 0, 5_000_000),
         builtin=Builtin(secrets=False, allow=("tests/data/**",), allow_lines=("0123456789ab",)),
@@ -59,6 +66,24 @@ def test_nothing_said_is_no_policy_and_every_check(repo: Lab) -> None:
     "text",
     [
         "polcy = 1\n",
+        "gate = 1\n",
+        "[gate]\ntests = 1\n",
+        "[gate.tests]\n",
+        '[gate.tests]\nrun = ""\n',
+        "[gate.tests]\nrun = 1\n",
+        '[gate.tests]\nrun = "a\\u0000"\n',
+        '[gate.tests]\nrun = "true"\ntimout_s = 1\n',
+        '[gate.tests]\nrun = "true"\ntimeout_s = 0\n',
+        '[gate.tests]\nrun = "true"\ntimeout_s = true\n',
+        '[gate.tests]\nrun = "true"\npaths = "src"\n',
+        '[gate.tests]\nrun = "true"\npaths = ["[a"]\n',
+        '[gate.tests]\nrun = "true"\nversions = [1]\n',
+        '[gate.tests]\nrun = "true"\nfiles = "x"\n',
+        '[gate.tests]\nrun = "true"\nvariables = {}\n',
+        '[gate."a b"]\nrun = "true"\n',
+        '[gate.""]\nrun = "true"\n',
+        '[gate.secrets]\nrun = "true"\n',
+        '[gate.conflict-markers]\nrun = "true"\n',
         "[polices]\nprotected = []\n",
         "policy = 1\n",
         '[policy]\nprotect = [".github/**"]\n',

@@ -76,7 +76,9 @@ def land(ws: Workspace, queue: Sequence[Item], tally: Tally) -> None:
     cleared: dict[str, Cleared] = {}
     branch = landing.branch_of(ws, queue[0].session, queue[0].order.options)
     skipped: list[Landed] = []
-    with locks.queued(layout, branch, wanted=queue[0].order.is_slow):
+    first = queue[0]
+    is_slow = first.order.is_slow(landing.rules(ws, first.session, branch))
+    with locks.queued(layout, branch, wanted=is_slow):
         for _ in range(landing.TRIES):
             queue, gone = _as_now(ws, queue)
             skipped += gone
@@ -212,11 +214,12 @@ def _with(
     if merged is None:
         stack.skipped.append(landing.nothing(session))
         return stack
-    if clearing and order.is_slow:
+    if clearing and order.is_slow(merged.rules):
         cleared[session.name] = landing.clear(ws, merged, order, cleared.get(session.name))
     made = landing.make(ws, merged, order, cleared.get(session.name))
     is_seen = made is not None
-    made = made or landing.make(ws, merged, order._replace(hooks=(), sign=False), None)
+    plain = order._replace(hooks=(), sign=False, is_judged=False)
+    made = made or landing.make(ws, merged, plain, None)
     if made is None:
         raise ValueError("a commit that nobody has to see was not made")
     if made.passed.tree == merged.head_tree and merged.start is not None:
