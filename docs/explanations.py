@@ -154,7 +154,9 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "gate-failed": Explanation(
         "A gate is red, or could not run, on the tree that would have landed. Nothing moved.",
-        "Mend the session and commit again.",
+        "`slip run -- CMD` runs the gate's command where it ran, with all that it prints; mend the "
+        "session and commit again. `slip check --rerun` asks anew ([gates.md](gates.md)); "
+        "`--no-check` lands without.",
     ),
     "bug": Explanation(
         "slip itself failed in a way nobody foresaw.",

@@ -113,6 +113,31 @@ class HookRun(NamedTuple):
     output: str | None = None
 
 
+class GateRow(NamedTuple):
+    """What one gate, or built-in check, said of a tree.
+
+    status: green, red, skipped (nothing that it looks at has changed), or error (it could not run
+    to its end; counts as red). cached: as was noted before. exit: as a shell has it; null where
+    there is none. tail: the end of what it printed. reason: why it is an error.
+    """
+
+    name: str
+    status: str
+    cached: bool
+    seconds: float
+    exit: int | None
+    tail: str | None
+    reason: str | None = None
+
+
+class Checked(NamedTuple):
+    """What check answers where nothing is red; else this is the error's ``data``."""
+
+    session: str
+    tree: str
+    gates: list[GateRow]
+
+
 class Landed(NamedTuple):
     """What commit answers; ``old_head`` is null for a first commit, ``engine`` without a merge."""
 
@@ -130,7 +155,7 @@ class Landed(NamedTuple):
     changes: list[Change] | None = None
     checkout: str | None = None
     behind_worktrees: list[str] | None = None
-    gates: list[Any] | None = None
+    gates: list[GateRow] | None = None
     hooks: list[HookRun] | None = None
     dry_run: bool | None = None
     warnings: list[str] | None = None

@@ -36,7 +36,8 @@ class Workspace(NamedTuple):
     is not known. output: the descriptor for what a program prints that is run for the caller.
     directory: where the caller stands. progress: is told how far long work has come: so many, of so
     many. in_main_thread: runs something in the process's main thread; None where this is that.
-    most_sessions: that may be open at once, 0 for any number.
+    most_sessions: that may be open at once, 0 for any number. doing: is told what takes long just
+    now, in a few words; no words when it is over.
     """
 
     repository: Repository
@@ -50,6 +51,7 @@ class Workspace(NamedTuple):
     progress: Callable[[int, int], None] = _unseen
     in_main_thread: Callable[[Callable[[], Any]], Any] | None = None
     most_sessions: int = 0
+    doing: Callable[[str], None] = _nowhere
 
     @property
     def default_session(self) -> str | None:
@@ -96,13 +98,16 @@ def open_workspace(
     notify: Callable[[str], None] = _nowhere,
     output: int = 1,
     progress: Callable[[int, int], None] = _unseen,
+    doing: Callable[[str], None] = _nowhere,
 ) -> Workspace:
     """Open the repository that ``directory`` is in. Errors: see `open_repository`."""
     repository = open_repository(directory, env, in_process=in_process)
     clock = clock or (lambda: int(time.time()))
     place = os.path.abspath(directory)
     zone = _zone_of(env)
-    return Workspace(repository, clock, env, _random_token, notify, zone, output, place, progress)
+    return Workspace(
+        repository, clock, env, _random_token, notify, zone, output, place, progress, doing=doing
+    )
 
 
 def look_through(place: str, env: Mapping[str, str]) -> Workspace:

@@ -32,7 +32,13 @@ AMBIENT = {
     "datetime.date.today",
     "random", "secrets", "uuid",
 }  # fmt: skip
-MAY_LOOK_AROUND = ("__main__.py", "faces/", "workspace.py", "gitdb/process.py")
+MAY_LOOK_AROUND = (
+    "__main__.py",
+    "faces/",
+    "workspace.py",
+    "gitdb/process.py",
+    "gitdb/supervisor.py",
+)
 
 
 def inside(path: Path) -> str:

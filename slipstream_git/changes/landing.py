@@ -29,13 +29,13 @@ from slipstream_git.changes.hooks import Passed, Proposal
 from slipstream_git.changes.messages import Identity, Message
 from slipstream_git.changes.publishing import Plan, Ready, Target
 from slipstream_git.changes.sessions import Session
+from slipstream_git.changes.settings import Gate, Settings
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import attributes, commits, locks, merge, signing
 from slipstream_git.gitdb.refs import RefMove
-from slipstream_git.gitdb.repository import Repository
 from slipstream_git.gitdb.transaction import Mover
 from slipstream_git.model import EMPTY_TREE
-from slipstream_git.outcomes import Landed
+from slipstream_git.outcomes import GateRow, Landed
 from slipstream_git.records import NamedTuple
 from slipstream_git.workspace import Workspace
 
@@ -47,6 +47,7 @@ class Order(NamedTuple):
 
     hooks: those that run before the commit. sign: as asked for or configured. stored: what earlier
     tries found to land otherwise than the session has it. mover: started to move the refs of it.
+    is_judged: whether gates have their word; no, where what this lands with is judged as a whole.
     """
 
     options: Options
@@ -56,23 +57,24 @@ class Order(NamedTuple):
     sign: bool
     stored: normalising.Known
     mover: Mover | None = None
+    is_judged: bool = True
 
-    @property
-    def is_quick(self) -> bool:
-        """Whether the lock is taken once, and then this text lands."""
-        return not self.is_slow and not self.options.dry_run
+    def gates(self, rules: Settings) -> tuple[Gate, ...]:
+        """The gates that judge what lands, of those that the branch has."""
+        wanted = self.is_judged and self.options.check is not False and not self.options.dry_run
+        return rules.gates if wanted else ()
 
-    @property
-    def is_slow(self) -> bool:
+    def is_slow(self, rules: Settings) -> bool:
         """Whether programs of the user's take part, which may take minutes."""
-        return bool(self.hooks) or self.sign
+        return bool(self.hooks) or self.sign or bool(self.gates(rules))
 
 
 class Merged(NamedTuple):
     """What would land if nobody objected. ``head`` is None for a branch to be created.
 
     start: the commit's parent; None for the first commit of all.
-    normalised: a line for each path that lands otherwise than the session has it.
+    normalised: a line for each path that lands otherwise than the session has it. rules: what the
+    branch's `.slip.toml` says.
     """
 
     session: Session
@@ -83,25 +85,30 @@ class Merged(NamedTuple):
     tree: str
     engine: str | None
     normalised: tuple[str, ...]
+    rules: Settings = Settings()
 
 
 class Made(NamedTuple):
-    """The commit of a merge, in the overlay, and what the hooks made of it."""
+    """The commit of a merge, in the overlay, what the hooks made of it, and the gates' word."""
 
     oid: str
     passed: Passed
+    gates: list[GateRow]
 
 
 class Cleared(NamedTuple):
-    """What hooks and signature made of a merge, outside the lock; good for this merge alone.
+    """What hooks, gates and signature made of a merge, outside the lock; good for it alone.
 
-    asked: the tree that the hooks were shown. commit: signed, for that parent.
+    asked: the tree that the hooks were shown. commit: signed, for that parent. judged: the tree
+    that it was a change of for the gates, and the rules; ``gates`` is what they said.
     """
 
     asked: str
     passed: Passed
     parent: str | None = None
     commit: bytes | None = None
+    judged: tuple[str, Settings] | None = None
+    gates: tuple[GateRow, ...] = ()
 
 
 def order(ws: Workspace, options: Options) -> Order:
@@ -135,12 +142,15 @@ def commit(ws: Workspace, session: Session, order: Order) -> Landed:
     layout = ws.repository.layout
     uncaptured.check(ws, session)
     cleared: Cleared | None = None
+    branch = branch_of(ws, session, order.options)
+    is_slow = order.is_slow(rules(ws, session, branch))
+    is_quick = not is_slow and not order.options.dry_run  # the lock is taken once
     # Two that wait for slow hooks would take the branch from each other for ever.
-    with locks.queued(layout, branch_of(ws, session, order.options), wanted=order.is_slow):
+    with locks.queued(layout, branch, wanted=is_slow):
         for _ in range(TRIES):
             try:
                 with (
-                    publishing.waiting(ws, _subject(order.text), wanted=order.is_quick) as mover,
+                    publishing.waiting(ws, _subject(order.text), wanted=is_quick) as mover,
                     locks.held(layout),
                     bringing.hinting_at(ws, session),
                     attributes.remembering(ws.repository),
@@ -182,8 +192,8 @@ def _landed(
 
 
 def make(ws: Workspace, merged: Merged, order: Order, cleared: Cleared | None) -> Made | None:
-    """The commit of a merge; None as long as hooks or signature have not seen that merge."""
-    if not order.is_slow:
+    """The commit of a merge; None as long as hooks, gates or signature have not seen it."""
+    if not order.is_slow(merged.rules):
         cleared = unseen(merged, order)
     if cleared is None or not _covers(cleared, merged, order):
         return None
@@ -191,7 +201,7 @@ def make(ws: Workspace, merged: Merged, order: Order, cleared: Cleared | None) -
     for item in passed.objects.values():
         objects.write(item.kind, item.data)
     data = cleared.commit or _commit_object(merged, order, passed)
-    return Made(objects.write("commit", data), passed)
+    return Made(objects.write("commit", data), passed, list(cleared.gates))
 
 
 def unseen(merged: Merged, order: Order) -> Cleared:
@@ -201,6 +211,8 @@ def unseen(merged: Merged, order: Order) -> Cleared:
 
 def _covers(cleared: Cleared, merged: Merged, order: Order) -> bool:
     if cleared.asked != merged.tree:
+        return False
+    if order.gates(merged.rules) and cleared.judged != (merged.head_tree, merged.rules):
         return False
     return not order.sign or cleared.parent == merged.start
 
@@ -228,9 +240,10 @@ def _target(merged: Merged, tree: str) -> Target:
 
 
 def clear(ws: Workspace, merged: Merged | None, order: Order, before: Cleared | None) -> Cleared:
-    """Let hooks and signature see a merge; nothing of ours is locked meanwhile.
+    """Let hooks, gates and signature see a merge; nothing of ours is locked meanwhile.
 
-    Hooks run again only when what they were shown has changed.
+    Hooks run again only when what they were shown has changed, gates only for a tree that they have
+    not judged. Raises `hook-failed`, `gate-failed`, …
     """
     if merged is None:
         raise ValueError("nothing to clear")
@@ -242,12 +255,27 @@ def clear(ws: Workspace, merged: Merged | None, order: Order, before: Cleared | 
         passed = rehearsal.run(ws, _proposal(merged, order, merged.tree, order.text), order.hooks)
     else:
         passed = unseen(merged, order).passed
-    if not order.sign:
-        return Cleared(merged.tree, passed)
     for item in passed.objects.values():
         ws.repository.objects.write(item.kind, item.data)
+    cleared = Cleared(merged.tree, passed)
+    if order.gates(merged.rules):
+        rows = _judged(ws, merged, order, passed.tree)
+        cleared = cleared._replace(judged=(merged.head_tree, merged.rules), gates=tuple(rows))
+    if not order.sign:
+        return cleared
     data = signing.signed(ws.repository, _commit_object(merged, order, passed))
-    return Cleared(merged.tree, passed, merged.start, data)
+    return cleared._replace(parent=merged.start, commit=data)
+
+
+def _judged(ws: Workspace, merged: Merged, order: Order, tree: str) -> list[GateRow]:
+    """What the gates say of a tree that is to land. Raises `gate-failed`."""
+    from slipstream_git.changes.gating import judging
+
+    if tree == merged.head_tree and merged.start is not None:
+        return []  # nothing will land
+    case = judging.Case(merged.head_tree, tree, merged.start)
+    gates = order.gates(merged.rules)
+    return judging.passed(ws, merged.session.name, case, merged.rules, gates)
 
 
 def _proposal(merged: Merged, order: Order, tree: str, text: bytes) -> Proposal:
@@ -314,26 +342,20 @@ def _met(ws: Workspace, session: Session, options: Options) -> Merged:
         raise refusing.branch_gone(session, branch)
     # A branch that does not exist yet starts at the session's base.
     start = head or session.base
-    _check_gates(repository, start, check=options.check)
+    found = settings.at(repository, start)
+    if options.check and not found.gates:
+        raise SlipError("usage", "--check: .slip.toml defines no gate")
     head_tree = commits.parse(start, repository.objects.commit(start)).tree if start else EMPTY_TREE
     merged = merge.three_way(repository, session.base_tree, head_tree, session.tree, ws.clock())
     if merged.conflicts:
         raise refusing.conflict(ws, session, branch, head, head_tree, merged)
     engine = merged.engine if head != session.base else None
-    return Merged(session, branch, head, start, head_tree, merged.tree, engine, ())
+    return Merged(session, branch, head, start, head_tree, merged.tree, engine, (), found)
 
 
-def _check_gates(repository: Repository, head: str | None, *, check: bool | None) -> None:
-    """Refuse where gates would run, which they do not yet; ``--check`` where none is defined."""
-    gates = settings.at(repository, head).gates
-    if gates and check is not False:
-        raise SlipError(
-            "unsupported",
-            f".slip.toml defines gates ({', '.join(gates)}), and slip does not run them yet",
-            hint=hints.again("--no-check"),
-        )
-    if check and not gates:
-        raise SlipError("usage", "--check: .slip.toml defines no gate")
+def rules(ws: Workspace, session: Session, branch: str) -> Settings:
+    """What `.slip.toml` of the commit says that a session would land on now. Raises `policy`."""
+    return settings.at(ws.repository, ws.repository.store.ref(branch) or session.base)
 
 
 def branch_of(ws: Workspace, session: Session, options: Options) -> str:
@@ -382,7 +404,7 @@ def nothing(session: Session) -> Landed:
 
 def answer(ws: Workspace, merged: Merged, made: Made, options: Options, found: Ready) -> Landed:
     """What a landing says of itself."""
-    oid, passed = made
+    oid, passed, judged = made
     worktrees = found.worktrees
     checkout = "not-checked-out"
     if worktrees:
@@ -401,7 +423,7 @@ def answer(ws: Workspace, merged: Merged, made: Made, options: Options, found: R
         changes=differences.changes_between(ws.repository, merged.head_tree, passed.tree),
         checkout=checkout,
         behind_worktrees=[w.root for w in worktrees] if options.no_checkout else None,
-        gates=[],
+        gates=judged,
         hooks=passed.runs,
         dry_run=options.dry_run or None,
         warnings=list(merged.normalised) or None,

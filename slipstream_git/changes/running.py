@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -29,7 +28,6 @@ from slipstream_git.outcomes import Ran
 from slipstream_git.records import NamedTuple
 from slipstream_git.results import Applied
 from slipstream_git.text import paths
-from slipstream_git.text.decimals import decimal
 from slipstream_git.workspace import Workspace
 
 NOT_FOUND: Final = 127
@@ -81,7 +79,7 @@ def run(ws: Workspace, session: Session, wish: Wish) -> Ran:
 
 def _ended(ws: Workspace, session: Session, slot: Slot, wish: Wish, pool: Pool) -> Ended:
     git = slot.trusting()
-    env = {"SLIP_SESSION": session.name, **_ignoring(ws.env, slot, pool)}
+    env = {"SLIP_SESSION": session.name, **warm.ignoring(ws.env, slot, pool)}
     start = partial(git.launch, wish.command, ws.output, env)
     try:
         ended = foreground.run(git, start, slot.lock, wish.timeout_s)
@@ -92,19 +90,6 @@ def _ended(ws: Workspace, session: Session, slot: Slot, wish: Wish, pool: Pool) 
         ws.notify(f"{wish.command[0]}: {fault.strerror}")
         return Ended(NOT_RUN, timed_out=False)
     return ended._replace(status=TIMED_OUT) if ended.timed_out else ended
-
-
-def _ignoring(env: Mapping[str, str], slot: Slot, pool: Pool) -> Mapping[str, str]:
-    """Settings by which a git in there does not see the links that `share` made."""
-    if not pool.share:
-        return {}
-    known = env.get("GIT_CONFIG_COUNT", "")
-    number = decimal(known) or 0
-    return {
-        "GIT_CONFIG_COUNT": str(number + 1),
-        f"GIT_CONFIG_KEY_{number}": "core.excludesFile",
-        f"GIT_CONFIG_VALUE_{number}": slot.exclude,
-    }
 
 
 # Folding back ------------------------------------------------------------------------------------

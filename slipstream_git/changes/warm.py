@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from slipstream_git.gitdb.pool import Slot
 from slipstream_git.gitdb.process import Output
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.hints import Hint, of
+from slipstream_git.text.decimals import decimal
 
 TOLD_LINES: Final = 40
 TOLD_CHARS: Final = 4000
@@ -63,6 +64,19 @@ def leased(
         if wanted.setup:
             state.set_up(repository, tree, wanted)
         yield slot
+
+
+def ignoring(env: Mapping[str, str], slot: Slot, pool: Pool) -> Mapping[str, str]:
+    """Settings by which a git in there does not see the links that `share` made."""
+    if not pool.share:
+        return {}
+    known = env.get("GIT_CONFIG_COUNT", "")
+    number = decimal(known) or 0
+    return {
+        "GIT_CONFIG_COUNT": str(number + 1),
+        f"GIT_CONFIG_KEY_{number}": "core.excludesFile",
+        f"GIT_CONFIG_VALUE_{number}": slot.exclude,
+    }
 
 
 class _State:

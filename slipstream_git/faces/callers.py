@@ -89,6 +89,7 @@ class OwnProcess:
             notify=noticing(self),
             output=output,
             progress=told,
+            doing=told.doing,
         )
         with told, workspace.repository:
             yield workspace

@@ -20,6 +20,7 @@ def render_error(error: SlipError) -> str:
     lines += _op_details(error.data.get("ops"))
     lines += _conflict_details(error.data.get("files"), error.data.get("sides"))
     lines += _program_details(error.data)
+    lines += _gate_details(error.data.get("gates"))
     lines += _queue_details(error.data, error.hint)
     if error.hint:
         lines.append(f"try: {error.hint}")
@@ -33,6 +34,15 @@ def _program_details(data: Mapping[str, object]) -> Iterable[str]:
     if isinstance(settings, list):
         yield "  warm worktrees lack what your project ignores; .slip.toml can give it to them:"
         yield from (f"    {line}" for line in settings)
+
+
+def _gate_details(gates: object) -> Iterable[str]:
+    """What each gate came to, and the end of what a red one printed."""
+    for row in gates if isinstance(gates, list) else ():
+        how = "as noted before" if row["cached"] else f"{row['seconds']:.1f} s"
+        yield f"  gate {row['name']}: {row['status']}" + ("" if row["exit"] is None else f", {how}")
+        if row["status"] in ("red", "error"):
+            yield from (f"    {line}" for line in (row["tail"] or "").splitlines()[-20:])
 
 
 def _op_details(ops: object) -> list[str]:
@@ -131,6 +141,7 @@ def _queue_details(data: Mapping[str, Any], hint: str | None) -> Iterable[str]:
     for row in data["refused"]:
         yield f"  {row['session']}: {row['code']}: {row['message']}"
         told = [*_conflict_details(row["data"].get("files"), row["data"].get("sides"))]
-        yield from (f"  {line}" for line in (*told, *_program_details(row["data"])))
+        told += [*_program_details(row["data"]), *_gate_details(row["data"].get("gates"))]
+        yield from (f"  {line}" for line in told)
         if row["hint"] and row["hint"] != hint:
             yield f"    try: {row['hint']}"

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
+from slipstream_git.text.paths import escape_for_terminal
+
 if TYPE_CHECKING:
     from typing import Self
 
@@ -40,6 +42,19 @@ class Line:
             self._next = now + EVERY_S
             self._is_shown = True
             self._write(_ERASE + _text(done, of, _columns(self._stream)))
+
+    def doing(self, what: str) -> None:
+        """Is told what takes long; it is shown while it does. No words: it is over."""
+        if self._stream is None:
+            return
+        if not what:
+            self.clear()
+            self._next = self._now() + FIRST_AFTER_S
+        elif (now := self._now()) >= self._next:
+            self._next = now + EVERY_S
+            self._is_shown = True
+            room = max(_columns(self._stream) - 1, _NARROWEST)
+            self._write(_ERASE + escape_for_terminal(f"slip: {what}")[:room])
 
     def clear(self) -> None:
         """What is printed next finds an empty line."""

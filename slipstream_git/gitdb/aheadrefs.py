@@ -15,30 +15,30 @@ from slipstream_git.gitdb.repository import Repository, Store
 
 
 class AheadRefs:
-    """A store whose moves are remembered and not made.
+    """A store whose moves are remembered and not made. behind: the one that has refs as they are.
 
     A ref is what it was when it was first asked for: what is computed while others land is computed
     on one state, and whoever makes the moves finds out.
     """
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self.behind = store
         self._moves: dict[str, RefMove] = {}
         self._seen: dict[str, str | None] = {}
 
     def read(self, oid: str) -> RawObject | None:
-        return self._store.read(oid)
+        return self.behind.read(oid)
 
     def ref(self, name: str) -> str | None:
         planned = self._moves.get(name)
         if planned is not None:
             return planned.new
         if name not in self._seen:
-            self._seen[name] = self._store.ref(name)
+            self._seen[name] = self.behind.ref(name)
         return self._seen[name]
 
     def refs(self, prefix: str) -> Mapping[str, str]:
-        found = dict(self._store.refs(prefix))
+        found = dict(self.behind.refs(prefix))
         for name, move in self._moves.items():
             if name.startswith(prefix):
                 found.pop(name, None)
@@ -59,7 +59,7 @@ class AheadRefs:
         return tuple(self._moves.values())
 
     def close(self) -> None:
-        self._store.close()
+        self.behind.close()
 
 
 @contextmanager
@@ -70,5 +70,17 @@ def looking_ahead(repository: Repository) -> Iterator[AheadRefs]:
     repository.store = ahead
     try:
         yield ahead
+    finally:
+        repository.store = store
+
+
+@contextmanager
+def as_they_are(repository: Repository) -> Iterator[None]:
+    """Inside, the repository has its refs as they are, also where others are planned."""
+    store = repository.store
+    if isinstance(store, AheadRefs):
+        repository.store = store.behind
+    try:
+        yield
     finally:
         repository.store = store

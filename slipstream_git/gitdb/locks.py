@@ -21,6 +21,7 @@ from slipstream_git.gitdb.layout import Layout
 PATIENCE_S = 60.0
 QUEUE_PATIENCE_S = 3600.0
 POLL_S = 0.02
+Held = AbstractContextManager[None]
 
 
 @contextmanager
@@ -44,7 +45,7 @@ def queued(layout: Layout, branch: str, *, wanted: bool) -> Iterator[None]:
         yield
 
 
-def _flocked(layout: Layout, name: str, patience_s: float) -> AbstractContextManager[None]:
+def _flocked(layout: Layout, name: str, patience_s: float) -> Held:
     return held_file(os.path.join(layout.slip_dir, name), layout.sharing, patience_s)
 
 

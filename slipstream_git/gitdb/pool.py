@@ -71,7 +71,11 @@ class Slot:
             self._check_out(tree, head)
         except (SlipError, OSError):
             self._raze()
-            self._check_out(tree, head)
+            try:
+                self._check_out(tree, head)
+            except (SlipError, OSError):
+                self._raze()  # a full disk, say, which half a worktree would leave full
+                raise
 
     def _check_out(self, tree: str, head: str) -> None:
         self._make()
@@ -113,6 +117,20 @@ class Slot:
         self.git.run(*_PLAIN, *ignoring, "clean", "-ffdq", accept=(0, 1))
         git = self.git.setting(_PLAIN[1], _PLAIN[3])
         submodules.restore(git, os.fsencode(self.root), os.fsencode(self.place))
+
+    def set_apart(self) -> None:
+        """Let git in here write nothing of the repository's, until the next `check_out`.
+
+        Raises `git-failed`.
+        """
+        from slipstream_git.gitdb import apart  # for gates alone
+
+        place = os.path.join(self.place, "apart")
+        try:
+            apart.make(self._repository, place)
+            _write(os.path.join(self.git_dir, "commondir"), "../apart\n")
+        except OSError as fault:
+            raise SlipError("git-failed", f"{place} cannot be written: {fault.strerror}") from None
 
     def staged_tree(self) -> str:
         """The tree of what the index holds now. Raises `git-failed`, for one that is unmerged."""

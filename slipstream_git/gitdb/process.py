@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from typing import IO
 
@@ -167,6 +168,28 @@ class Git:
             stdout=output,
             process_group=group,
         )
+
+    def adding(self, env: Mapping[str, str]) -> Git:
+        """The same git with more variables for what it starts."""
+        return self._like(self.directory, env)
+
+    def supervised(
+        self, command: str, output: int, report: int, held: Sequence[int], seconds: Sequence[float]
+    ) -> Child:
+        """Start `supervisor` on a shell command of the user's in this git's directory.
+
+        It hears its standard input, reports to ``report`` and keeps ``held``; seconds: the limit
+        and the grace. Raises OSError.
+        """
+        script = os.path.join(os.path.dirname(__file__), "supervisor.py")
+        program = [sys.executable or "python3", "-I", "-S", script]
+        kept = ",".join(map(str, (report, *held)))
+        words = [kept, *seconds, int("LC_CTYPE" in self._env)]
+        return subprocess.Popen(
+            [*program, *map(str, words), command],
+            cwd=self.directory, env=self._env, pass_fds=(report, *held), start_new_session=True,
+            stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT,
+        )  # fmt: skip
 
     def watcher(self, script: str, held: int) -> Child:
         """A shell that outlives this process if that is killed, in a process group of its own.

@@ -137,6 +137,11 @@ def land(
     have landed after it. With --atomic they all land in one ref transaction, on one branch, or none
     of them does.
 
+    Gates of .slip.toml judge each by itself. With --check they judge all of a branch's together,
+    before any of them lands: where that is red, the first session that breaks it is found by
+    halving and stays open, and the rest is judged again, until what is left is green and lands at
+    once.
+
     sessions (SESSION): what to land, in this order
     all: land every open session, in the order they were begun, by name where that is the same; one
         that lacks a branch or a message is refused like any other

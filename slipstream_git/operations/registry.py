@@ -28,6 +28,7 @@ AREAS: Mapping[str, tuple[str, ...]] = {
     "reading": ("files", "map", "symbol", "lines", "search", "refs"),
     "concurrency": ("conflicts", "rebase", "resolve", "land", "adopt"),
     "worktrees": ("run", "worktree"),
+    "gates": ("check",),
     "repositories": ("merge-tree", "recover", "gc", "doctor", "demo"),
     "serving": ("serve",),
 }  # fmt: skip
@@ -39,6 +40,7 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "reading": ("Reading a tree: a session's, a revision's, the working tree's", "docs/reading.md"),
     "concurrency": ("Many sessions at once", "docs/conflicts.md"),
     "worktrees": ("Commands and worktrees for a session", "docs/files.md"),
+    "gates": ("Gates: what a change is judged by", "docs/gates.md"),
     "repositories": ("Upkeep", "docs/safety.md"),
     "serving": ("For many clients, and to be quicker", "docs/serve.md"),
 }
@@ -85,7 +87,8 @@ SHARED: Mapping[str, str] = {
     "date": "(DATE): the author date, as git reads dates",
     "trailer": "(KEY=VALUE): add a trailer to the message",
     "signoff": ": add a Signed-off-by trailer",
-    "check": ": require the gates of .slip.toml (refused: they are not run yet), or land without",
+    "check": ": refuse where .slip.toml defines no gate, or land without any (default: run those"
+    " that are defined)",
     "sign": ": sign the commit, or do not (default: as commit.gpgSign says)",
     "no_verify": ": do not run the pre-commit and commit-msg hooks",
     "no_checkout": ": move refs only; leave worktrees as they are",

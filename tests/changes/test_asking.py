@@ -105,14 +105,15 @@ def test_a_commit_is_asked_for_again_with_all_that_was_said(staged: Desk) -> Non
 
 @pytest.mark.parametrize("option", ["dry_run", "no_checkout", "no_sync", "merge", "no_verify"])
 def test_each_flag_is_said_again(staged: Desk, option: str) -> None:
-    repo = staged.lab
-    repo.commit({".slip.toml": '[gate.tests]\nrun = "true"\n'})
-    values: Free = {"session": "a", option: True}
-    fault = staged.commit_refused("unsupported", **values)
+    staged.begin("c", onto="dev")
+    staged.apply(write("c", "1\n"), session="c")
+    staged.lab.git("branch", "-D", "--quiet", "dev")
+    values: Free = {"session": "c", option: True}
+    fault = staged.commit_refused("missing", **values)
     flag = f"--{option.replace('_', '-')}"
-    assert fault.hint == f"slip commit -s a --no-check {flag} -m land"
-    fault = staged.commit_refused("unsupported", check=True, **values)
-    assert fault.hint == f"slip commit -s a --no-check {flag} -m land"
+    assert fault.hint == f"slip commit -s c --onto dev {flag} -m land"
+    fault = staged.commit_refused("missing", check=False, **values)
+    assert fault.hint == f"slip commit -s c --onto dev --no-check {flag} -m land"
 
 
 @pytest.mark.parametrize("name", ["commit", "land", "exec"])
@@ -164,15 +165,20 @@ def test_several_are_asked_for_again_with_all_that_was_said(staged: Desk) -> Non
 
 def test_a_rehearsal_is_asked_for_again_as_one(staged: Desk) -> None:
     repo = staged.lab
-    repo.commit({".slip.toml": '[gate.tests]\nrun = "true"\n'})
+    for name in ("c", "d"):
+        staged.begin(name, onto="dev")
+        staged.apply(write(name, "1\n"), session=name)
+    repo.git("branch", "-D", "--quiet", "dev")
     said = {"message": ("it's",), "dry_run": True}
-    fault = staged.refused("unsupported", "land", sessions=("a", "b"), **said)
-    assert fault.hint == """slip land a b --no-check --dry-run -m 'it'"'"'s'"""
+    fault = staged.refused("missing", "land", sessions=("c", "d"), **said)
+    assert fault.hint == """slip land c d --onto dev --dry-run -m 'it'"'"'s'"""
     before = repo.refs()
     typed(fault.hint, repo.path)
     assert repo.refs() == before
-    fault = staged.refused("unsupported", "land", all=True, atomic=True, message=("m",))
-    assert fault.hint == "slip land --all --atomic --no-check -m m"
+    for name in ("a", "b"):
+        staged.call("abort", session=name)
+    fault = staged.refused("missing", "land", all=True, atomic=True, message=("m",))
+    assert fault.hint == "slip land --all --atomic --onto dev -m m"
 
 
 def test_what_lands_one_by_one_keeps_the_rest_of_what_was_said(staged: Desk) -> None:

@@ -58,12 +58,13 @@ def land(
         queue = _queue(ws, wanted, options, alone=len(names) == 1)
         if atomic:
             _check_one_branch(ws, queue, options)
-        if atomic or options.dry_run:
+        together = atomic or options.dry_run or options.check is True
+        if together:
             _land_together(ws, queue, tally, atomic=atomic, dry_run=options.dry_run)
     except SlipError as fault:
         asking.hint_queue_again(fault, names, options, atomic=atomic)
         raise
-    if atomic or options.dry_run:
+    if together:
         for _, error in tally.faults:
             asking.hint_queue_again(error, names, options, atomic=atomic)
     else:
@@ -74,11 +75,16 @@ def land(
 def _land_together(
     ws: Workspace, queue: Sequence[Item], tally: Tally, *, atomic: bool, dry_run: bool
 ) -> None:
-    from slipstream_git.changes.concurrency import stacking
+    from slipstream_git.changes.concurrency import stacking, unions
 
     # One of them is refused already, so that none lands, and the others need no hook.
     if dry_run or (atomic and tally.faults):
         stacking.rehearse(ws, queue, tally, atomic=atomic)
+    elif queue and queue[0].order.options.check:
+        try:
+            unions.land(ws, queue, tally, atomic=atomic)
+        except KeyboardInterrupt:
+            raise interrupted(tally) from None
     else:
         stacking.land(ws, queue, tally)
 

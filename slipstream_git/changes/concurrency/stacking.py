@@ -76,16 +76,18 @@ def land(ws: Workspace, queue: Sequence[Item], tally: Tally) -> None:
     cleared: dict[str, Cleared] = {}
     branch = landing.branch_of(ws, queue[0].session, queue[0].order.options)
     skipped: list[Landed] = []
-    with locks.queued(layout, branch, wanted=queue[0].order.is_slow):
+    first = queue[0]
+    is_slow = first.order.is_slow(landing.rules(ws, first.session, branch))
+    with locks.queued(layout, branch, wanted=is_slow):
         for _ in range(landing.TRIES):
-            queue, gone = _as_now(ws, queue)
+            queue, gone = as_now(ws, queue)
             skipped += gone
             try:
                 stack, landed = _tried(ws, queue, cleared, tally)
                 if landed is None and not stack.faults:
                     ws.repository.objects.discard()
                     with attributes.remembering(ws.repository):
-                        stack = _stacked(ws, queue, cleared, clearing=True)
+                        stack = stacked(ws, queue, cleared, clearing=True)
             except SlipError as fault:
                 if fault.code != "ref-moved":
                     raise
@@ -95,7 +97,7 @@ def land(ws: Workspace, queue: Sequence[Item], tally: Tally) -> None:
             if landed is not None or stack.faults:
                 tally.skipped.extend([*skipped, *stack.skipped])
                 tally.faults.extend(stack.faults)
-                tally.landed.extend(_followed(ws, stack, landed or ()))
+                tally.landed.extend(followed(ws, stack, landed or ()))
                 return
     raise sessions.kept_moving(branch, landing.TRIES)
 
@@ -105,19 +107,19 @@ def rehearse(ws: Workspace, queue: Sequence[Item], tally: Tally, *, atomic: bool
     queue = list(queue)
     with locks.held(ws.repository.layout), attributes.remembering(ws.repository):
         while True:
-            stack = _stacked(ws, queue, {}, clearing=False, again=not atomic)
-            found, faults = _all_ready(ws, stack.stages)
+            stack = stacked(ws, queue, {}, clearing=False, again=not atomic)
+            found, faults = all_ready(ws, stack.stages)
             if not faults:
                 break
             tally.faults.extend(faults)
             dropped = {fault.session for fault in faults}
             queue = [item for item in queue if item.session.name not in dropped]
-        tally.landed.extend(_told(ws, stage, found[stage.merged.branch]) for stage in stack.stages)
+        tally.landed.extend(told(ws, stage, found[stage.merged.branch]) for stage in stack.stages)
     tally.skipped.extend(stack.skipped)
     tally.faults.extend(stack.faults)
 
 
-def _as_now(ws: Workspace, queue: Iterable[Item]) -> tuple[list[Item], list[Landed]]:
+def as_now(ws: Workspace, queue: Iterable[Item]) -> tuple[list[Item], list[Landed]]:
     """The queue with its sessions as they are, and those that others have landed meanwhile."""
     found: list[Item] = []
     gone: list[Landed] = []
@@ -136,26 +138,26 @@ def _tried(
     """One try, under the lock. None in place of answers: refused, or not seen by the hooks yet."""
     with locks.held(ws.repository.layout), attributes.remembering(ws.repository):
         recovery.finish_all(ws)
-        stack = _stacked(ws, queue, cleared, clearing=False)
+        stack = stacked(ws, queue, cleared, clearing=False)
         if stack.faults:
             return stack, None
-        found, faults = _all_ready(ws, stack.stages)
+        found, faults = all_ready(ws, stack.stages)
         if faults:
             return stack._replace(faults=faults), None
         if not stack.stages:
             return stack, []
         if not stack.is_seen:
             return stack, None
-        told = [_told(ws, stage, found[stage.merged.branch]) for stage in stack.stages]
-        plan = _plan(stack)
-        tally.warnings.extend(publishing.publish(ws, plan, found[plan.target.branch]))
-        return stack, told
+        landed = [told(ws, stage, found[stage.merged.branch]) for stage in stack.stages]
+        made = plan(stack)
+        tally.warnings.extend(publishing.publish(ws, made, found[made.target.branch]))
+        return stack, landed
 
 
 # Computed ----------------------------------------------------------------------------------------
 
 
-def _stacked(
+def stacked(
     ws: Workspace,
     queue: Sequence[Item],
     cleared: dict[str, Cleared],
@@ -212,11 +214,12 @@ def _with(
     if merged is None:
         stack.skipped.append(landing.nothing(session))
         return stack
-    if clearing and order.is_slow:
+    if clearing and order.is_slow(merged.rules):
         cleared[session.name] = landing.clear(ws, merged, order, cleared.get(session.name))
     made = landing.make(ws, merged, order, cleared.get(session.name))
     is_seen = made is not None
-    made = made or landing.make(ws, merged, order._replace(hooks=(), sign=False), None)
+    plain = order._replace(hooks=(), sign=False, is_judged=False)
+    made = made or landing.make(ws, merged, plain, None)
     if made is None:
         raise ValueError("a commit that nobody has to see was not made")
     if made.passed.tree == merged.head_tree and merged.start is not None:
@@ -248,17 +251,17 @@ def _explained(ws: Workspace, fault: Fault, item: Item, stages: Sequence[Stage])
         ]
     names = sorted({row["session"] for file in files for row in file["by"]}) or sorted(changed)
     verb = "lands" if len(names) == 1 else "land"
-    listed = _few([file.get("original", file["path"]) for file in files])
-    said = f"{fault.session} conflicts with {_few(names)}, which {verb} first: {listed}"
+    listed = few([file.get("original", file["path"]) for file in files])
+    said = f"{fault.session} conflicts with {few(names)}, which {verb} first: {listed}"
     error.message = said
     error.hint = hints.again(without=("--atomic", "--dry-run"))
     error.data["onto_commit"] = before[0].merged.head
     # Without them there was no conflict, so what the hunks have on that side is theirs.
-    error.data["sides"] = {"ours": _few(names), "theirs": fault.session}
+    error.data["sides"] = {"ours": few(names), "theirs": fault.session}
     return fault
 
 
-def _few(names: Sequence[str]) -> str:
+def few(names: Sequence[str]) -> str:
     """The first of them, and how many there are besides."""
     more = len(names) - _MOST_NAMES
     return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
@@ -273,7 +276,7 @@ def _changed(ws: Workspace, stage: Stage) -> set[str]:
 # Published ---------------------------------------------------------------------------------------
 
 
-def _all_ready(ws: Workspace, stages: Sequence[Stage]) -> tuple[Mapping[str, Ready], list[Fault]]:
+def all_ready(ws: Workspace, stages: Sequence[Stage]) -> tuple[Mapping[str, Ready], list[Fault]]:
     """Look whether the worktrees can follow, by branch; or whose changes they cannot."""
     found: dict[str, Ready] = {}
     for branch in dict.fromkeys(stage.merged.branch for stage in stages):
@@ -319,18 +322,18 @@ def _target(stages: Sequence[Stage]) -> Target:
     return Target(first.session, first.branch, first.head, first.head_tree, stages[-1].tree, others)
 
 
-def _plan(stack: Stack) -> Plan:
+def plan(stack: Stack) -> Plan:
     stages = stack.stages
-    subject = f"land {_few([stage.name for stage in stages])}"
+    subject = f"land {few([stage.name for stage in stages])}"
     between = tuple(stage.tree for stage in stages[:-1])
     return Plan(_target(stages), stages[-1].made.oid, stack.moves, subject, between=between)
 
 
-def _told(ws: Workspace, stage: Stage, found: Ready) -> Landed:
+def told(ws: Workspace, stage: Stage, found: Ready) -> Landed:
     return landing.answer(ws, stage.merged, stage.made, stage.item.order.options, found)
 
 
-def _followed(ws: Workspace, stack: Stack, landed: Sequence[Landed]) -> list[Landed]:
+def followed(ws: Workspace, stack: Stack, landed: Sequence[Landed]) -> list[Landed]:
     """What git runs after each commit."""
     stages = stack.stages[: len(landed)]
     return [

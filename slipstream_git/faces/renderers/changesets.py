@@ -14,6 +14,7 @@ from slipstream_git.faces.phrases import (
     short,
     some,
 )
+from slipstream_git.faces.renderers.gates import judged
 from slipstream_git.faces.renderers.inspection import files
 
 if TYPE_CHECKING:  # the renderers are found by the name of a shape: none is built to print another
@@ -83,6 +84,7 @@ def landed(value: outcomes.Landed) -> Iterable[str]:
     else:
         yield f"{value.session} landed on {branch(value.branch)} as {short(value.commit)}{how}"
     yield from changes(value.changes or [])
+    yield from judged(value.gates or [])
     for run in value.hooks or []:
         yield from _hook_run(run)
     for worktree in value.behind_worktrees or []:

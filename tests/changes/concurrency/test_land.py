@@ -211,12 +211,15 @@ def test_gates_are_as_with_commit(desk: Desk, *, atomic: bool) -> None:
     staged(desk, "a")
     staged(desk, "b")
     assert who(refused(desk, "usage", "a", "b", check=True, atomic=atomic), "refused") == ["a", "b"]
-    repo.commit({".slip.toml": '[gate.tests]\nrun = "true"\n'})
-    fault = refused(desk, "unsupported", "a", "b", atomic=atomic)
-    assert who(fault, "refused") == ["a", "b"]
-    otherwise = "slip commit -s a --no-check -m 'Do a'"
-    assert fault.hint == ("slip land a b --atomic --no-check" if atomic else otherwise)
-    assert len(land(desk, "a", "b", check=False, atomic=atomic)["landed"]) == 2
+    repo.commit({".slip.toml": '[gate.tests]\nrun = "test ! -e b"\n'})
+    fault = refused(desk, "gate-failed", "a", "b", atomic=atomic)
+    assert who(fault, "refused") == ["b"]
+    assert who(fault, "landed") == ([] if atomic else ["a"])
+    assert fault.hint == "slip run -s b -- sh -c 'test ! -e b'"
+    [row] = rows(fault, "refused")
+    assert [gate["status"] for gate in row["data"]["gates"]] == ["red"]
+    landed = land(desk, "a", "b", check=False, atomic=atomic)["landed"]
+    assert [row["gates"] for row in landed] == [[]] * (2 if atomic else 1)
 
 
 # --- skipped --------------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""Gates: what judges a tree before it lands, and what was judged before."""

@@ -1,0 +1,36 @@
+"""`slip check`: the gates on a session's tree, as the branch that it lands on has them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from slipstream_git.changes import settings
+from slipstream_git.changes.gating import judging
+from slipstream_git.changes.gating.judging import Case, Judge
+from slipstream_git.changes.sessions import Session
+from slipstream_git.changes.settings import Gate
+from slipstream_git.errors import SlipError
+from slipstream_git.outcomes import Checked
+from slipstream_git.workspace import Workspace
+
+
+def check(ws: Workspace, session: Session, names: Sequence[str], *, rerun: bool) -> Checked:
+    """Judge the session's tree. Raises `gate-failed`, `usage` for a gate that is not defined."""
+    repository = ws.repository
+    head = repository.store.ref(repository.pointed_at(session.onto)) if session.onto else None
+    found = settings.at(repository, head or session.base)
+    gates = _chosen(found.gates, names)
+    case = Case(session.base_tree, session.tree, session.base)
+    rows = Judge(ws, found, rerun=rerun).rows(case, gates)
+    if judging.failing(rows):
+        raise judging.refusal(session.name, session.tree, rows, gates)
+    return Checked(session.name, session.tree, rows)
+
+
+def _chosen(gates: Sequence[Gate], names: Sequence[str]) -> list[Gate]:
+    defined = {gate.name: gate for gate in gates}
+    for name in names:
+        if name not in defined:
+            there = f"it has {', '.join(defined)}" if defined else "it defines none"
+            raise SlipError("usage", f".slip.toml has no gate {name!r}; {there}", hint="slip check")
+    return [gate for gate in gates if not names or gate.name in names]

@@ -1,0 +1,208 @@
+"""Gates run on a tree, each in a warm worktree of its own, unless it was judged before.
+
+Only what a gate says by itself is noted, green and red. That it ran too long, was ended from
+outside or could not be run says nothing of the tree: it is an error, which counts as red and is
+tried again the next time.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+import zlib
+from collections.abc import Sequence
+from typing import Final
+
+from slipstream_git import hints
+from slipstream_git.changes import warm
+from slipstream_git.changes.gating import surroundings, verdictnotes
+from slipstream_git.changes.gating.verdictnotes import Verdict
+from slipstream_git.changes.settings import Gate, Settings
+from slipstream_git.codec import to_json
+from slipstream_git.errors import SlipError
+from slipstream_git.gitdb import locks, supervising
+from slipstream_git.gitdb.supervising import Ended
+from slipstream_git.outcomes import GateRow
+from slipstream_git.records import NamedTuple
+from slipstream_git.text import scopes
+from slipstream_git.workspace import Workspace
+
+BAD: Final = ("red", "error")
+# Of a slot alone: git keeps refs/worktree/ in its own git directory.
+_UNBORN: Final = "refs/worktree/unborn"
+_NOT_RUN: Final = {126: "it could not be executed", 127: "a command was not found"}
+# What others send: a person, a system that ends or has no memory left.
+_FROM_OUTSIDE: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM)
+_LOCKS: Final = 4096
+# How long another check of the same tree is waited for, beside what its gate may take.
+_PATIENCE_S: Final = 600.0
+
+
+class Case(NamedTuple):
+    """A tree to be judged. before: what it is a change of. on: the commit that HEAD shall be."""
+
+    before: str
+    tree: str
+    on: str | None
+
+
+class Judge:
+    """Judges trees by the gates of one `.slip.toml`. rerun: what was noted before counts not."""
+
+    def __init__(self, ws: Workspace, settings: Settings, *, rerun: bool = False) -> None:
+        self._ws = ws
+        self._settings = settings
+        self._rerun = rerun
+
+    def rows(self, case: Case, gates: Sequence[Gate]) -> list[GateRow]:
+        """What each gate says of a tree, in their order, whatever the others say.
+
+        Objects of the overlay are written. Raises `policy`, `locked`, `git-failed`.
+        """
+        found: list[GateRow] = []
+        try:
+            for number, gate in enumerate(gates, 1):
+                of = f" ({number} of {len(gates)})" if len(gates) > 1 else ""
+                found.append(self._row(case, gate, f"gate {gate.name}{of}"))
+        finally:
+            self._ws.doing("")
+        return found
+
+    def _row(self, case: Case, gate: Gate, said: str) -> GateRow:
+        if gate.paths and not self._is_touched(case, gate):
+            return GateRow(gate.name, "skipped", cached=False, seconds=0.0, exit=None, tail=None)
+        key = surroundings.key(self._ws, gate, self._settings.pool, case.tree)
+        known = self._known(case, gate, key)
+        if known is not None:
+            return known
+        self._ws.doing(f"{said}: waiting")
+        # Two who want the same do it once.
+        with self._alone(case, gate, key):
+            return self._known(case, gate, key) or self._judged(case, gate, key, said)
+
+    def _is_touched(self, case: Case, gate: Gate) -> bool:
+        matches = scopes.compile_globs(gate.paths)
+        differences = self._ws.repository.trees.differences(case.before, case.tree)
+        return any(matches(difference.path) for difference in differences)
+
+    def _known(self, case: Case, gate: Gate, key: str) -> GateRow | None:
+        found = None if self._rerun else verdictnotes.newest(self._ws, case.tree, gate.name, key)
+        if found is None:
+            return None
+        return GateRow(
+            gate.name, found.status, cached=True, seconds=found.seconds, exit=found.exit,
+            tail=found.tail,
+        )  # fmt: skip
+
+    def _alone(self, case: Case, gate: Gate, key: str) -> locks.Held:
+        layout = self._ws.repository.layout
+        number = zlib.crc32(f"{case.tree}{key}".encode()) % _LOCKS
+        path = os.path.join(layout.slip_dir, "gates", f"{number:03x}")
+        return locks.held_file(path, layout.sharing, gate.timeout_s + _PATIENCE_S)
+
+    def _judged(self, case: Case, gate: Gate, key: str, said: str) -> GateRow:
+        began = time.monotonic()
+        try:
+            ended = self._run(case, gate, said)
+        except SlipError as fault:
+            if fault.code != "hook-failed":  # the set-up of the warm worktree
+                raise
+            tail = str(fault.data.get("output") or "")
+            return _error(gate, time.monotonic() - began, None, tail, fault.message)
+        seconds = round(time.monotonic() - began, 3)
+        status, code, reason = _meaning(ended, gate)
+        tail = _text(ended)
+        if status == "error":
+            return _error(gate, seconds, code, tail, reason)
+        verdict = Verdict(gate.name, key, status, code or 0, seconds, tail, self._ws.clock())
+        try:
+            verdictnotes.keep(self._ws, case.tree, verdict)
+        except (SlipError, OSError) as fault:  # it is said all the same, and asked again next time
+            self._ws.notify(f"the verdict of gate {gate.name} could not be noted: {fault}")
+        return GateRow(gate.name, status, cached=False, seconds=seconds, exit=code, tail=tail)
+
+    def _run(self, case: Case, gate: Gate, said: str) -> Ended:
+        ws, repository = self._ws, self._ws.repository
+        kept = repository.objects.publish()
+        try:
+            ws.doing(f"{said}: bringing a warm worktree to {case.tree[:10]}")
+            pool, at = self._settings.pool, case.on or _UNBORN
+            with warm.leased(repository, case.tree, at, pool, for_long=True) as slot:
+                slot.set_apart()
+                began = time.monotonic()
+                return supervising.run(
+                    slot.trusting().adding(warm.ignoring(ws.env, slot, pool)),
+                    gate.run,
+                    timeout_s=gate.timeout_s,
+                    held=(slot.lock,),
+                    ticking=lambda: ws.doing(f"{said}, {time.monotonic() - began:.0f} s"),
+                )
+        except OSError as fault:
+            raise SlipError("git-failed", f"gate {gate.name}: {fault.strerror}") from None
+        finally:
+            kept.release()
+
+
+def _error(gate: Gate, seconds: float, code: int | None, tail: str, reason: str | None) -> GateRow:
+    return GateRow(
+        gate.name, "error", cached=False, seconds=round(seconds, 3), exit=code, tail=tail,
+        reason=reason,
+    )  # fmt: skip
+
+
+def _meaning(ended: Ended, gate: Gate) -> tuple[str, int | None, str | None]:
+    """Status, exit status as a shell has it, and why it is an error."""
+    if ended.timed_out:
+        return "error", None, f"it was ended after {gate.timeout_s} s"
+    if ended.status is None:
+        return "error", None, "it was lost: what watched over it is gone"
+    code = 128 - ended.status if ended.status < 0 else ended.status
+    number = code - 128
+    if code in _NOT_RUN:
+        return "error", code, _NOT_RUN[code]
+    if number in _FROM_OUTSIDE:
+        return "error", code, f"it was ended from outside, by {signal.Signals(number).name}"
+    return ("red" if code else "green"), code, None
+
+
+def _text(ended: Ended) -> str:
+    text = ended.tail.decode("utf-8", "replace").rstrip()
+    _, line_end, rest = text.partition("\n")
+    return rest if ended.is_cut and line_end and rest else text
+
+
+# Refused -----------------------------------------------------------------------------------------
+
+
+def passed(
+    ws: Workspace, session: str, case: Case, rules: Settings, gates: Sequence[Gate]
+) -> list[GateRow]:
+    """What these gates say of a tree, where that is nothing bad. Raises `gate-failed`, …"""
+    rows = Judge(ws, rules).rows(case, gates)
+    if failing(rows):
+        raise refusal(session, case.tree, rows, gates)
+    return rows
+
+
+def failing(rows: Sequence[GateRow]) -> list[GateRow]:
+    return [row for row in rows if row.status in BAD]
+
+
+def refusal(session: str, tree: str, rows: Sequence[GateRow], gates: Sequence[Gate]) -> SlipError:
+    """The `gate-failed` for these rows, of which one at least is bad."""
+    bad = failing(rows)
+    first = bad[0]
+    lines = (first.tail or "").splitlines()
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+    why = f"{first.reason}; {last}" if first.reason and lines else first.reason or last
+    more = f" (and {', '.join(row.name for row in bad[1:])})" if bad[1:] else ""
+    is_known = first.cached and first.status == "red"
+    was = "was red on this tree before" if is_known else "is red"
+    command = next((gate.run for gate in gates if gate.name == first.name), None)
+    return SlipError(
+        "gate-failed",
+        f"gate {first.name} {was}{more}: {why}",
+        hint=hints.of("slip", "run", "-s", session, "--", "sh", "-c", command) if command else None,
+        data={"session": session, "tree": tree, "gates": to_json(list(rows))},
+    )

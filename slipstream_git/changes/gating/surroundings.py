@@ -1,0 +1,173 @@
+"""What a gate's word depends on beside the tree: its definition, and what it is run with.
+
+A digest of all that is the key of a verdict, so that another interpreter is asked anew. Taken in by
+itself: the system and the machine, the programs that the command names, found as its shell would
+find them, by content, with the interpreter where one is a script; and what `[pool]` says. What a
+program reads besides (its libraries, packages) only where the gate names it, with ``versions``,
+``files`` or ``variables``. Places are not taken in, only contents: two machines that are alike
+share their verdicts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shlex
+from collections.abc import Iterator
+from typing import Final
+
+from slipstream_git.changes import factfile
+from slipstream_git.changes.settings import Gate, Pool
+from slipstream_git.errors import SlipError
+from slipstream_git.gitdb import supervising
+from slipstream_git.workspace import Workspace
+
+FORMAT: Final = 1
+VERSION_TIMEOUT_S: Final = 60
+_DIGESTS: Final = "programs"
+_MOST_BYTES: Final = 256 << 10
+_DEEPEST: Final = 4
+_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
+_PUNCTUATION: Final = frozenset("();<>|&")
+_BETWEEN: Final = frozenset("();|&")
+# Behind these the command is still to come.
+_BEFORE: Final = frozenset(
+    ("!", "{", "if", "then", "elif", "else", "while", "until", "do",
+     "command", "env", "exec", "nice", "nohup", "time")
+)  # fmt: skip
+
+
+def key(ws: Workspace, gate: Gate, pool: Pool, tree: str) -> str:
+    """The key of this gate's verdict on a tree, here and now. Raises `policy`.
+
+    Runs what the gate has for ``versions``.
+    """
+    system = os.uname()
+    surroundings = _Surroundings(ws, pool, tree)
+    facts = [
+        FORMAT,
+        [gate.name, gate.run, pool.setup, sorted(pool.share)],
+        [system.sysname, system.machine],
+        [[word, surroundings.program(word)] for word in programs(gate.run)],
+        [[command, surroundings.printed(command)] for command in gate.versions],
+        [[name, surroundings.file(gate, name)] for name in gate.files],
+        [[name, ws.env.get(name)] for name in gate.variables],
+    ]
+    surroundings.remember()
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:40]
+
+
+def programs(run: str) -> list[str]:
+    """The words of a shell command that name a program, as far as they are plain."""
+    found: list[str] = []
+    is_next = True
+    for word in _words(run):
+        if word and _PUNCTUATION.issuperset(word):
+            is_next = _BETWEEN.issuperset(word)
+        elif is_next and not _ASSIGNMENT.match(word) and word not in _BEFORE:
+            is_next = False
+            if word not in found and not set(word) & set("$`*?"):
+                found.append(word)
+    return found
+
+
+def _words(run: str) -> Iterator[str]:
+    lexer = shlex.shlex(run.replace("\n", ";"), posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    try:
+        yield from lexer
+    except ValueError:  # a quotation without an end, or so it seems
+        return
+
+
+class _Surroundings:
+    """What is found beside one tree."""
+
+    def __init__(self, ws: Workspace, pool: Pool, tree: str) -> None:
+        self._ws = ws
+        self._pool = pool
+        self._tree = tree
+        self._root = ws.repository.layout.root
+        self._known = factfile.in_repository(ws.repository, _DIGESTS, _MOST_BYTES)
+        self._fresh: dict[str, str] = {}
+
+    def program(self, word: str, depth: int = 0) -> list[str | None]:
+        """Digests of a program and of what interprets it; [None] where there is none."""
+        own, start = self._found(word)
+        if depth == _DEEPEST or not start.startswith(b"#!"):
+            return [own]
+        words = os.fsdecode(start[2:].split(b"\n")[0]).split()
+        if words and os.path.basename(words[0]) == "env":
+            words = [word for word in words[1:] if word[0] != "-" and "=" not in word]
+        return [own, *(self.program(words[0], depth + 1) if words else ())]
+
+    def _found(self, word: str) -> tuple[str | None, bytes]:
+        """A program's digest and how it begins; what the tree holds is in its id already."""
+        place = word if word.startswith("/") else None
+        if "/" not in word:
+            place = self._on_path(word)
+        elif place is None:
+            path = os.path.normpath(word)
+            if any(path == name or path.startswith(f"{name}/") for name in self._pool.share):
+                place = os.path.join(self._root, path) if self._root else None
+            else:
+                entry = self._ws.repository.trees.leaf(self._tree, os.fsencode(path))
+                is_file = entry is not None and entry.mode & 0o170000 == 0o100000
+                blob = self._ws.repository.objects.blob(entry.oid) if entry and is_file else b""
+                return None, blob[:256]
+        if place is None:
+            return None, b""
+        try:
+            with open(place, "rb") as stream:
+                return self._digest(place), stream.read(256)
+        except OSError:
+            return None, b""
+
+    def _on_path(self, name: str) -> str | None:
+        for directory in self._ws.env.get("PATH", os.defpath).split(os.pathsep):
+            path = os.path.join(directory, name)
+            if os.path.isabs(path) and os.path.isfile(path) and os.access(path, os.X_OK):
+                return path
+        return None
+
+    def _digest(self, place: str) -> str:
+        """The digest of a file, looked up by its state. Raises OSError."""
+        state = os.stat(place)
+        facts = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+        name = hashlib.sha256(f"{os.path.realpath(place)}\0{facts}".encode()).hexdigest()[:40]
+        found = self._fresh.get(name) or self._known.find({name}).get(name)
+        if not isinstance(found, str):
+            with open(place, "rb") as stream:
+                found = hashlib.file_digest(stream, "sha256").hexdigest()
+            self._fresh[name] = found
+        return found
+
+    def remember(self) -> None:
+        self._known.add(self._fresh)
+
+    def printed(self, command: str) -> list[object]:
+        """How a command ended and what it printed, at the root of the caller's worktree."""
+        repository = self._ws.repository
+        git = repository.trusting(self._root or repository.layout.git_dir)
+        try:
+            ended = supervising.run(git, command, timeout_s=VERSION_TIMEOUT_S)
+        except OSError as fault:
+            return [fault.strerror]
+        return [ended.status, ended.timed_out, ended.tail.decode("utf-8", "replace")]
+
+    def file(self, gate: Gate, name: str) -> str | None:
+        """The digest of a file outside of the tree; None where it is not there."""
+        place = name
+        if name.startswith("~/"):
+            place = os.path.join(self._ws.env.get("HOME", "/"), name[2:])
+        elif not name.startswith("/"):
+            place = os.path.join(self._root or "/", name)
+        try:
+            return self._digest(place)
+        except IsADirectoryError:
+            said = f"[gate.{gate.name}] files: {name} is a directory; name files of it"
+            raise SlipError("policy", f".slip.toml: {said}") from None
+        except OSError:
+            return None
