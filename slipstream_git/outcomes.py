@@ -58,6 +58,40 @@ class Shown(NamedTuple):
     diff: str
 
 
+class ReportedCommit(NamedTuple):
+    """A landed commit, with what its note says. message: below the subject."""
+
+    commit: str
+    subject: str
+    message: str | None = None
+    session: str | None = None
+    agent: str | None = None
+    no_check: bool | None = None
+
+
+class Report(NamedTuple):
+    """What a reviewer is told. base, head: the commits before and at the end; no head before
+    landing. gates: what was noted of ``tree``. unchecked: what nobody looked at, in sentences.
+    labels: of a session's steps. markdown: all of it, fit for a pull request.
+    """
+
+    title: str
+    commits: list[ReportedCommit]
+    changes: list[Change]
+    gates: list[GateRow]
+    unchecked: list[str]
+    tree: str
+    base: str | None = None
+    head: str | None = None
+    message: str | None = None
+    session: str | None = None
+    agent: str | None = None
+    onto: str | None = None
+    steps: int | None = None
+    labels: list[str] | None = None
+    markdown: str = ""
+
+
 class Why(NamedTuple):
     """Where a line is from. Without ``commit`` and ``session`` it is not committed.
 

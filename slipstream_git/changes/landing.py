@@ -322,6 +322,11 @@ def obstacle(ws: Workspace, session: Session) -> SlipError | None:
     return None
 
 
+def met(ws: Workspace, session: Session) -> Merged:
+    """A session merged with its branch as both are now, in the overlay. Raises `conflict`, …"""
+    return _met(ws, session, Options(Message()))
+
+
 def proposed(ws: Workspace, session: Session, order: Order) -> Merged | None:
     """What would land, in the overlay; None when that would change nothing."""
     met = _met(ws, session, order.options)

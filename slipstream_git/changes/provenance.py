@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from slipstream_git.changes.sessions import BRANCHES, Session
 from slipstream_git.gitdb import notes
@@ -29,6 +31,25 @@ def noting(ws: Workspace, session: Session, commit: str, *, unchecked: bool) -> 
     kept = {key: value for key, value in facts.items() if value is not None}
     line = json.dumps(kept, ensure_ascii=False, separators=(",", ":")).encode()
     return notes.adding(ws.repository, REF, [(commit, line)], ws.signature())
+
+
+def newest(ws: Workspace, commit: str) -> Mapping[str, Any] | None:
+    """What the newest line of slip's on a commit says; None where there is none."""
+    note = notes.read(ws.repository, REF, commit) or b""
+    for line in reversed(note.splitlines()):
+        try:
+            said = json.loads(line)
+        except ValueError:
+            continue  # somebody else's
+        if isinstance(said, dict) and isinstance(said.get("session"), str):
+            return said
+    return None
+
+
+def text(note: Mapping[str, Any], key: str) -> str | None:
+    """A fact of a note, where it is a text."""
+    value = note.get(key)
+    return value if isinstance(value, str) else None
 
 
 def tell_of_branch(ws: Workspace, session: Session) -> None:

@@ -6,7 +6,6 @@ the session's chain, as long as that is kept, git says once more which step a li
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +15,7 @@ from slipstream_git.changes.chain import Step
 from slipstream_git.changes.sessions import Session
 from slipstream_git.codec import json_bytes
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import commits, notes
+from slipstream_git.gitdb import commits
 from slipstream_git.outcomes import Why
 from slipstream_git.records import NamedTuple
 from slipstream_git.results import path_b64
@@ -74,7 +73,7 @@ def why(ws: Workspace, session: Session | None, revision: str | None, place: str
         time=decimal(line.header.get("author-time", "")),
         subject=line.header.get("summary"),
     )
-    note = _note(ws, line.commit)
+    note = provenance.newest(ws, line.commit)
     return told if note is None else _of_landed(ws, told, note, line)
 
 
@@ -125,27 +124,14 @@ def _field(row: bytes) -> tuple[str, str]:
 # Sessions ----------------------------------------------------------------------------------------
 
 
-def _note(ws: Workspace, commit: str) -> Mapping[str, Any] | None:
-    """What the newest note of slip's on a commit says; None where there is none."""
-    text = notes.read(ws.repository, provenance.REF, commit) or b""
-    for line in reversed(text.splitlines()):
-        try:
-            said = json.loads(line)
-        except ValueError:
-            continue  # somebody else's
-        if isinstance(said, dict) and isinstance(said.get("session"), str):
-            return said
-    return None
-
-
 def _of_landed(ws: Workspace, told: Why, note: Mapping[str, Any], line: _Line) -> Why:
     told = told._replace(
         session=note["session"],
-        agent=_text(note, "agent"),
-        title=_text(note, "title"),
-        group=_text(note, "group"),
+        agent=provenance.text(note, "agent"),
+        title=provenance.text(note, "title"),
+        group=provenance.text(note, "group"),
     )
-    tip = _text(note, "tip") or ""
+    tip = provenance.text(note, "tip") or ""
     try:
         session = sessions.at(ws, note["session"], tip)
         made = _blamed_in_chain(ws, session, line)
@@ -218,8 +204,3 @@ def _kept_as(ws: Workspace, session: Session) -> str | None:
         if session.tip in (tip, *chain.read_step(ws.repository, tip).parents):
             return f"{session.name}@{number}"
     return None
-
-
-def _text(note: Mapping[str, Any], key: str) -> str | None:
-    value = note.get(key)
-    return value if isinstance(value, str) else None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from slipstream_git import hints
+from slipstream_git.errors import SlipError
 from slipstream_git.operations.registry import LOOKS, READS, Several, operation
 
 if TYPE_CHECKING:
@@ -82,14 +84,34 @@ def log(ws: Workspace, *, session: str | None = None) -> outcomes.Logged:
 
 
 @operation(READS)
-def show(ws: Workspace, step: str, *, session: str | None = None) -> outcomes.Shown:
-    """Show one step: its ops and its diff.
+def show(
+    ws: Workspace,
+    step: str | None = None,
+    *,
+    session: str | None = None,
+    markdown: bool = False,
+    rev: str | None = None,
+) -> outcomes.Shown | outcomes.Report:
+    """Show one step, its ops and its diff; or tell a reviewer of all that a session changes.
 
     step (STEP): the number that `slip log` prints, or the beginning of its commit id
+    markdown: what, why, which files, what was checked and what was not, for a pull request
+    rev (REV): of a commit that has landed, or of those in A..B, instead of a session
     """
-    from slipstream_git.changes import history, sessions
+    from slipstream_git.changes import history, reviewing, sessions
 
-    return history.show(ws, sessions.choose(ws, session), step)
+    if step is None and rev is not None and session is None:
+        return reviewing.of_commits(ws, rev)
+    chosen = sessions.choose(ws, session)
+    if rev is not None:
+        raise SlipError("usage", "a session or --rev can be shown, not both")
+    if step is None and markdown:
+        return reviewing.of_session(ws, chosen)
+    if step is None or markdown:
+        raise SlipError(
+            "usage", "name a step, or say --markdown for all", hint=hints.of("slip", "log")
+        )
+    return history.show(ws, chosen, step)
 
 
 @operation(LOOKS)

@@ -70,8 +70,8 @@ class Judge:
         return found
 
     def _row(self, case: Case, gate: Gate, said: str) -> GateRow:
-        if gate.paths and not self._is_touched(case, gate):
-            return GateRow(gate.name, "skipped", cached=False, seconds=0.0, exit=None, tail=None)
+        if not is_wanted(self._ws, gate, case.before, case.tree):
+            return skipped(gate)
         key = surroundings.key(self._ws, gate, self._settings.pool, case.tree)
         known = self._known(case, gate, key)
         if known is not None:
@@ -81,19 +81,9 @@ class Judge:
         with self._alone(case, gate, key):
             return self._known(case, gate, key) or self._judged(case, gate, key, said)
 
-    def _is_touched(self, case: Case, gate: Gate) -> bool:
-        matches = scopes.compile_globs(gate.paths)
-        differences = self._ws.repository.trees.differences(case.before, case.tree)
-        return any(matches(difference.path) for difference in differences)
-
     def _known(self, case: Case, gate: Gate, key: str) -> GateRow | None:
         found = None if self._rerun else verdictnotes.newest(self._ws, case.tree, gate.name, key)
-        if found is None:
-            return None
-        return GateRow(
-            gate.name, found.status, cached=True, seconds=found.seconds, exit=found.exit,
-            tail=found.tail,
-        )  # fmt: skip
+        return None if found is None else found.row
 
     def _alone(self, case: Case, gate: Gate, key: str) -> locks.Held:
         layout = self._ws.repository.layout
@@ -142,6 +132,18 @@ class Judge:
             raise SlipError("git-failed", f"gate {gate.name}: {fault.strerror}") from None
         finally:
             kept.release()
+
+
+def is_wanted(ws: Workspace, gate: Gate, before: str, tree: str) -> bool:
+    """Whether anything has changed that a gate looks at."""
+    if not gate.paths:
+        return True
+    matches = scopes.compile_globs(gate.paths)
+    return any(matches(item.path) for item in ws.repository.trees.differences(before, tree))
+
+
+def skipped(gate: Gate) -> GateRow:
+    return GateRow(gate.name, "skipped", cached=False, seconds=0.0, exit=None, tail=None)
 
 
 def _error(gate: Gate, seconds: float, code: int | None, tail: str, reason: str | None) -> GateRow:

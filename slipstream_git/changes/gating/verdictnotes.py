@@ -13,6 +13,7 @@ from typing import Any, Final
 from slipstream_git.changes import sessions
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import aheadrefs, notes
+from slipstream_git.outcomes import GateRow
 from slipstream_git.records import NamedTuple
 from slipstream_git.workspace import Workspace
 
@@ -31,6 +32,14 @@ class Verdict(NamedTuple):
     seconds: float
     tail: str
     time: int
+
+    @property
+    def row(self) -> GateRow:
+        """As it is told where it was not asked for again."""
+        return GateRow(
+            self.gate, self.status, cached=True, seconds=self.seconds, exit=self.exit,
+            tail=self.tail,
+        )  # fmt: skip
 
 
 _SHAPES: Final = {"gate": str, "key": str, "status": str, "exit": int, "tail": str, "time": int}

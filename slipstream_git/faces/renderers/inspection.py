@@ -98,6 +98,10 @@ def _was_read(value: results.WasRead) -> Iterable[str]:
     yield from files(value.files)
 
 
+def _report(value: outcomes.Report) -> Iterable[str]:
+    yield value.markdown.rstrip("\n")
+
+
 def _why(value: outcomes.Why) -> Iterable[str]:
     yield f"{value.path}:{value.line}: {value.text}"
     if value.commit is None and value.session is None:
@@ -132,4 +136,5 @@ RENDERERS: Mapping[str, Callable[[Any], Iterable[str]]] = {
     "Logged": _logged,
     "Shown": _shown,
     "Why": _why,
+    "Report": _report,
 }
