@@ -6,6 +6,8 @@ publishing.py makes it so, in its order.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from slipstream_git import hints
 from slipstream_git.changes import (
     asking,
@@ -27,6 +29,7 @@ from slipstream_git.changes import (
 from slipstream_git.changes.asking import Options
 from slipstream_git.changes.hooks import Passed, Proposal
 from slipstream_git.changes.messages import Identity, Message
+from slipstream_git.changes.provenance import Share
 from slipstream_git.changes.publishing import Plan, Ready, Target
 from slipstream_git.changes.sessions import Session
 from slipstream_git.changes.settings import Gate, Settings
@@ -283,9 +286,14 @@ def _proposal(merged: Merged, order: Order, tree: str, text: bytes) -> Proposal:
 
 
 def follow(ws: Workspace, merged: Merged | None, order: Order, landed: Landed) -> Landed:
-    """What git runs after a commit; it has landed, so nothing that fails here is a failure."""
+    """What is told and what git runs after a commit; nothing that fails here is a failure."""
     if merged is not None and landed.committed:
         provenance.tell_of_branch(ws, merged.session)
+    return ran_after(ws, merged, order, landed)
+
+
+def ran_after(ws: Workspace, merged: Merged | None, order: Order, landed: Landed) -> Landed:
+    """What git runs after a commit, the one that ``landed`` names; a failure is a warning."""
     if merged is None or not landed.committed or not hooks.exists(ws.repository, hooks.AFTER):
         return landed
     from slipstream_git.changes import rehearsal
@@ -381,12 +389,18 @@ def _commit_object(merged: Merged, order: Order, passed: Passed) -> bytes:
     return commits.encode(passed.tree, tuple(parents), who.author, who.committer, passed.text)
 
 
-def moves(ws: Workspace, merged: Merged, oid: str, options: Options) -> tuple[RefMove, ...]:
-    """Every ref that the landing moves: the branch, the session's, and the notes."""
+def moves(
+    ws: Workspace, merged: Merged, oid: str, options: Options, shares: Sequence[Share] = ()
+) -> tuple[RefMove, ...]:
+    """Every ref that the landing moves: the branch, the session's, and the notes.
+
+    shares: of a series, what each of its commits holds.
+    """
     found = [RefMove(merged.branch, merged.head, oid)]
     if not options.keep:
         found += closing.landed(ws, merged.session, oid)
-    found.append(provenance.noting(ws, merged.session, oid, unchecked=options.check is False))
+    came = shares or [Share(oid)]
+    found.append(provenance.noting(ws, merged.session, came, unchecked=options.check is False))
     if merged.session.rebased:
         from slipstream_git.changes import resolutions
 
