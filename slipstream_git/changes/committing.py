@@ -37,9 +37,40 @@ def ordered(ws: Workspace, session: Session, options: Options) -> Order:
 
 
 def commit(ws: Workspace, session: Session, order: Order) -> Landed:
-    """Land a session. Raises `conflict`, `dirty`, `hook-failed`, `ref-moved`, …: nothing moved."""
+    """Land a session. Raises `conflict`, `dirty`, `hook-failed`, `ref-moved`, …: nothing moved.
+
+    One that has nothing to land, or collides, because its branch has its work already as a commit
+    that was made elsewhere, is closed as landed.
+    """
+    try:
+        done = _commit(ws, session, order)
+    except SlipError as fault:
+        found = _found_elsewhere(ws, session, order) if fault.code == "conflict" else None
+        if found is None:
+            raise
+        return found
+    if done.commit is not None:
+        return done
+    return _found_elsewhere(ws, session, order) or done
+
+
+def _commit(ws: Workspace, session: Session, order: Order) -> Landed:
     if not order.options.series:
         return landing.commit(ws, session, order)
     from slipstream_git.changes import seriallanding
 
     return seriallanding.commit(ws, session, order)
+
+
+def _found_elsewhere(ws: Workspace, session: Session, order: Order) -> Landed | None:
+    """The session closed as landed with a commit that its branch has; None where it has none."""
+    options = order.options
+    if options.keep or not session.has_ref or session.unresolved:
+        return None
+    from slipstream_git.changes import squashed
+
+    head = ws.repository.store.ref(landing.branch_of(ws, session, options))
+    commit = squashed.landing_of(ws, session, head)
+    if commit is None:
+        return None
+    return squashed.closed(ws, session, commit, dry_run=options.dry_run)

@@ -60,7 +60,12 @@ def run(ws: Workspace, request: Request, options: Options | None) -> Executed:
         if options is not None:
             landing.branch_of(ws, draft, options)
         reads = list(history.read_files(ws, draft.tree, request.reads))
-        staged = staging.stage(ws, draft, ops, Label("exec", "", request.wish.agent or ""))
+        try:
+            staged = staging.stage(ws, draft, ops, Label("exec", "", request.wish.agent or ""))
+        except SlipError as fault:
+            if options is None or not _is_made(ws, draft, ops, options, fault):
+                raise
+            return Executed(reads, None, _made(draft))
         told = _told(ws, staged) if request.batch is not None else None
         if request.read_all:
             reads += _touched(ws, staged)
@@ -171,6 +176,22 @@ class _Opening(NamedTuple):
 
 def _told(ws: Workspace, staged: Staged) -> Applied:
     return staging.met(ws, staging.told(ws, staged), staged)
+
+
+def _is_made(
+    ws: Workspace, draft: Session, ops: Sequence[Op], options: Options, fault: SlipError
+) -> bool:
+    """Whether the batch fails because the branch has all of it already."""
+    from slipstream_git.changes import lookingback
+
+    head = ws.repository.store.ref(landing.branch_of(ws, draft, options))
+    return lookingback.is_made(ws, draft, ops, head, fault)
+
+
+def _made(draft: Session) -> Landed:
+    branch = (draft.onto or "the branch").removeprefix(sessions.BRANCHES)
+    reason = f"{branch} has all that this batch does already"
+    return Landed(draft.name, committed=False, old_head=None, engine=None, reason=reason)
 
 
 def _nothing(draft: Session) -> Landed:

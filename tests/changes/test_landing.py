@@ -247,7 +247,7 @@ def test_nothing_to_land(desk: Desk) -> None:
     assert landed["reason"]
     assert repo.refs() == refs
     desk.apply(write("a", "1\n"))
-    repo.commit({"a": "1\n"})
+    repo.commit({"a": "1\n", "b": "1\n"})
     refs = repo.refs()
     assert desk.commit("land")["committed"] is False
     assert repo.refs() == refs

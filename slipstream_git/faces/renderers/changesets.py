@@ -72,6 +72,9 @@ def _closed(value: outcomes.Closed) -> Iterable[str]:
 
 
 def landed(value: outcomes.Landed) -> Iterable[str]:
+    if value.already and value.reason and value.commit:
+        yield f"{value.session} is closed: {value.reason}, {short(value.commit)}"
+        return
     if value.already:
         yield f"{value.session} has landed already as {short(value.commit)}"
         return
