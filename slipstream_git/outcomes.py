@@ -157,7 +157,8 @@ class Checked(NamedTuple):
     session: str
     tree: str
     gates: list[GateRow]
-=======
+
+
 class SeriesCommit(NamedTuple):
     """One commit of a series. ``steps``: those of the session that it holds."""
 
@@ -167,6 +168,7 @@ class SeriesCommit(NamedTuple):
     steps: list[int]
     tree: str
     paths: list[str]
+    gates: list[GateRow] | None = None
 
 
 class Landed(NamedTuple):

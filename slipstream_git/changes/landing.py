@@ -77,7 +77,7 @@ class Merged(NamedTuple):
 
     start: the commit's parent; None for the first commit of all.
     normalised: a line for each path that lands otherwise than the session has it. rules: what the
-    branch's `.slip.toml` says.
+    branch's `.slip.toml` says. since: for gates, the tree from before all that lands together.
     """
 
     session: Session
@@ -89,6 +89,12 @@ class Merged(NamedTuple):
     engine: str | None
     normalised: tuple[str, ...]
     rules: Settings = Settings()
+    since: str | None = None
+
+    @property
+    def judged_since(self) -> str:
+        """The tree that gates see the change of."""
+        return self.since or self.head_tree
 
 
 class Made(NamedTuple):
@@ -215,7 +221,7 @@ def unseen(merged: Merged, order: Order) -> Cleared:
 def _covers(cleared: Cleared, merged: Merged, order: Order) -> bool:
     if cleared.asked != merged.tree:
         return False
-    if order.gates(merged.rules) and cleared.judged != (merged.head_tree, merged.rules):
+    if order.gates(merged.rules) and cleared.judged != (merged.judged_since, merged.rules):
         return False
     return not order.sign or cleared.parent == merged.start
 
@@ -263,7 +269,7 @@ def clear(ws: Workspace, merged: Merged | None, order: Order, before: Cleared | 
     cleared = Cleared(merged.tree, passed)
     if order.gates(merged.rules):
         rows = _judged(ws, merged, order, passed.tree)
-        cleared = cleared._replace(judged=(merged.head_tree, merged.rules), gates=tuple(rows))
+        cleared = cleared._replace(judged=(merged.judged_since, merged.rules), gates=tuple(rows))
     if not order.sign:
         return cleared
     data = signing.signed(ws.repository, _commit_object(merged, order, passed))
@@ -276,7 +282,7 @@ def _judged(ws: Workspace, merged: Merged, order: Order, tree: str) -> list[Gate
 
     if tree == merged.head_tree and merged.start is not None:
         return []  # nothing will land
-    case = judging.Case(merged.head_tree, tree, merged.start)
+    case = judging.Case(merged.judged_since, tree, merged.start)
     gates = order.gates(merged.rules)
     return judging.passed(ws, merged.session.name, case, merged.rules, gates)
 

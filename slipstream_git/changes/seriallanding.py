@@ -91,7 +91,8 @@ def commit(ws: Workspace, session: Session, order: Order) -> Landed:
     uncaptured.check(ws, session)
     branch = landing.branch_of(ws, session, order.options)
     cleared: dict[str, Cleared] = {}
-    with locks.queued(ws.repository.layout, branch, wanted=order.is_slow):
+    is_slow = order.is_slow(landing.rules(ws, session, branch))
+    with locks.queued(ws.repository.layout, branch, wanted=is_slow):
         for _ in range(landing.TRIES):
             try:
                 series, landed = _tried(ws, session, order, cleared)
@@ -163,9 +164,12 @@ def _computed(
     planned = list(_planned(ws, session, whole, order))
     for number, (group, tree, normalised) in enumerate(planned):
         before = planned[number - 1].tree if number else whole.head_tree
-        is_last = number == len(planned) - 1
+        # What follows may come to nothing, and then this is what the branch will have.
+        is_last = all(later.tree == tree for later in planned[number:])
         own = _own_order(ws, session, group, order, is_last=is_last)
         merged = _on_top(ws, series, before, tree)._replace(normalised=normalised)
+        if not order.options.each:
+            merged = merged._replace(since=whole.head_tree)
         series = _with(ws, series, group, merged, own, cleared, clearing=clearing)
     return series if series.stages else None
 
@@ -209,9 +213,7 @@ def _own_order(
     options = order.options
     message = _message(ws, session, group, options)
     text = messages.text(ws.repository, message, order.identity)
-    if not (is_last or options.each):
-        options = options._replace(check=False)
-    return order._replace(options=options, text=text)
+    return order._replace(text=text, is_judged=is_last or options.each)
 
 
 def _message(ws: Workspace, session: Session, group: Group, options: Options) -> Message:
@@ -270,18 +272,47 @@ def _with(
         series.idle.append(group)
         return series
     label = group.label
-    if clearing and order.is_slow:
-        cleared[label] = landing.clear(ws, merged, order, cleared.get(label))
+    if clearing and order.is_slow(merged.rules):
+        try:
+            cleared[label] = landing.clear(ws, merged, order, cleared.get(label))
+        except SlipError as fault:
+            raise _named(fault, group) from None
     made = landing.make(ws, merged, order, cleared.get(label))
     is_seen = made is not None
-    made = made or landing.make(ws, merged, order._replace(hooks=(), sign=False), None)
+    plain = order._replace(hooks=(), sign=False, is_judged=False)
+    made = made or landing.make(ws, merged, plain, None)
     if made is None:
         raise ValueError("a commit that nobody has to see was not made")
     if _is_nothing(merged, made.passed.tree):
         series.idle.append(group)
+        series = _judged_instead(ws, series, order, cleared, clearing=clearing)
     else:
         series.stages.append(Stage(group, merged, order, made))
     return series._replace(is_seen=series.is_seen and is_seen)
+
+
+def _judged_instead(
+    ws: Workspace,
+    series: Series,
+    order: Order,
+    cleared: dict[str, Cleared],
+    *,
+    clearing: bool,
+) -> Series:
+    """Where hooks leave nothing of the last commit, gates judge the one before it."""
+    if not series.stages or not order.is_judged or series.stages[-1].order.is_judged:
+        return series
+    last = series.stages.pop()
+    own = last.order._replace(is_judged=True)
+    return _with(ws, series, last.group, last.merged, own, cleared, clearing=clearing)
+
+
+def _named(fault: SlipError, group: Group) -> SlipError:
+    """A refusal by a hook or a gate, which says of which commit it is."""
+    if fault.code in ("hook-failed", "gate-failed"):
+        fault.message += f" (in the commit of {group.said})"
+        fault.data["group"] = group.label or None
+    return fault
 
 
 def _is_nothing(merged: Merged, tree: str) -> bool:
@@ -335,6 +366,7 @@ def _row(ws: Workspace, stage: Stage) -> SeriesCommit:
         steps=stage.group.numbers,
         tree=passed.tree,
         paths=[change.path for change in changes],
+        gates=stage.made.gates or None,
     )
 
 
