@@ -66,6 +66,22 @@ def decode_batch(text: bytes) -> tuple[Op, ...]:
     return decode_ops(_batch_items(text))
 
 
+def decode_labelled(text: bytes) -> tuple[tuple[Op, ...], tuple[str, ...]]:
+    """The same where an op may also have a `group`: the ops, and the label of each or nothing."""
+    items = _batch_items(text)
+    labels: list[str] = []
+    rows: list[object] = []
+    for index, item in enumerate(items):
+        label = item.get("group", "") if isinstance(item, dict) else ""
+        if not isinstance(label, str):
+            fault = Fault(index, f"$.ops[{index}].group", f"`group` is a text, not {_kind(label)}")
+            raise _refusal([fault])
+        labels.append(label)
+        is_labelled = isinstance(item, dict) and "group" in item
+        rows.append({k: v for k, v in item.items() if k != "group"} if is_labelled else item)
+    return decode_ops(rows), tuple(labels)
+
+
 def _batch_items(text: bytes) -> list[Any]:
     text = text.removeprefix(b"\xef\xbb\xbf")
     if not text.strip():
@@ -176,6 +192,8 @@ def _joined(fields: Mapping[str, object], known: tuple[str, ...]) -> dict[str, o
         name = key.removesuffix("_b64")
         if name not in known or (name != key and name not in BYTES_FIELDS):
             names = [*known, *(alias for alias, own in ALIASES.items() if own in known)]
+            if key == "group":
+                raise _Wrong(".group", "`group` is read by `slip exec`; elsewhere --group labels")
             raise _Wrong(f".{key}", f"unknown field `{key}`{_nearest(key, names)}")
         if name in values:
             raise _Wrong(f".{key}", f"`{name}` is given twice, as text and as base64")

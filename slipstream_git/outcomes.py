@@ -121,6 +121,27 @@ class Why(NamedTuple):
     path_b64: str | None = None
 
 
+class SplitPart(NamedTuple):
+    """One part of a session that was split: its label, and the step that brings it."""
+
+    group: str
+    step: int
+    commit: str
+    tree: str
+    paths: list[str]
+
+
+class Split(NamedTuple):
+    """What split made. ``kept``: the ref that keeps the chain as it was."""
+
+    session: str
+    parts: list[SplitPart]
+    tip: str
+    tree: str
+    kept: str | None = None
+    dry_run: bool | None = None
+
+
 class Diffed(NamedTuple):
     session: str
     base: str | None
@@ -172,8 +193,23 @@ class Checked(NamedTuple):
     gates: list[GateRow]
 
 
+class SeriesCommit(NamedTuple):
+    """One commit of a series. ``steps``: those of the session that it holds."""
+
+    commit: str
+    group: str | None  # null for the steps without a label
+    subject: str
+    steps: list[int]
+    tree: str
+    paths: list[str]
+    gates: list[GateRow] | None = None
+
+
 class Landed(NamedTuple):
-    """What commit answers; ``old_head`` is null for a first commit, ``engine`` without a merge."""
+    """What commit answers; ``old_head`` is null for a first commit, ``engine`` without a merge.
+
+    Of a series, ``commit`` is the last.
+    """
 
     session: str
     committed: bool
@@ -183,6 +219,7 @@ class Landed(NamedTuple):
     already: bool | None = None
     commit: str | None = None
     commits: list[str] | None = None
+    series: list[SeriesCommit] | None = None
     branch: str | None = None
     tree: str | None = None
     merged: bool | None = None

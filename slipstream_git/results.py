@@ -70,7 +70,8 @@ class Status(NamedTuple):
     """refusal: of a landing, if it were tried now; not looked for in lists.
 
     unresolved: how many paths a rebase left to be decided. message: what it lands with where no
-    other is given; not looked for in lists.
+    other is given; not looked for in lists. landed_as: a commit of its branch that was made of its
+    work elsewhere; not looked for in lists.
     """
 
     session: str
@@ -88,6 +89,7 @@ class Status(NamedTuple):
     refusal: Refusal | None = None
     unresolved: int | None = None
     message: str | None = None
+    landed_as: str | None = None
 
 
 class Listed(NamedTuple):

@@ -31,6 +31,8 @@ class Options(NamedTuple):
     no_sync: bool = False
     merge: bool = False
     dry_run: bool = False
+    series: bool = False
+    each: bool = False
 
 
 def hint_again(fault: SlipError, session: str, options: Options) -> None:
@@ -96,7 +98,10 @@ def _rows(options: Options) -> Iterator[tuple[str, ...]]:
             yield (f"--{name}" if switch else f"--no-{name}",)
     flags = {
         "--signoff": message.signoff,
+        "--committer-date-is-author-date": message.one_date,
         "--merge": options.merge,
+        "--series": options.series,
+        "--each": options.each,
         "--dry-run": options.dry_run,
         "--no-verify": options.no_verify,
         "--no-checkout": options.no_checkout,

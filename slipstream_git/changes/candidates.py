@@ -18,7 +18,7 @@ from slipstream_git.codec import decode_ops
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits
 from slipstream_git.gitdb.merged import Conflict
-from slipstream_git.model import FILE, REGULAR, Entry, Insert, Move, Op, Read, StrReplace, Sub
+from slipstream_git.model import FILE, OPS, REGULAR, Entry, Insert, Move, Op, Read, StrReplace, Sub
 from slipstream_git.records import NamedTuple
 from slipstream_git.text import edits, effects, matching, paths, replaying
 from slipstream_git.text.objectid import blob_id
@@ -236,7 +236,7 @@ def _by_ops(change: _Change, data: bytes) -> bytes | None:
 def _textual(change: _Change) -> list[Op]:
     """The step's ops on the file, as ops that go by text; none where one of them does not."""
     rows = chain.read_ops(change.step)
-    if change.step.facts.kind == "capture" or any("content_oid" in row for row in rows):
+    if any("content_oid" in row or row["op"] not in OPS for row in rows):
         return []
     # Other patterns would have to be read by a library that takes longer to load than all this.
     named = ((), (paths.display(change.name),))

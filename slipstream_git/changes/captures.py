@@ -43,8 +43,8 @@ def captured_by(steps: Iterable[Step]) -> dict[bytes, list[Entry | None]]:
     """What these steps captured of each path, oldest first."""
     found: dict[bytes, list[Entry | None]] = {}
     for step in steps:
-        # A rebase that made one step of many tells again what they captured.
-        if step.facts.kind in ("capture", "rebase"):
+        # A rebase or a split that made other steps tells again what these captured.
+        if step.facts.kind in ("capture", "rebase", "split"):
             for row in (row for row in chain.read_ops(step) if row["op"] == "capture"):
                 entry = Entry(int(row["mode"], 8), row["oid"]) if row["oid"] else None
                 found.setdefault(json_bytes(row, "path"), []).append(entry)

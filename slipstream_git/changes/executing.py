@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
+
 from slipstream_git import hints
-from slipstream_git.changes import asking, bounds, history, landing, sessions, staging
+from slipstream_git.changes import (
+    asking,
+    bounds,
+    chain,
+    committing,
+    history,
+    landing,
+    sessions,
+    staging,
+)
 from slipstream_git.changes.asking import Options
 from slipstream_git.changes.landing import Order
 from slipstream_git.changes.sessions import Session, Wish
@@ -16,11 +29,17 @@ from slipstream_git.results import Applied, FileRead
 from slipstream_git.text import batches, paths
 from slipstream_git.workspace import Workspace
 
+if TYPE_CHECKING:
+    from slipstream_git.changes import splitting
+
 TRIES = 64
 
 
 class Request(NamedTuple):
-    """What exec is asked to do; ``batch`` is None where only reading is wanted."""
+    """What exec is asked to do; ``batch`` is None where only reading is wanted.
+
+    split: into which parts; None where the batch's own labels count.
+    """
 
     wish: Wish
     batch: bytes | None
@@ -28,29 +47,32 @@ class Request(NamedTuple):
     reads: tuple[str, ...]
     read_all: bool
     flush: bool
+    split: splitting.Wish | None = None
 
 
 def run(ws: Workspace, request: Request, options: Options | None) -> Executed:
     """Do it. A failing batch leaves nothing; a refused landing leaves the session, and says so."""
-    if request.flush and options is not None:
-        raise SlipError("usage", "--flush and -m exclude each other")
-    if request.batch is None and (request.flush or options is not None):
-        raise SlipError(
-            "usage", "there is no batch to land", hint="slip exec --ops FILE -m MESSAGE"
-        )
-    ops = _decoded(ws, request)
-    order = landing.order(ws, options) if options is not None else None
+    _check(request, options)
+    ops, labels = _decoded(ws, request)
+    order = committing.order(ws, options) if options is not None else None
     for _ in range(TRIES):
         draft = sessions.drafted(ws, request.wish)
         if options is not None:
             landing.branch_of(ws, draft, options)
         reads = list(history.read_files(ws, draft.tree, request.reads))
-        staged = staging.stage(ws, draft, ops, Label("exec", "", request.wish.agent or ""))
+        try:
+            staged = staging.stage(ws, draft, ops, Label("exec", "", request.wish.agent or ""))
+        except SlipError as fault:
+            if options is None or not _is_made(ws, draft, ops, options, fault):
+                raise
+            return Executed(reads, None, _made(draft))
         told = _told(ws, staged) if request.batch is not None else None
         if request.read_all:
             reads += _touched(ws, staged)
         if staged.session.tip == draft.tip:
             return Executed(reads, told, _nothing(draft) if options else None)
+        staged = _in_parts(ws, draft, staged, ops, labels, request)
+        told = told and told._replace(step=staged.session.step, commit=staged.session.tip)
         if options is None and not request.flush:
             diff = history.patch_text(ws, draft.tree, staged.session.tree)
             return Executed(reads, told and told._replace(diff=diff, dry_run=True), None)
@@ -67,10 +89,65 @@ def run(ws: Workspace, request: Request, options: Options | None) -> Executed:
     )
 
 
-def _decoded(ws: Workspace, request: Request) -> tuple[Op, ...]:
+def _check(request: Request, options: Options | None) -> None:
+    """Raises `usage` for what does not go together."""
+    if request.flush and options is not None:
+        raise SlipError("usage", "--flush and -m exclude each other")
+    if request.batch is None and (request.flush or options is not None):
+        raise SlipError(
+            "usage", "there is no batch to land", hint="slip exec --ops FILE -m MESSAGE"
+        )
+    if request.split is not None:
+        from slipstream_git.changes import splitting
+
+        splitting.check(request.split)
+
+
+def _decoded(ws: Workspace, request: Request) -> tuple[tuple[Op, ...], tuple[str, ...]]:
+    """The ops, and the label of each."""
     if request.batch is None:
-        return ()
-    return batches.decode(request.batch, request.form, bounds.batch_bytes(ws))
+        return (), ()
+    ops, labels = batches.decode_labelled(request.batch, request.form, bounds.batch_bytes(ws))
+    if request.split is not None and any(labels):
+        raise SlipError(
+            "usage", "--split gives labels, and ops of the batch have a `group` already"
+        )
+    return ops, labels
+
+
+def _in_parts(
+    ws: Workspace,
+    draft: Session,
+    staged: Staged,
+    ops: Sequence[Op],
+    labels: Sequence[str],
+    request: Request,
+) -> Staged:
+    """The batch as a step for each part or for each run of a label, where there are any.
+
+    The batch as a whole is computed first, so that it fails as a whole; the runs come to the same.
+    """
+    now = staged.session
+    if request.split is not None:
+        from slipstream_git.changes import splitting
+
+        step = chain.read_step(ws.repository, now.tip)
+        found = splitting.parts(ws, now, [step], request.split)
+        tip, rows = splitting.chained(ws, draft, found, [step], now.tip)
+        return staged._replace(session=now._replace(tip=tip, step=len(rows)))
+    if not any(labels):
+        return staged
+    session = draft
+    for label, run in groupby(zip(labels, ops, strict=True), key=lambda pair: pair[0]):
+        batch = [op for _, op in run]
+        session = staging.stage(
+            ws, session, batch, Label("exec", label, request.wish.agent or "")
+        ).session
+    if session.tree != now.tree:
+        raise SlipError(
+            "unsupported", "the batch does something else when its groups are made one by one"
+        )
+    return staged._replace(session=session)
 
 
 class _NameTakenError(Exception):
@@ -101,6 +178,22 @@ def _told(ws: Workspace, staged: Staged) -> Applied:
     return staging.met(ws, staging.told(ws, staged), staged)
 
 
+def _is_made(
+    ws: Workspace, draft: Session, ops: Sequence[Op], options: Options, fault: SlipError
+) -> bool:
+    """Whether the batch fails because the branch has all of it already."""
+    from slipstream_git.changes import lookingback
+
+    head = ws.repository.store.ref(landing.branch_of(ws, draft, options))
+    return lookingback.is_made(ws, draft, ops, head, fault)
+
+
+def _made(draft: Session) -> Landed:
+    branch = (draft.onto or "the branch").removeprefix(sessions.BRANCHES)
+    reason = f"{branch} has all that this batch does already"
+    return Landed(draft.name, committed=False, old_head=None, engine=None, reason=reason)
+
+
 def _nothing(draft: Session) -> Landed:
     reason = "the batch changes nothing"
     return Landed(draft.name, committed=False, old_head=None, engine=None, reason=reason)
@@ -121,7 +214,7 @@ def _land(ws: Workspace, opening: _Opening, order: Order) -> Landed:
     bounds.check_quota(ws)
     kept = ws.repository.objects.publish()
     try:
-        return landing.commit(ws, opening.staged.session._replace(has_ref=False), order)
+        return committing.commit(ws, opening.staged.session._replace(has_ref=False), order)
     except BaseException as fault:
         session = _opened_after(opening)
         if isinstance(fault, SlipError | OSError) and session is not None:
@@ -143,7 +236,7 @@ def _opened_after(opening: _Opening) -> Session | None:
 
 def _land_open(ws: Workspace, session: Session, order: Order) -> Landed:
     try:
-        return landing.commit(ws, session, order)
+        return committing.commit(ws, session, order)
     except (SlipError, OSError) as fault:
         raise _left_open(fault, session, options=order.options) from None
 

@@ -175,11 +175,14 @@ def status(ws: Workspace, session: Session) -> Status:
 
 def outlook(ws: Workspace, session: Session) -> Status:
     """Its status, and what would refuse a landing now."""
-    from slipstream_git.changes import landing, proposing
+    from slipstream_git.changes import landing, proposing, squashed
 
     found, fault = status(ws, session), landing.obstacle(ws, session)
     found = found._replace(message=proposing.message(ws, session))
-    if fault is None:
+    collides = fault is not None and fault.code == "conflict"
+    if found.behind and (fault is None or collides):
+        found = found._replace(landed_as=squashed.standing(ws, session, collides=collides))
+    if fault is None or found.landed_as:
         return found
     files = fault.data.get("files") if fault.code == "conflict" else None
     refusal = Refusal(fault.code, fault.message, fault.hint)

@@ -6,6 +6,8 @@ publishing.py makes it so, in its order.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from slipstream_git import hints
 from slipstream_git.changes import (
     asking,
@@ -27,6 +29,7 @@ from slipstream_git.changes import (
 from slipstream_git.changes.asking import Options
 from slipstream_git.changes.hooks import Passed, Proposal
 from slipstream_git.changes.messages import Identity, Message
+from slipstream_git.changes.provenance import Share
 from slipstream_git.changes.publishing import Plan, Ready, Target
 from slipstream_git.changes.sessions import Session
 from slipstream_git.changes.settings import Gate, Settings
@@ -40,6 +43,7 @@ from slipstream_git.records import NamedTuple
 from slipstream_git.workspace import Workspace
 
 TRIES = 16
+UNSAID = Options(Message())
 
 
 class Order(NamedTuple):
@@ -74,7 +78,7 @@ class Merged(NamedTuple):
 
     start: the commit's parent; None for the first commit of all.
     normalised: a line for each path that lands otherwise than the session has it. rules: what the
-    branch's `.slip.toml` says.
+    branch's `.slip.toml` says. since: for gates, the tree from before all that lands together.
     """
 
     session: Session
@@ -86,6 +90,15 @@ class Merged(NamedTuple):
     engine: str | None
     normalised: tuple[str, ...]
     rules: Settings = Settings()
+    since: str | None = None
+
+    @property
+    def judged_since(self) -> str:
+        """The tree that gates see the change of."""
+        return self.since or self.head_tree
+
+    def target(self, tree: str) -> Target:
+        return Target(self.session, self.branch, self.head, self.head_tree, tree)
 
 
 class Made(NamedTuple):
@@ -184,7 +197,7 @@ def _landed(
     made = make(ws, merged, order, cleared)
     if made is None:
         # Asked here too, so that nobody waits for hooks before being told of a dirty file.
-        publishing.ready(ws, _target(merged, merged.tree), checkout=not options.no_checkout)
+        publishing.ready(ws, merged.target(merged.tree), checkout=not options.no_checkout)
         return merged, None
     if made.passed.tree == merged.head_tree and merged.start is not None:
         return None, nothing(session)
@@ -212,7 +225,7 @@ def unseen(merged: Merged, order: Order) -> Cleared:
 def _covers(cleared: Cleared, merged: Merged, order: Order) -> bool:
     if cleared.asked != merged.tree:
         return False
-    if order.gates(merged.rules) and cleared.judged != (merged.head_tree, merged.rules):
+    if order.gates(merged.rules) and cleared.judged != (merged.judged_since, merged.rules):
         return False
     return not order.sign or cleared.parent == merged.start
 
@@ -220,7 +233,7 @@ def _covers(cleared: Cleared, merged: Merged, order: Order) -> bool:
 def _published(ws: Workspace, merged: Merged, order: Order, made: Made) -> Landed:
     """Make it so."""
     options = order.options
-    target = _target(merged, made.passed.tree)
+    target = merged.target(made.passed.tree)
     found = publishing.ready(ws, target, checkout=not options.no_checkout, sync=not options.no_sync)
     told = answer(ws, merged, made, options, found)
     if options.dry_run:
@@ -233,10 +246,6 @@ def _published(ws: Workspace, merged: Merged, order: Order, made: Made) -> Lande
 
 def _subject(text: bytes) -> str:
     return text.split(b"\n", 1)[0].decode("utf-8", "replace")
-
-
-def _target(merged: Merged, tree: str) -> Target:
-    return Target(merged.session, merged.branch, merged.head, merged.head_tree, tree)
 
 
 def clear(ws: Workspace, merged: Merged | None, order: Order, before: Cleared | None) -> Cleared:
@@ -260,7 +269,7 @@ def clear(ws: Workspace, merged: Merged | None, order: Order, before: Cleared | 
     cleared = Cleared(merged.tree, passed)
     if order.gates(merged.rules):
         rows = _judged(ws, merged, order, passed.tree)
-        cleared = cleared._replace(judged=(merged.head_tree, merged.rules), gates=tuple(rows))
+        cleared = cleared._replace(judged=(merged.judged_since, merged.rules), gates=tuple(rows))
     if not order.sign:
         return cleared
     data = signing.signed(ws.repository, _commit_object(merged, order, passed))
@@ -273,7 +282,7 @@ def _judged(ws: Workspace, merged: Merged, order: Order, tree: str) -> list[Gate
 
     if tree == merged.head_tree and merged.start is not None:
         return []  # nothing will land
-    case = judging.Case(merged.head_tree, tree, merged.start)
+    case = judging.Case(merged.judged_since, tree, merged.start)
     gates = order.gates(merged.rules)
     return judging.passed(ws, merged.session.name, case, merged.rules, gates)
 
@@ -283,9 +292,14 @@ def _proposal(merged: Merged, order: Order, tree: str, text: bytes) -> Proposal:
 
 
 def follow(ws: Workspace, merged: Merged | None, order: Order, landed: Landed) -> Landed:
-    """What git runs after a commit; it has landed, so nothing that fails here is a failure."""
+    """What is told and what git runs after a commit; nothing that fails here is a failure."""
     if merged is not None and landed.committed:
         provenance.tell_of_branch(ws, merged.session)
+    return ran_after(ws, merged, order, landed)
+
+
+def ran_after(ws: Workspace, merged: Merged | None, order: Order, landed: Landed) -> Landed:
+    """What git runs after a commit, the one that ``landed`` names; a failure is a warning."""
     if merged is None or not landed.committed or not hooks.exists(ws.repository, hooks.AFTER):
         return landed
     from slipstream_git.changes import rehearsal
@@ -311,10 +325,9 @@ def obstacle(ws: Workspace, session: Session) -> SlipError | None:
     try:
         uncaptured.check(ws, session)
         with bringing.hinting_at(ws, session), attributes.remembering(ws.repository):
-            met = _met(ws, session, Options(Message()))
-            if met.tree != met.head_tree:
-                target = Target(session, met.branch, met.head, met.head_tree, met.tree)
-                publishing.look(ws, target)
+            merged = met(ws, session)
+            if merged.tree != merged.head_tree:
+                publishing.look(ws, merged.target(merged.tree))
     except SlipError as fault:
         message = proposing.completed(ws, session, Message())
         asking.hint_again(fault, session.name, Options(message))
@@ -322,21 +335,17 @@ def obstacle(ws: Workspace, session: Session) -> SlipError | None:
     return None
 
 
-def met(ws: Workspace, session: Session) -> Merged:
-    """A session merged with its branch as both are now, in the overlay. Raises `conflict`, …"""
-    return _met(ws, session, Options(Message()))
-
-
 def proposed(ws: Workspace, session: Session, order: Order) -> Merged | None:
     """What would land, in the overlay; None when that would change nothing."""
-    met = _met(ws, session, order.options)
-    tree, normalised = normalising.as_stored(ws, met.head_tree, met.tree, order.stored)
-    if tree == met.head_tree and (met.start is not None or met.head_tree == EMPTY_TREE):
+    merged = met(ws, session, order.options)
+    before = merged.head_tree
+    tree, normalised = normalising.as_stored(ws, before, merged.tree, order.stored)
+    if tree == before and (merged.start is not None or before == EMPTY_TREE):
         return None
-    return met._replace(tree=tree, normalised=tuple(normalised))
+    return merged._replace(tree=tree, normalised=tuple(normalised))
 
 
-def _met(ws: Workspace, session: Session, options: Options) -> Merged:
+def met(ws: Workspace, session: Session, options: Options = UNSAID) -> Merged:
     """The session merged with its branch, as the session has it. Raises `conflict`, …"""
     repository = ws.repository
     if session.unresolved:
@@ -386,12 +395,18 @@ def _commit_object(merged: Merged, order: Order, passed: Passed) -> bytes:
     return commits.encode(passed.tree, tuple(parents), who.author, who.committer, passed.text)
 
 
-def moves(ws: Workspace, merged: Merged, oid: str, options: Options) -> tuple[RefMove, ...]:
-    """Every ref that the landing moves: the branch, the session's, and the notes."""
+def moves(
+    ws: Workspace, merged: Merged, oid: str, options: Options, shares: Sequence[Share] = ()
+) -> tuple[RefMove, ...]:
+    """Every ref that the landing moves: the branch, the session's, and the notes.
+
+    shares: of a series, what each of its commits holds.
+    """
     found = [RefMove(merged.branch, merged.head, oid)]
     if not options.keep:
         found += closing.landed(ws, merged.session, oid)
-    found.append(provenance.noting(ws, merged.session, oid, unchecked=options.check is False))
+    came = shares or [Share(oid)]
+    found.append(provenance.noting(ws, merged.session, came, unchecked=options.check is False))
     if merged.session.rebased:
         from slipstream_git.changes import resolutions
 

@@ -15,7 +15,7 @@ LONGEST_SECONDS = 17  # of what fits 64 bits with room to spare: three thousand 
 
 
 class Message(NamedTuple):
-    """What the caller said of the commit to be."""
+    """What the caller said of the commit to be. one_date: the committer's is the author's."""
 
     paragraphs: tuple[str, ...] = ()
     file: bytes | None = None
@@ -23,6 +23,7 @@ class Message(NamedTuple):
     date: str | None = None
     trailers: tuple[str, ...] = ()
     signoff: bool = False
+    one_date: bool = False
 
     @property
     def given(self) -> bool:
@@ -103,6 +104,8 @@ def identity(ws: Workspace, message: Message) -> Identity:
     answers = ws.repository.git.together(asked, env=env) if asked else []
     idents |= {role: _ident(done) for role, done in zip(unsure, answers, strict=True)}
     author, committer = (idents[role] or b"" for role in identities.ROLES)
+    if message.one_date:
+        committer = committer.rpartition(b"> ")[0] + b"> " + author.rpartition(b"> ")[2]
     return Identity(author, committer)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from slipstream_git.changes import sessions
 from slipstream_git.changes.chain import Step
 from slipstream_git.changes.messages import Message
@@ -31,6 +33,22 @@ def completed(ws: Workspace, session: Session, given: Message) -> Message:
     """The message as it was given, else with the one that is proposed, where there is one."""
     proposed = None if given.given else message(ws, session)
     return given if proposed is None else given._replace(paragraphs=(proposed,))
+
+
+def subject_of(label: str, steps: Sequence[Step]) -> str:
+    """What the commit of a group is called: its label, or what a single adopted commit was."""
+    return _subject(steps[0]) if _is_adopted(steps) else label
+
+
+def message_of(ws: Workspace, label: str, steps: Sequence[Step]) -> str:
+    """The same with all that the adopted commit said, as long as it is there."""
+    subject = subject_of(label, steps)
+    own = _own_message(ws, steps[0], subject) if _is_adopted(steps) else None
+    return own or subject
+
+
+def _is_adopted(steps: Sequence[Step]) -> bool:
+    return len(steps) == 1 and bool(steps[0].facts.adopted)
 
 
 def _own_message(ws: Workspace, step: Step, title: str) -> str | None:

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from slipstream_git.changes.sessions import BRANCHES, Session
 from slipstream_git.gitdb import notes
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.hints import of
+from slipstream_git.records import NamedTuple
 from slipstream_git.workspace import Workspace
 
 REF = "refs/notes/slip/landed"
 
 
-def noting(ws: Workspace, session: Session, commit: str, *, unchecked: bool) -> RefMove:
-    """Note in the overlay which session, base and chain ``commit`` came from; the ref's move.
+class Share(NamedTuple):
+    """A landed commit, and what of the session it holds: all, or the steps of one group."""
+
+    commit: str
+    group: str = ""
+    steps: Sequence[int] = ()
+
+
+def noting(ws: Workspace, session: Session, shares: Sequence[Share], *, unchecked: bool) -> RefMove:
+    """Note in the overlay which session, base and chain commits came from; the ref's move.
 
     unchecked: it landed with --no-check.
     """
@@ -28,9 +37,13 @@ def noting(ws: Workspace, session: Session, commit: str, *, unchecked: bool) -> 
         "title": session.title or None,
         "no_check": unchecked or None,
     }
-    kept = {key: value for key, value in facts.items() if value is not None}
-    line = json.dumps(kept, ensure_ascii=False, separators=(",", ":")).encode()
-    return notes.adding(ws.repository, REF, [(commit, line)], ws.signature())
+    lines = []
+    for share in shares:
+        own = facts | {"group": share.group or None, "steps": list(share.steps) or None}
+        kept = {key: value for key, value in own.items() if value is not None}
+        line = json.dumps(kept, ensure_ascii=False, separators=(",", ":")).encode()
+        lines.append((share.commit, line))
+    return notes.adding(ws.repository, REF, lines, ws.signature())
 
 
 def newest(ws: Workspace, commit: str) -> Mapping[str, Any] | None:

@@ -90,7 +90,7 @@ def stage(ws: Workspace, session: Session, ops: Sequence[Op], label: Label) -> S
         from slipstream_git.changes import repeats  # only a failing batch pays for it
 
         raise repeats.shortened(ws, (session.name, label.agent), ops, fault) from None
-    tree = repository.trees.splice(session.tree, _entries(repository, session, outcome))
+    tree = repository.trees.splice(session.tree, entries(repository, session, outcome))
     if tree == session.tree:
         return Staged(session, session, outcome)
     bounds.check_steps(ws, session.name, session.step)
@@ -101,7 +101,7 @@ def stage(ws: Workspace, session: Session, ops: Sequence[Op], label: Label) -> S
     return Staged(after, session, outcome)
 
 
-def _entries(
+def entries(
     repository: Repository, session: Session, outcome: Outcome
 ) -> dict[bytes, Entry | None]:
     """Tree entries for the files that differ from the session's, their blobs in the overlay."""

@@ -117,7 +117,7 @@ def fold(found: Open, step: Step) -> list[Settled]:
 
 def rows_of(step: Step) -> list[dict[str, Any]]:
     """What a step's journal says of conflicts."""
-    if step.facts.kind not in ("rebase", "resolve"):
+    if step.facts.kind not in ("rebase", "resolve", "split"):
         return []
     return [row for row in chain.read_ops(step) if row["op"] in ("conflict", "resolve")]
 

@@ -127,7 +127,7 @@ def _edited(row: Operation, workspace: Workspace, values: dict[str, Any]) -> Any
 
 
 def _wants_editor(row: Operation, values: Mapping[str, Any], caller: Caller) -> bool:
-    given = values.get("message") or values.get("message_file") is not None
+    given = values.get("message") or values.get("message_file") is not None or values.get("series")
     return row.name == "commit" and not given and caller.has_terminal and sys.stdin.isatty()
 
 

@@ -272,11 +272,14 @@ def commit(
     merge: bool = False,
     dry_run: bool = False,
     date: str | None = None,
+    committer_date_is_author_date: bool = False,
     sign: bool | None = None,
     no_verify: bool = False,
     no_checkout: bool = False,
     keep: bool = False,
     no_sync: bool = False,
+    series: bool = False,
+    each: bool = False,
 ) -> outcomes.Landed:
     """Land the session as one commit on its branch.
 
@@ -286,17 +289,18 @@ def commit(
     way are refused as `dirty` before anything moves. Without a message it is the session's title;
     on a terminal the editor opens, with that in it.
     """
-    from slipstream_git.changes import asking, closing, landing, messages, sessions
+    from slipstream_git.changes import asking, closing, committing, messages, sessions
 
-    text = messages.Message(message, message_file, author, date, trailer, signoff)
+    one_date = committer_date_is_author_date
+    text = messages.Message(message, message_file, author, date, trailer, signoff, one_date)
     options = asking.Options(
-        text, onto, check, sign, no_verify, no_checkout, keep, no_sync, merge, dry_run
+        text, onto, check, sign, no_verify, no_checkout, keep, no_sync, merge, dry_run, series, each
     )
     chosen = closing.landed_already(ws, session)
     if chosen is not None:
         return chosen
     found = sessions.choose(ws, session)
-    return landing.commit(ws, found, landing.ordered(ws, found, options))
+    return committing.commit(ws, found, committing.ordered(ws, found, options))
 
 
 @operation(ACTS)
@@ -324,11 +328,17 @@ def exec_(
     check: bool | None = None,
     merge: bool = False,
     date: str | None = None,
+    committer_date_is_author_date: bool = False,
     sign: bool | None = None,
     no_verify: bool = False,
     no_checkout: bool = False,
     keep: bool = False,
     no_sync: bool = False,
+    series: bool = False,
+    each: bool = False,
+    split: str | None = None,
+    depth: int = 1,
+    label: str = "{}",
 ) -> outcomes.Executed:
     """Begin, read, apply and commit (or flush) in one call.
 
@@ -342,16 +352,22 @@ def exec_(
     read_all: read every file that the batch touched, after it
     session (-s, NAME): what to call the session (default: s1, s2, …, the lowest free)
     flush: bring this worktree's files to the result, with no commit
+    split (WAY): label what the batch changes for --series: by path, directory or owner (default:
+        each op of a JSON batch has the label that its `group` says)
     """
-    from slipstream_git.changes import asking, executing, messages, sessions
+    from slipstream_git.changes import asking, executing, messages, sessions, splitting
 
-    text = messages.Message(message, message_file, author, date, trailer, signoff)
+    one_date = committer_date_is_author_date
+    text = messages.Message(message, message_file, author, date, trailer, signoff, one_date)
     landing_options = asking.Options(
-        text, onto, check, sign, no_verify, no_checkout, keep, no_sync, merge, dry_run=False
-    )
+        text, onto, check, sign, no_verify, no_checkout, keep, no_sync, merge,
+        dry_run=False, series=series, each=each,
+    )  # fmt: skip
     wish = sessions.Wish(session, base, onto, title, agent, allow, deny)
-    request = executing.Request(wish, ops, format, (*read, *files), read_all, flush)
-    return executing.run(ws, request, landing_options if text.given else None)
+    way = None if split is None else splitting.Wish(split, depth, label)
+    request = executing.Request(wish, ops, format, (*read, *files), read_all, flush, way)
+    lands = text.given or series
+    return executing.run(ws, request, landing_options if lands else None)
 
 
 @operation(ACTS)

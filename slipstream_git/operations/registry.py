@@ -26,6 +26,7 @@ AREAS: Mapping[str, tuple[str, ...]] = {
     ),
     "inspection": ("status", "list", "read", "diff", "log", "show", "why"),
     "reading": ("files", "map", "symbol", "lines", "search", "refs"),
+    "series": ("split",),
     "concurrency": ("conflicts", "rebase", "resolve", "land", "adopt"),
     "worktrees": ("run", "worktree"),
     "gates": ("check",),
@@ -38,6 +39,7 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "changesets": ("Change sets", "README.md"),
     "inspection": ("What sessions hold, and where they stand", "README.md"),
     "reading": ("Reading a tree: a session's, a revision's, the working tree's", "docs/reading.md"),
+    "series": ("Several commits of one session", "docs/series.md"),
     "concurrency": ("Many sessions at once", "docs/conflicts.md"),
     "worktrees": ("Commands and worktrees for a session", "docs/files.md"),
     "gates": ("Gates: what a change is judged by", "docs/gates.md"),
@@ -85,6 +87,8 @@ SHARED: Mapping[str, str] = {
     "message_file": "(-F, FILE): take the message from a file, or - for standard input",
     "author": "(AUTHOR): the author, as `Name <email>`",
     "date": "(DATE): the author date, as git reads dates",
+    "committer_date_is_author_date": ": commit at the author's date, so that the same --date gives"
+    " the same id at any time",
     "trailer": "(KEY=VALUE): add a trailer to the message",
     "signoff": ": add a Signed-off-by trailer",
     "check": ": refuse where .slip.toml defines no gate, or land without any (default: run those"
@@ -95,6 +99,11 @@ SHARED: Mapping[str, str] = {
     "keep": ": leave the session open after landing",
     "no_sync": ": do not wait until the commit survives a power cut",
     "merge": ": land as a merge commit whose second parent is the session's chain",
+    "series": ": land one commit for each --group label, steps without one last; a commit's subject"
+    " is its label, the message its body",
+    "each": ": with --series, run the gates on every commit of it (default: on the last)",
+    "depth": "(N): where parts are directories, of how many levels (default: 1)",
+    "label": "(TEXT): each part's label, with {} where its name goes (default: the name alone)",
     "rev": "(REV): read this revision instead",
     "untracked": ": in the working tree, take untracked files too (never ignored ones)",
     "tokens": "(N): how much to tell, at 3.6 bytes a token; 0 for everything",

@@ -15,6 +15,11 @@ def decode(text: bytes, form: str, largest: int = LARGEST_BATCH) -> tuple[Op, ..
 
     largest: how many bytes the text may have.
     """
+    return _decoded(text, _form(text, form, largest))
+
+
+def _form(text: bytes, form: str, largest: int) -> str:
+    """The format that the text is in."""
     if form not in FORMATS:
         raise SlipError("usage", f"--format is one of {', '.join(FORMATS)}, not {form!r}")
     if len(text) > largest:
@@ -27,11 +32,29 @@ def decode(text: bytes, form: str, largest: int = LARGEST_BATCH) -> tuple[Op, ..
             from slipstream_git.text import dialects
 
             form = dialects.detect(text)
+    return form
+
+
+def _decoded(text: bytes, form: str) -> tuple[Op, ...]:
     if form in ("json", "jsonl"):
         return codec.decode_batch(text)
     from slipstream_git.text import dialects
 
     return dialects.to_ops(text, form)
+
+
+def decode_labelled(
+    text: bytes, form: str, largest: int = LARGEST_BATCH
+) -> tuple[tuple[Op, ...], tuple[str, ...]]:
+    """The same for a batch whose ops may have labels: each op's `group`, empty where it has none.
+
+    Labels are a matter of the JSON formats; in the others no op has one.
+    """
+    form = _form(text, form, largest)
+    if form in ("json", "jsonl"):
+        return codec.decode_labelled(text)
+    ops = _decoded(text, form)
+    return ops, ("",) * len(ops)
 
 
 def one(name: str, **fields: object) -> tuple[Op, ...]:

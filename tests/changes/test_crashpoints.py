@@ -71,6 +71,15 @@ def moved(desk: Desk) -> None:
     desk.lab.commit({"README.md": "# Demo\n\nMoved on.\n"})
 
 
+def labelled(desk: Desk) -> None:
+    """Steps of two labels and one without, and a branch that has moved on."""
+    fresh(desk)
+    desk.begin("work", title="T")
+    for path, label in (("one", "One"), ("two", "Two"), ("more", "One"), ("rest", "")):
+        desk.apply(write(path, f"{path}\n"), group=label or None)
+    desk.lab.commit({"README.md": "# Demo\n\nMoved on.\n"})
+
+
 def colliding(desk: Desk) -> None:
     staged(desk)
     desk.lab.commit({"src/app.py": "three\n"})
@@ -176,6 +185,7 @@ CASES = {
     "flush": Case(staged, "flush", "-s", "work", "--index", sample=120),
     "commit": Case(staged, "commit", "-s", "work", "-m", "land", sample=140),
     "commit-merged": Case(moved, "commit", "-s", "work", "-m", "land", sample=240),
+    "commit-series": Case(labelled, "commit", "-s", "work", "--series", sample=240),
     # Where a landing is refused, exec leaves the session open: a third state, and not a torn one.
     "exec": Case(
         fresh,
@@ -194,6 +204,7 @@ CASES = {
     "resolve": Case(rebased, "resolve", "-s", "work", "src/app.py", "--theirs", sample=120),
     "land": Case(queued, "land", sample=450, parts=("work", "two", "three")),
     "land-atomic": Case(queued, "land", "--atomic", "work", "two", "three", sample=300),
+    "split": Case(stacked, "split", "-s", "work", "--by", "path", sample=120),
     "adopt": Case(branched, "adopt", "side", sample=56),
     "abort": Case(staged, "abort", "-s", "work", sample=56),
     "reopen": Case(aborted, "reopen", "work", sample=56),

@@ -293,3 +293,64 @@ def test_killed_while_it_runs_and_tried_again(
     assert rows(desk.commit("land")) == [("a", "green", False)]
     # The same slot: nobody holds the one that was killed in.
     assert [place.name for place in (repo.path / ".git/slip/pool").iterdir()] == ["1"]
+
+
+# --- a series -------------------------------------------------------------------------------------
+
+
+def series(desk: Desk, **values: Free) -> Json:
+    """Two commits, of which the first has a file that the second takes away."""
+    desk.apply(write("bad", "b\n"), session="s", group="One")
+    desk.apply(delete("bad"), write("two", "2\n"), session="s", group="Two")
+    return desk.call("commit", session="s", message=("The rest",), series=True, **values)
+
+
+def test_of_a_series_the_last_tree_is_judged(desk: Desk, runs: Path) -> None:
+    ready(desk, gates(tests=COUNTED))
+    told = series(desk)
+    assert [row["group"] for row in told["series"][:2]] == ["One", "Two"]
+    assert rows(told) == [("tests", "green", False)]
+    assert times(runs) == 1
+
+
+def test_each_commit_of_a_series_is_judged_if_asked(desk: Desk, runs: Path) -> None:
+    repo = desk.lab
+    ready(desk, gates(tests=COUNTED))
+    desk.apply(write("bad", "b\n"), session="s", group="One")
+    desk.apply(delete("bad"), write("two", "2\n"), session="s", group="Two")
+    before = refs(repo), standing(repo)._replace(refs="")
+    fault = desk.commit_refused("gate-failed", session="s", series=True, each=True)
+    assert (refs(repo), standing(repo)._replace(refs="")) == before
+    assert fault.data["group"] == "One"
+    assert "'One'" in fault.message
+    assert fault.hint is not None
+    assert times(runs) == 1
+    desk.call("undo", session="s", step="2")
+    told = desk.call("commit", session="s", message=("rest",), series=True, each=True)
+    assert [row["gates"][0]["status"] for row in told["series"]] == ["green"] * len(told["series"])
+    assert times(runs) == 1 + len(told["series"])
+
+
+def test_a_gate_of_some_paths_sees_all_that_the_series_changes(desk: Desk, runs: Path) -> None:
+    ready(desk, gates(tests=COUNTED) + 'paths = ["one"]\n')
+    desk.apply(write("one", "1\n"), session="s", group="One")
+    assert rows(desk.call("commit", session="s", message=("rest",), series=True)) == [
+        ("tests", "green", False)
+    ]
+    assert times(runs) == 1
+
+
+def test_gates_judge_the_last_commit_that_there_is(desk: Desk, runs: Path) -> None:
+    """Hooks take what the last one would have brought."""
+    repo = desk.lab
+    ready(desk, gates(tests=COUNTED))
+    desk.apply(write("bad", "b\n"), session="s", group="One")
+    hook = repo.path / ".git/hooks/pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\ngit rm -q --cached --ignore-unmatch new\n")
+    hook.chmod(0o755)
+    before = refs(repo)
+    fault = desk.commit_refused("gate-failed", session="s", series=True)
+    assert fault.data["group"] == "One"
+    assert refs(repo) == before
+    assert times(runs) == 1

@@ -106,6 +106,16 @@ def test_a_merge_of_two_lines_is_signed(ssh: Desk) -> None:
     assert is_verified(repo, "main")
 
 
+def test_each_commit_of_a_series_is_signed(ssh: Desk) -> None:
+    repo = ssh.lab
+    ssh.apply(write("b.txt", "2\n"), group="Two")
+    ssh.apply(write("c.txt", "3\n"), group="Three")
+    told = ssh.commit("one", series=True)
+    assert len(told["commits"]) == 3
+    assert all(is_verified(repo, oid) for oid in told["commits"])
+    assert told["commits"][-1] == repo.oid("main")
+
+
 def test_hooks_and_signature_go_together(ssh: Desk) -> None:
     hook = ssh.lab.path / ".git/hooks/pre-commit"
     hook.parent.mkdir(exist_ok=True)

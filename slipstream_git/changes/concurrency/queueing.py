@@ -14,6 +14,7 @@ from slipstream_git.changes import (
     asking,
     chain,
     closing,
+    committing,
     landing,
     messages,
     proposing,
@@ -122,7 +123,7 @@ def _landed(ws: Workspace, item: Item) -> Landed:
     """Land one, as it is by now; another process may have landed it meanwhile."""
     name = item.session.name
     try:
-        done = landing.commit(ws, sessions.load(ws, name), item.order)
+        done = committing.commit(ws, sessions.load(ws, name), item.order)
     except SlipError as fault:
         already = closing.landed_already(ws, name) if fault.code == "session-missing" else None
         if already is None:

@@ -70,7 +70,7 @@ def _settled(steps: Sequence[Step]) -> int:
 def _kept(ws: Workspace, step: Step, tree: str) -> tuple[str, ...]:
     """The step as it was, where its journal names a blob that the new tree does not hold."""
     for row in chain.read_ops(step):
-        named = row.get("content_oid") or (row["op"] == "run" and row.get("oid"))
+        named = row.get("content_oid") or (row["op"] in ("run", "split") and row.get("oid"))
         if named:
             entry = ws.repository.trees.lookup(tree, json_bytes(row, "path"))
             if entry is None or entry.oid != named:

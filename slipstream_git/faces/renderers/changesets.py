@@ -72,6 +72,9 @@ def _closed(value: outcomes.Closed) -> Iterable[str]:
 
 
 def landed(value: outcomes.Landed) -> Iterable[str]:
+    if value.already and value.reason and value.commit:
+        yield f"{value.session} is closed: {value.reason}, {short(value.commit)}"
+        return
     if value.already:
         yield f"{value.session} has landed already as {short(value.commit)}"
         return
@@ -83,6 +86,7 @@ def landed(value: outcomes.Landed) -> Iterable[str]:
         yield f"{value.session} would land on {branch(value.branch)}{how}"
     else:
         yield f"{value.session} landed on {branch(value.branch)} as {short(value.commit)}{how}"
+    yield from _series(value)
     yield from changes(value.changes or [])
     yield from judged(value.gates or [])
     for run in value.hooks or []:
@@ -90,6 +94,13 @@ def landed(value: outcomes.Landed) -> Iterable[str]:
     for worktree in value.behind_worktrees or []:
         yield f"left behind: {worktree}"
     yield from (f"warning: {warning}" for warning in value.warnings or [])
+
+
+def _series(value: outcomes.Landed) -> Iterable[str]:
+    for row in value.series or []:
+        # What is only to be has an id that hooks, a signature or the time may change.
+        name = "-" if value.dry_run else row.commit[:SHORT]
+        yield f"{name} {row.subject}  ({some(row.paths)})"
 
 
 def _hook_run(run: outcomes.HookRun) -> Iterable[str]:

@@ -35,6 +35,8 @@ def _status(value: results.Status) -> Iterable[str]:
     if value.unresolved:
         yield f"to be decided: {counted(value.unresolved, 'path')}"
         yield from left_open(value.conflicts)
+    if value.landed_as:
+        yield f"its branch has this work as {short(value.landed_as)}; `slip commit` closes it"
     if value.refusal:
         yield f"landing now would be refused: {value.refusal.code}: {value.refusal.message}"
         if value.refusal.hint:

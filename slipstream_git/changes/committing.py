@@ -1,0 +1,76 @@
+"""A session landed as one commit or as a series, whichever was asked for."""
+
+from __future__ import annotations
+
+from slipstream_git import hints
+from slipstream_git.changes import asking, landing
+from slipstream_git.changes.asking import Options
+from slipstream_git.changes.landing import Order
+from slipstream_git.changes.sessions import Session
+from slipstream_git.errors import SlipError
+from slipstream_git.outcomes import Landed
+from slipstream_git.workspace import Workspace
+
+
+def order(ws: Workspace, options: Options) -> Order:
+    """Refuse what cannot land whatever a session holds; nothing is computed yet."""
+    if options.each and not options.series:
+        raise SlipError(
+            "usage", "--each gates every commit of a --series", hint=hints.again("--series")
+        )
+    if not options.series:
+        return landing.order(ws, options)
+    from slipstream_git.changes import seriallanding
+
+    return seriallanding.order(ws, options)
+
+
+def ordered(ws: Workspace, session: Session, options: Options) -> Order:
+    """The same for one session, which a hint names, with its own message where none is given."""
+    if not (options.series or options.each):
+        return landing.ordered(ws, session, options)
+    try:
+        return order(ws, options)
+    except SlipError as fault:
+        asking.hint_again(fault, session.name, options)
+        raise
+
+
+def commit(ws: Workspace, session: Session, order: Order) -> Landed:
+    """Land a session. Raises `conflict`, `dirty`, `hook-failed`, `ref-moved`, …: nothing moved.
+
+    One that has nothing to land, or collides, because its branch has its work already as a commit
+    that was made elsewhere, is closed as landed.
+    """
+    try:
+        done = _commit(ws, session, order)
+    except SlipError as fault:
+        found = _found_elsewhere(ws, session, order) if fault.code == "conflict" else None
+        if found is None:
+            raise
+        return found
+    if done.commit is not None:
+        return done
+    return _found_elsewhere(ws, session, order) or done
+
+
+def _commit(ws: Workspace, session: Session, order: Order) -> Landed:
+    if not order.options.series:
+        return landing.commit(ws, session, order)
+    from slipstream_git.changes import seriallanding
+
+    return seriallanding.commit(ws, session, order)
+
+
+def _found_elsewhere(ws: Workspace, session: Session, order: Order) -> Landed | None:
+    """The session closed as landed with a commit that its branch has; None where it has none."""
+    options = order.options
+    if options.keep or not session.has_ref or session.unresolved:
+        return None
+    from slipstream_git.changes import squashed
+
+    head = ws.repository.store.ref(landing.branch_of(ws, session, options))
+    commit = squashed.landing_of(ws, session, head)
+    if commit is None:
+        return None
+    return squashed.closed(ws, session, commit, dry_run=options.dry_run)

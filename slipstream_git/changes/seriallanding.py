@@ -1,0 +1,385 @@
+"""Landing as a series: one commit for each group of steps, in one move of the branch.
+
+The whole is merged with the branch first, as it would land in one commit; then what each group
+comes to is merged in the same way, so that the last commit has the tree that the one would have
+had. Hooks, signature and gates see each commit on the one before it, outside the landing lock. Then
+one ref transaction moves the branch to the last, so that a death leaves all of the series or none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from slipstream_git import hints
+from slipstream_git.changes import (
+    asking,
+    bringing,
+    conflicts,
+    differences,
+    grouping,
+    hooks,
+    landing,
+    messages,
+    normalising,
+    proposing,
+    provenance,
+    publishing,
+    recovery,
+    sessions,
+    uncaptured,
+)
+from slipstream_git.changes.asking import Options
+from slipstream_git.changes.conflicts import Meeting
+from slipstream_git.changes.grouping import AS_ONE, Group
+from slipstream_git.changes.landing import Cleared, Made, Merged, Order
+from slipstream_git.changes.messages import Message
+from slipstream_git.changes.provenance import Share
+from slipstream_git.changes.publishing import Plan, Target
+from slipstream_git.changes.sessions import Session
+from slipstream_git.errors import SlipError
+from slipstream_git.gitdb import attributes, locks, merge
+from slipstream_git.outcomes import Landed, SeriesCommit
+from slipstream_git.records import NamedTuple
+from slipstream_git.workspace import Workspace
+
+
+class Stage(NamedTuple):
+    """One commit to be, on the one before it. ``order`` has its own message."""
+
+    group: Group
+    merged: Merged
+    order: Order
+    made: Made
+
+
+class Series(NamedTuple):
+    """The commits to be, in order. ``idle``: groups that change nothing, and make none.
+
+    whole: the session merged with its branch, as it would land in one commit. is_seen: hooks and
+    signature have seen each of these; else they stand as if nothing came of it.
+    """
+
+    whole: Merged
+    stages: list[Stage]
+    idle: list[Group]
+    is_seen: bool
+
+
+def order(ws: Workspace, options: Options) -> Order:
+    """Refuse what cannot land whatever the session holds. Raises `usage` for ``--merge``, too.
+
+    A message is not needed where every step has a label.
+    """
+    if options.merge:
+        raise SlipError(
+            "usage",
+            "--series and --merge exclude each other: a merge commit is one",
+            hint=hints.again(without=("--merge",)),
+        )
+    message = options.message
+    if not message.given:
+        message = message._replace(paragraphs=("a series",))
+    return landing.order(ws, options._replace(message=message))._replace(options=options)
+
+
+def commit(ws: Workspace, session: Session, order: Order) -> Landed:
+    """Land a session as a series.
+
+    Raises what `landing.commit` does, and `conflict` where two groups cannot be had apart, or a
+    group by itself conflicts with the branch: nothing has moved then.
+    """
+    uncaptured.check(ws, session)
+    branch = landing.branch_of(ws, session, order.options)
+    cleared: dict[str, Cleared] = {}
+    is_slow = order.is_slow(landing.rules(ws, session, branch))
+    with locks.queued(ws.repository.layout, branch, wanted=is_slow):
+        for _ in range(landing.TRIES):
+            try:
+                series, landed = _tried(ws, session, order, cleared)
+                if landed is not None:
+                    return _followed(ws, series, landed)
+                ws.repository.objects.discard()
+                with attributes.remembering(ws.repository):
+                    _computed(ws, session, order, cleared, clearing=True)
+            except SlipError as fault:
+                asking.hint_again(fault, session.name, order.options)
+                if fault.code != "ref-moved":
+                    raise
+            finally:
+                ws.repository.objects.discard()
+            if session.has_ref:
+                session = sessions.load(ws, session.name)
+    raise sessions.kept_moving(branch, landing.TRIES)
+
+
+def _tried(
+    ws: Workspace, session: Session, order: Order, cleared: dict[str, Cleared]
+) -> tuple[Series | None, Landed | None]:
+    """One try, under the lock. No `Landed`: hooks or signature have not seen all of it yet."""
+    options = order.options
+    with (
+        locks.held(ws.repository.layout),
+        bringing.hinting_at(ws, session),
+        attributes.remembering(ws.repository),
+    ):
+        if not options.dry_run:
+            recovery.finish_all(ws)
+        series = _computed(ws, session, order, cleared, clearing=False)
+        if series is None:
+            return None, landing.nothing(session)
+        # Asked here too, so that nobody waits for hooks before being told of a dirty file.
+        target = _target(series)
+        found = publishing.ready(
+            ws, target, checkout=not options.no_checkout, sync=not options.no_sync
+        )
+        if not series.is_seen:
+            return series, None
+        told = _told(ws, series, order, found)
+        if options.dry_run:
+            return series, told
+        warnings = publishing.publish(ws, _plan(ws, series, order, target), found)
+        return series, told._replace(warnings=[*(told.warnings or ()), *warnings] or None)
+
+
+# Computed ----------------------------------------------------------------------------------------
+
+
+def _computed(
+    ws: Workspace,
+    session: Session,
+    order: Order,
+    cleared: dict[str, Cleared],
+    *,
+    clearing: bool,
+) -> Series | None:
+    """The series as it would land now, in the overlay; None where it would change nothing.
+
+    clearing: hooks and signature see each commit, which may take minutes; what they make of it is
+    kept in ``cleared``, by label.
+    """
+    whole = landing.proposed(ws, session, order)
+    if whole is None:
+        return None
+    series = Series(whole, [], [], is_seen=True)
+    planned = list(_planned(ws, session, whole, order))
+    for number, (group, tree, normalised) in enumerate(planned):
+        before = planned[number - 1].tree if number else whole.head_tree
+        # What follows may come to nothing, and then this is what the branch will have.
+        is_last = all(later.tree == tree for later in planned[number:])
+        own = _own_order(ws, session, group, order, is_last=is_last)
+        merged = _on_top(ws, series, before, tree)._replace(normalised=normalised)
+        if not order.options.each:
+            merged = merged._replace(since=whole.head_tree)
+        series = _with(ws, series, group, merged, own, cleared, clearing=clearing)
+    return series if series.stages else None
+
+
+class _Planned(NamedTuple):
+    """A group with the tree that it and those before it would land as."""
+
+    group: Group
+    tree: str
+    normalised: tuple[str, ...]
+
+
+def _planned(ws: Workspace, session: Session, whole: Merged, order: Order) -> Iterator[_Planned]:
+    """Every group merged with the branch in the way of the whole; the last is the whole."""
+    found = grouping.parts(ws, session, grouping.groups(ws, session))
+    for group, tree in found[:-1]:
+        trees = (session.base_tree, whole.head_tree, tree)
+        merged = merge.three_way(ws.repository, *trees, ws.clock())
+        if merged.conflicts:
+            name = whole.branch.removeprefix(sessions.BRANCHES)
+            fault = conflicts.error(
+                ws,
+                merged.conflicts,
+                f"{group.said} of {session.name} conflicts with {name} without what follows",
+                Meeting(whole.branch, whole.head, session.base, name, session.name, trees=trees),
+                advice=" (without --series it lands as one commit)",
+                hint=AS_ONE,
+            )
+            fault.data["groups"] = [group.label]
+            raise fault
+        stored, lines = normalising.as_stored(ws, whole.head_tree, merged.tree, order.stored)
+        yield _Planned(group, stored, tuple(lines))
+    for group, _ in found[-1:]:
+        yield _Planned(group, whole.tree, whole.normalised)
+
+
+def _own_order(
+    ws: Workspace, session: Session, group: Group, order: Order, *, is_last: bool
+) -> Order:
+    """How a group's commit is made: with its own message; gates see the last, or each."""
+    options = order.options
+    message = _message(ws, session, group, options)
+    text = messages.text(ws.repository, message, order.identity)
+    return order._replace(text=text, is_judged=is_last or options.each)
+
+
+def _message(ws: Workspace, session: Session, group: Group, options: Options) -> Message:
+    """The label above the message that was given. Raises `usage` where there is neither."""
+    message, steps = options.message, [change.step for change in group.changes]
+    if group.label and not message.given:
+        return message._replace(paragraphs=(proposing.message_of(ws, group.label, steps),))
+    if group.label:
+        subject = proposing.subject_of(group.label, steps)
+        if message.file is not None:
+            return message._replace(file=subject.encode() + b"\n\n" + message.file)
+        return message._replace(paragraphs=(subject, *message.paragraphs))
+    completed = proposing.completed(ws, session, message)
+    if not completed.given:
+        raise SlipError(
+            "usage",
+            f"no message for {group.said} ({_listed(group)}): they need -m",
+            hint=hints.again(*hints.MESSAGE),
+        )
+    return completed
+
+
+def _listed(group: Group) -> str:
+    return ", ".join(map(str, group.numbers))
+
+
+def _on_top(ws: Workspace, series: Series, before: str, tree: str) -> Merged:
+    """The next commit's merge: on the commit before it, or on the branch for the first.
+
+    before: what the commit before was proposed as. What hooks made of that goes on, unless it
+    collides with what comes: then they see that again.
+    """
+    whole = series.whole
+    if not series.stages:
+        return whole._replace(tree=tree)
+    last = series.stages[-1].made
+    at = last.passed.tree
+    if at != before:
+        carried = merge.three_way(ws.repository, before, at, tree, ws.clock())
+        tree = tree if carried.conflicts else carried.tree
+    return whole._replace(head=last.oid, start=last.oid, head_tree=at, tree=tree)
+
+
+def _with(
+    ws: Workspace,
+    series: Series,
+    group: Group,
+    merged: Merged,
+    order: Order,
+    cleared: dict[str, Cleared],
+    *,
+    clearing: bool,
+) -> Series:
+    """The series with one more commit, or with a group more that makes none."""
+    if _is_nothing(merged, merged.tree):
+        series.idle.append(group)
+        return series
+    label = group.label
+    if clearing and order.is_slow(merged.rules):
+        try:
+            cleared[label] = landing.clear(ws, merged, order, cleared.get(label))
+        except SlipError as fault:
+            raise _named(fault, group) from None
+    made = landing.make(ws, merged, order, cleared.get(label))
+    is_seen = made is not None
+    plain = order._replace(hooks=(), sign=False, is_judged=False)
+    made = made or landing.make(ws, merged, plain, None)
+    if made is None:
+        raise ValueError("a commit that nobody has to see was not made")
+    if _is_nothing(merged, made.passed.tree):
+        series.idle.append(group)
+        series = _judged_instead(ws, series, order, cleared, clearing=clearing)
+    else:
+        series.stages.append(Stage(group, merged, order, made))
+    return series._replace(is_seen=series.is_seen and is_seen)
+
+
+def _judged_instead(
+    ws: Workspace,
+    series: Series,
+    order: Order,
+    cleared: dict[str, Cleared],
+    *,
+    clearing: bool,
+) -> Series:
+    """Where hooks leave nothing of the last commit, gates judge the one before it."""
+    if not series.stages or not order.is_judged or series.stages[-1].order.is_judged:
+        return series
+    last = series.stages.pop()
+    own = last.order._replace(is_judged=True)
+    return _with(ws, series, last.group, last.merged, own, cleared, clearing=clearing)
+
+
+def _named(fault: SlipError, group: Group) -> SlipError:
+    """A refusal by a hook or a gate, which says of which commit it is."""
+    if fault.code in ("hook-failed", "gate-failed"):
+        fault.message += f" (in the commit of {group.said})"
+        fault.data["group"] = group.label or None
+    return fault
+
+
+def _is_nothing(merged: Merged, tree: str) -> bool:
+    return tree == merged.head_tree
+
+
+# Published ---------------------------------------------------------------------------------------
+
+
+def _last(series: Series) -> Stage:
+    return series.stages[-1]
+
+
+def _target(series: Series) -> Target:
+    whole, tree = series.whole, _last(series).made.passed.tree
+    return Target(whole.session, whole.branch, whole.head, whole.head_tree, tree)
+
+
+def _plan(ws: Workspace, series: Series, order: Order, target: Target) -> Plan:
+    shares = [
+        Share(stage.made.oid, stage.group.label, stage.group.numbers) for stage in series.stages
+    ]
+    last = _last(series).made.oid
+    moves = landing.moves(ws, series.whole, last, order.options, shares)
+    subject = f"{series.whole.session.name}, a series of {len(shares)}"
+    between = tuple(stage.made.passed.tree for stage in series.stages[:-1])
+    return Plan(target, last, moves, subject, between=between)
+
+
+def _told(ws: Workspace, series: Series, order: Order, found: publishing.Ready) -> Landed:
+    """What the landing says of itself: the last commit is ``commit``."""
+    stages = series.stages
+    lines = [line for stage in stages for line in stage.merged.normalised]
+    lines += [f"{group.said} ({_listed(group)}) change nothing: no commit" for group in series.idle]
+    told = landing.answer(ws, series.whole, _last(series).made, order.options, found)
+    return told._replace(
+        commits=[stage.made.oid for stage in stages],
+        series=[_row(ws, stage) for stage in stages],
+        hooks=[run for stage in stages for run in stage.made.passed.runs],
+        warnings=list(dict.fromkeys(lines)) or None,
+    )
+
+
+def _row(ws: Workspace, stage: Stage) -> SeriesCommit:
+    passed = stage.made.passed
+    changes = differences.changes_between(ws.repository, stage.merged.head_tree, passed.tree)
+    return SeriesCommit(
+        commit=stage.made.oid,
+        group=stage.group.label or None,
+        subject=passed.text.split(b"\n", 1)[0].decode("utf-8", "replace"),
+        steps=stage.group.numbers,
+        tree=passed.tree,
+        paths=[change.path for change in changes],
+        gates=stage.made.gates or None,
+    )
+
+
+def _followed(ws: Workspace, series: Series | None, landed: Landed) -> Landed:
+    """What git runs after each commit."""
+    if series is None or not landed.committed:
+        return landed
+    provenance.tell_of_branch(ws, series.whole.session)
+    stages: Sequence[Stage] = series.stages
+    if not hooks.exists(ws.repository, hooks.AFTER):
+        return landed
+    told = landed
+    for stage in stages:
+        here = told._replace(commit=stage.made.oid, tree=stage.made.passed.tree)
+        told = landing.ran_after(ws, stage.merged, stage.order, here)
+    return told._replace(commit=landed.commit, tree=landed.tree)
