@@ -154,6 +154,7 @@ def commit(ws: Workspace, session: Session, order: Order) -> Landed:
     """Land a session. Raises `conflict`, `dirty`, `hook-failed`, `ref-moved`, …: nothing moved."""
     layout = ws.repository.layout
     uncaptured.check(ws, session)
+    order = order._replace(text=provenance.trailed(ws, session, order.text))
     cleared: Cleared | None = None
     branch = branch_of(ws, session, order.options)
     is_slow = order.is_slow(rules(ws, session, branch))
@@ -403,10 +404,9 @@ def moves(
     shares: of a series, what each of its commits holds.
     """
     found = [RefMove(merged.branch, merged.head, oid)]
-    if not options.keep:
-        found += closing.landed(ws, merged.session, oid)
-    came = shares or [Share(oid)]
-    found.append(provenance.noting(ws, merged.session, came, unchecked=options.check is False))
+    found += [] if options.keep else closing.landed(ws, merged.session, oid)
+    unchecked = options.check is False
+    found += provenance.noting(ws, merged.session, shares or [Share(oid)], unchecked=unchecked)
     if merged.session.rebased:
         from slipstream_git.changes import resolutions
 

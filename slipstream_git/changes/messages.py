@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from slipstream_git import hints
 from slipstream_git.changes import identities
 from slipstream_git.errors import SlipError
@@ -71,10 +73,17 @@ def _with_trailers(
     if message.signoff:
         who = identity.committer.rsplit(b" ", 2)[0].decode("utf-8", "surrogateescape")
         lines.append(f"Signed-off-by: {who}")
-    if not lines:
-        return cleaned
+    return with_trailers(repository, cleaned, lines) if lines else cleaned
+
+
+def with_trailers(
+    repository: Repository, text: bytes, lines: Sequence[str], *, once: bool = False
+) -> bytes:
+    """A message with trailers, each `Key: value`. once: none that is there already."""
     options = [f"--trailer={line}" for line in lines]
-    return repository.git.run("interpret-trailers", *options, stdin=cleaned).out
+    if once:
+        options.insert(0, "--if-exists=addIfDifferent")
+    return repository.git.run("interpret-trailers", *options, stdin=text).out
 
 
 def _trailer(text: str) -> str:

@@ -1,4 +1,8 @@
-"""Where a landed commit came from: one JSON line in `refs/notes/slip/landed`."""
+"""Where a landed commit came from: one JSON line in `refs/notes/slip/landed`, and trailers.
+
+A message is the user's: a trailer is added only where `slip.trailers` in git config names it. With
+`slip.provenance` false there is no note either.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from slipstream_git.changes import messages
 from slipstream_git.changes.sessions import BRANCHES, Session
+from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import notes
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.hints import of
@@ -14,6 +20,7 @@ from slipstream_git.records import NamedTuple
 from slipstream_git.workspace import Workspace
 
 REF = "refs/notes/slip/landed"
+SESSION, AGENT = "Slip-Session", "Assisted-by"
 
 
 class Share(NamedTuple):
@@ -24,11 +31,15 @@ class Share(NamedTuple):
     steps: Sequence[int] = ()
 
 
-def noting(ws: Workspace, session: Session, shares: Sequence[Share], *, unchecked: bool) -> RefMove:
-    """Note in the overlay which session, base and chain commits came from; the ref's move.
+def noting(
+    ws: Workspace, session: Session, shares: Sequence[Share], *, unchecked: bool
+) -> list[RefMove]:
+    """Note in the overlay which session, base and chain commits came from; the ref's move, if any.
 
     unchecked: it landed with --no-check.
     """
+    if not ws.repository.config.flag("slip.provenance", default=True):
+        return []
     facts = {
         "session": session.name,
         "base": session.base,
@@ -43,7 +54,26 @@ def noting(ws: Workspace, session: Session, shares: Sequence[Share], *, unchecke
         kept = {key: value for key, value in own.items() if value is not None}
         line = json.dumps(kept, ensure_ascii=False, separators=(",", ":")).encode()
         lines.append((share.commit, line))
-    return notes.adding(ws.repository, REF, lines, ws.signature())
+    return [notes.adding(ws.repository, REF, lines, ws.signature())]
+
+
+def trailed(ws: Workspace, session: Session, text: bytes) -> bytes:
+    """A message with the trailers that are configured, each once. Raises `usage` for another."""
+    wanted = (ws.repository.config.get("slip.trailers") or "").replace(",", " ").split()
+    if not wanted:
+        return text
+    values = {SESSION: session.name, AGENT: session.agent}
+    known = {name.lower(): name for name in values}
+    odd = next((name for name in wanted if name.lower() not in known), None)
+    if odd is not None:
+        raise SlipError(
+            "usage",
+            f"slip.trailers names {odd!r}; slip has {SESSION} and {AGENT}",
+            hint=of("git", "config", "--show-origin", "--get-all", "slip.trailers"),
+        )
+    names = dict.fromkeys(known[name.lower()] for name in wanted)
+    lines = [f"{name}: {values[name]}" for name in names if values[name]]
+    return messages.with_trailers(ws.repository, text, lines, once=True) if lines else text
 
 
 def newest(ws: Workspace, commit: str) -> Mapping[str, Any] | None:

@@ -213,6 +213,7 @@ def _own_order(
     options = order.options
     message = _message(ws, session, group, options)
     text = messages.text(ws.repository, message, order.identity)
+    text = provenance.trailed(ws, session, text)
     return order._replace(text=text, is_judged=is_last or options.each)
 
 

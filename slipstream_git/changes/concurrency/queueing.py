@@ -18,6 +18,7 @@ from slipstream_git.changes import (
     landing,
     messages,
     proposing,
+    provenance,
     sessions,
     uncaptured,
 )
@@ -256,7 +257,8 @@ def _queue(
             identity = queue[0].order.identity
             text = messages.text(ws.repository, message, identity)
             order = queue[0].order._replace(options=own, text=text, stored={})
-        queue.append(Item(session, order))
+        text = provenance.trailed(ws, session, order.text)
+        queue.append(Item(session, order._replace(text=text)))
     return queue
 
 
