@@ -33,6 +33,7 @@ class Options(NamedTuple):
     dry_run: bool = False
     series: bool = False
     each: bool = False
+    bot_branch: str | None = None
 
 
 def hint_again(fault: SlipError, session: str, options: Options) -> None:
@@ -88,7 +89,13 @@ def _plain(option: str) -> str:
 
 def _rows(options: Options) -> Iterator[tuple[str, ...]]:
     message = options.message
-    for name, value in (("onto", options.onto), ("author", message.author), ("date", message.date)):
+    valued = {
+        "onto": options.onto,
+        "author": message.author,
+        "date": message.date,
+        "bot-branch": options.bot_branch,
+    }
+    for name, value in valued.items():
         if value is not None:
             yield f"--{name}", value
     for trailer in message.trailers:

@@ -405,8 +405,7 @@ def moves(
     found = [RefMove(merged.branch, merged.head, oid)]
     if not options.keep:
         found += closing.landed(ws, merged.session, oid)
-    came = shares or [Share(oid)]
-    found.append(provenance.noting(ws, merged.session, came, unchecked=options.check is False))
+    found.append(provenance.noting(ws, merged.session, shares or [Share(oid)], options))
     if merged.session.rebased:
         from slipstream_git.changes import resolutions
 

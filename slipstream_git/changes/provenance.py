@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from slipstream_git.changes.asking import Options
 from slipstream_git.changes.sessions import BRANCHES, Session
 from slipstream_git.gitdb import notes
 from slipstream_git.gitdb.refs import RefMove
@@ -24,18 +25,16 @@ class Share(NamedTuple):
     steps: Sequence[int] = ()
 
 
-def noting(ws: Workspace, session: Session, shares: Sequence[Share], *, unchecked: bool) -> RefMove:
-    """Note in the overlay which session, base and chain commits came from; the ref's move.
-
-    unchecked: it landed with --no-check.
-    """
+def noting(ws: Workspace, session: Session, shares: Sequence[Share], options: Options) -> RefMove:
+    """Note in the overlay which session, base and chain commits came from; the ref's move."""
     facts = {
         "session": session.name,
         "base": session.base,
         "tip": session.tip,
         "agent": session.agent or None,
         "title": session.title or None,
-        "no_check": unchecked or None,
+        "no_check": options.check is False or None,
+        "bot_branch": options.bot_branch is not None or None,
     }
     lines = []
     for share in shares:
@@ -63,6 +62,12 @@ def text(note: Mapping[str, Any], key: str) -> str | None:
     """A fact of a note, where it is a text."""
     value = note.get(key)
     return value if isinstance(value, str) else None
+
+
+def is_bots(ws: Workspace, commit: str) -> bool:
+    """Whether a note says that a bot made this commit for its branch."""
+    said = newest(ws, commit)
+    return said is not None and said.get("bot_branch") is True
 
 
 def tell_of_branch(ws: Workspace, session: Session) -> None:
