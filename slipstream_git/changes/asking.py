@@ -43,7 +43,9 @@ def hint_again(fault: SlipError, session: str, options: Options) -> None:
     """
     again = _again(fault)
     if again is not None:
-        message = () if options.message.given else hints.MESSAGE
+        # A series may have all its messages from labels; where it has not, the hint has changed.
+        is_series = options.series and "--series" not in again.without
+        message = () if options.message.given or is_series else hints.MESSAGE
         said = _repeated(options, again, message)
         fault.hint = hints.of("slip", "commit", "-s", session, *said)
 
