@@ -208,7 +208,7 @@ class SeriesCommit(NamedTuple):
 class Landed(NamedTuple):
     """What commit answers; ``old_head`` is null for a first commit, ``engine`` without a merge.
 
-    Of a series, ``commit`` is the last.
+    Of a series, ``commit`` is the last. ``kept``: people's commits on top, of a bot's branch.
     """
 
     session: str
@@ -220,6 +220,7 @@ class Landed(NamedTuple):
     commit: str | None = None
     commits: list[str] | None = None
     series: list[SeriesCommit] | None = None
+    kept: list[str] | None = None
     branch: str | None = None
     tree: str | None = None
     merged: bool | None = None

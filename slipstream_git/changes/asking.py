@@ -33,6 +33,7 @@ class Options(NamedTuple):
     dry_run: bool = False
     series: bool = False
     each: bool = False
+    bot_branch: str | None = None
 
 
 def hint_again(fault: SlipError, session: str, options: Options) -> None:
@@ -42,7 +43,9 @@ def hint_again(fault: SlipError, session: str, options: Options) -> None:
     """
     again = _again(fault)
     if again is not None:
-        message = () if options.message.given else hints.MESSAGE
+        # A series may have all its messages from labels; where it has not, the hint has changed.
+        is_series = options.series and "--series" not in again.without
+        message = () if options.message.given or is_series else hints.MESSAGE
         said = _repeated(options, again, message)
         fault.hint = hints.of("slip", "commit", "-s", session, *said)
 
@@ -88,7 +91,13 @@ def _plain(option: str) -> str:
 
 def _rows(options: Options) -> Iterator[tuple[str, ...]]:
     message = options.message
-    for name, value in (("onto", options.onto), ("author", message.author), ("date", message.date)):
+    valued = {
+        "onto": options.onto,
+        "author": message.author,
+        "date": message.date,
+        "bot-branch": options.bot_branch,
+    }
+    for name, value in valued.items():
         if value is not None:
             yield f"--{name}", value
     for trailer in message.trailers:

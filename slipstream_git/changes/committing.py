@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from slipstream_git import hints
-from slipstream_git.changes import asking, landing
+from slipstream_git.changes import asking, landing, proposing
 from slipstream_git.changes.asking import Options
 from slipstream_git.changes.landing import Order
 from slipstream_git.changes.sessions import Session
@@ -18,16 +18,18 @@ def order(ws: Workspace, options: Options) -> Order:
         raise SlipError(
             "usage", "--each gates every commit of a --series", hint=hints.again("--series")
         )
-    if not options.series:
+    if not (options.series or options.bot_branch):
         return landing.order(ws, options)
-    from slipstream_git.changes import seriallanding
+    from slipstream_git.changes import orders
 
-    return seriallanding.order(ws, options)
+    return orders.order(ws, options)
 
 
 def ordered(ws: Workspace, session: Session, options: Options) -> Order:
     """The same for one session, which a hint names, with its own message where none is given."""
-    if not (options.series or options.each):
+    if options.bot_branch and not options.series:
+        options = options._replace(message=proposing.completed(ws, session, options.message))
+    elif not (options.series or options.each):
         return landing.ordered(ws, session, options)
     try:
         return order(ws, options)
@@ -55,17 +57,24 @@ def commit(ws: Workspace, session: Session, order: Order) -> Landed:
 
 
 def _commit(ws: Workspace, session: Session, order: Order) -> Landed:
-    if not order.options.series:
+    options = order.options
+    if not (options.series or options.bot_branch):
         return landing.commit(ws, session, order)
     from slipstream_git.changes import seriallanding
 
-    return seriallanding.commit(ws, session, order)
+    done = seriallanding.commit(ws, session, order)
+    is_open = session.has_ref and not (options.keep or options.dry_run)
+    if is_open and done.already and done.commit is not None:
+        from slipstream_git.changes import squashed
+
+        squashed.closed(ws, session, done.commit, dry_run=False)
+    return done
 
 
 def _found_elsewhere(ws: Workspace, session: Session, order: Order) -> Landed | None:
     """The session closed as landed with a commit that its branch has; None where it has none."""
     options = order.options
-    if options.keep or not session.has_ref or session.unresolved:
+    if options.keep or options.bot_branch or not session.has_ref or session.unresolved:
         return None
     from slipstream_git.changes import squashed
 

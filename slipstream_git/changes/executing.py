@@ -184,7 +184,9 @@ def _is_made(
     """Whether the batch fails because the branch has all of it already."""
     from slipstream_git.changes import lookingback
 
-    head = ws.repository.store.ref(landing.branch_of(ws, draft, options))
+    head = draft.base
+    if not options.bot_branch:
+        head = ws.repository.store.ref(landing.branch_of(ws, draft, options))
     return lookingback.is_made(ws, draft, ops, head, fault)
 
 

@@ -405,8 +405,7 @@ def moves(
     """
     found = [RefMove(merged.branch, merged.head, oid)]
     found += [] if options.keep else closing.landed(ws, merged.session, oid)
-    unchecked = options.check is False
-    found += provenance.noting(ws, merged.session, shares or [Share(oid)], unchecked=unchecked)
+    found += provenance.noting(ws, merged.session, shares or [Share(oid)], options)
     if merged.session.rebased:
         from slipstream_git.changes import resolutions
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from slipstream_git.changes import messages
+from slipstream_git.changes.asking import Options
 from slipstream_git.changes.sessions import BRANCHES, Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import notes
@@ -32,12 +33,9 @@ class Share(NamedTuple):
 
 
 def noting(
-    ws: Workspace, session: Session, shares: Sequence[Share], *, unchecked: bool
+    ws: Workspace, session: Session, shares: Sequence[Share], options: Options
 ) -> list[RefMove]:
-    """Note in the overlay which session, base and chain commits came from; the ref's move, if any.
-
-    unchecked: it landed with --no-check.
-    """
+    """Note in the overlay which session, base and chain commits came from; the ref's move, if any."""
     if not ws.repository.config.flag("slip.provenance", default=True):
         return []
     facts = {
@@ -46,7 +44,8 @@ def noting(
         "tip": session.tip,
         "agent": session.agent or None,
         "title": session.title or None,
-        "no_check": unchecked or None,
+        "no_check": options.check is False or None,
+        "bot_branch": options.bot_branch is not None or None,
     }
     lines = []
     for share in shares:
@@ -93,6 +92,12 @@ def text(note: Mapping[str, Any], key: str) -> str | None:
     """A fact of a note, where it is a text."""
     value = note.get(key)
     return value if isinstance(value, str) else None
+
+
+def is_bots(ws: Workspace, commit: str) -> bool:
+    """Whether a note says that a bot made this commit for its branch."""
+    said = newest(ws, commit)
+    return said is not None and said.get("bot_branch") is True
 
 
 def tell_of_branch(ws: Workspace, session: Session) -> None:

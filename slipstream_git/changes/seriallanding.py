@@ -10,37 +10,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from slipstream_git import hints
 from slipstream_git.changes import (
     asking,
+    botbranch,
     bringing,
     conflicts,
     differences,
     grouping,
     hooks,
     landing,
-    messages,
     normalising,
-    proposing,
+    orders,
     provenance,
     publishing,
     recovery,
     sessions,
     uncaptured,
 )
-from slipstream_git.changes.asking import Options
+from slipstream_git.changes.botbranch import Kept, Own, Standing
 from slipstream_git.changes.conflicts import Meeting
 from slipstream_git.changes.grouping import AS_ONE, Group
 from slipstream_git.changes.landing import Cleared, Made, Merged, Order
-from slipstream_git.changes.messages import Message
 from slipstream_git.changes.provenance import Share
 from slipstream_git.changes.publishing import Plan, Target
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import attributes, locks, merge
+from slipstream_git.gitdb import attributes, commits, locks, merge
 from slipstream_git.outcomes import Landed, SeriesCommit
 from slipstream_git.records import NamedTuple
 from slipstream_git.workspace import Workspace
+
+_END = "\0end"  # no label holds a NUL
 
 
 class Stage(NamedTuple):
@@ -56,30 +56,22 @@ class Series(NamedTuple):
     """The commits to be, in order. ``idle``: groups that change nothing, and make none.
 
     whole: the session merged with its branch, as it would land in one commit. is_seen: hooks and
-    signature have seen each of these; else they stand as if nothing came of it.
+    signature have seen each of these; else they stand as if nothing came of it. kept: people's
+    commits on top, of a bot's branch. same: its commits, where it is as it would be.
     """
 
     whole: Merged
     stages: list[Stage]
     idle: list[Group]
     is_seen: bool
+    kept: Sequence[Kept] = ()
+    same: Sequence[str] = ()
 
-
-def order(ws: Workspace, options: Options) -> Order:
-    """Refuse what cannot land whatever the session holds. Raises `usage` for ``--merge``, too.
-
-    A message is not needed where every step has a label.
-    """
-    if options.merge:
-        raise SlipError(
-            "usage",
-            "--series and --merge exclude each other: a merge commit is one",
-            hint=hints.again(without=("--merge",)),
-        )
-    message = options.message
-    if not message.given:
-        message = message._replace(paragraphs=("a series",))
-    return landing.order(ws, options._replace(message=message))._replace(options=options)
+    @property
+    def end(self) -> Kept:
+        """The commit that the branch comes to."""
+        made = self.stages[-1].made
+        return self.kept[-1] if self.kept else Kept(made.oid, made.passed.tree)
 
 
 def commit(ws: Workspace, session: Session, order: Order) -> Landed:
@@ -127,8 +119,10 @@ def _tried(
         series = _computed(ws, session, order, cleared, clearing=False)
         if series is None:
             return None, landing.nothing(session)
+        if series.same:
+            return series, _as_it_was(series)
         # Asked here too, so that nobody waits for hooks before being told of a dirty file.
-        target = _target(series)
+        target = _target(ws, series)
         found = publishing.ready(
             ws, target, checkout=not options.no_checkout, sync=not options.no_sync
         )
@@ -157,21 +151,57 @@ def _computed(
     clearing: hooks and signature see each commit, which may take minutes; what they make of it is
     kept in ``cleared``, by label.
     """
-    whole = landing.proposed(ws, session, order)
+    is_bots = order.options.bot_branch is not None
+    whole = (botbranch.whole if is_bots else landing.proposed)(ws, session, order)
     if whole is None:
         return None
+    there = botbranch.standing(ws, whole, order) if is_bots else []
+    # What people have put on top is judged with it.
+    is_end = all(row.is_own for row in there)
     series = Series(whole, [], [], is_seen=True)
     planned = list(_planned(ws, session, whole, order))
     for number, (group, tree, normalised) in enumerate(planned):
         before = planned[number - 1].tree if number else whole.head_tree
         # What follows may come to nothing, and then this is what the branch will have.
-        is_last = all(later.tree == tree for later in planned[number:])
-        own = _own_order(ws, session, group, order, is_last=is_last)
+        is_last = is_end and all(later.tree == tree for later in planned[number:])
+        own = orders.own(ws, session, group, order, is_last=is_last)
         merged = _on_top(ws, series, before, tree)._replace(normalised=normalised)
         if not order.options.each:
             merged = merged._replace(since=whole.head_tree)
         series = _with(ws, series, group, merged, own, cleared, clearing=clearing)
-    return series if series.stages else None
+    if not series.stages:
+        return None
+    if not (there and series.is_seen):
+        return series
+    return _with_others(ws, series, order, there, cleared, clearing=clearing)
+
+
+def _with_others(
+    ws: Workspace,
+    series: Series,
+    order: Order,
+    there: Sequence[Standing],
+    cleared: dict[str, Cleared],
+    *,
+    clearing: bool,
+) -> Series:
+    """A series with people's commits on top, or known to be what the branch has already."""
+    whole = series.whole
+    made = [Own(s.made.oid, s.made.passed.tree, s.made.passed.text) for s in series.stages]
+    if botbranch.is_there(whole, order, made, there):
+        return series._replace(same=[row.oid for row in there[: len(made)]])
+    series = series._replace(kept=botbranch.kept(ws, whole, order, made[-1], there))
+    if not (series.kept and order.gates(whole.rules)):
+        return series
+    end = whole._replace(tree=series.end.tree, start=made[-1].oid, since=whole.head_tree)
+    if clearing:
+        own = order._replace(hooks=(), sign=False)
+        cleared[_END] = landing.clear(ws, end, own, cleared.get(_END))
+    seen = cleared.get(_END)
+    is_seen = seen is not None and (seen.asked, seen.judged) == (
+        end.tree, (end.judged_since, end.rules),
+    )  # fmt: skip
+    return series._replace(is_seen=is_seen)
 
 
 class _Planned(NamedTuple):
@@ -184,7 +214,10 @@ class _Planned(NamedTuple):
 
 def _planned(ws: Workspace, session: Session, whole: Merged, order: Order) -> Iterator[_Planned]:
     """Every group merged with the branch in the way of the whole; the last is the whole."""
-    found = grouping.parts(ws, session, grouping.groups(ws, session))
+    groups = grouping.groups(ws, session)
+    if not order.options.series:
+        groups = [Group("", tuple(change for group in groups for change in group.changes))]
+    found = grouping.parts(ws, session, groups)
     for group, tree in found[:-1]:
         trees = (session.base_tree, whole.head_tree, tree)
         merged = merge.three_way(ws.repository, *trees, ws.clock())
@@ -206,41 +239,6 @@ def _planned(ws: Workspace, session: Session, whole: Merged, order: Order) -> It
         yield _Planned(group, whole.tree, whole.normalised)
 
 
-def _own_order(
-    ws: Workspace, session: Session, group: Group, order: Order, *, is_last: bool
-) -> Order:
-    """How a group's commit is made: with its own message; gates see the last, or each."""
-    options = order.options
-    message = _message(ws, session, group, options)
-    text = messages.text(ws.repository, message, order.identity)
-    text = provenance.trailed(ws, session, text)
-    return order._replace(text=text, is_judged=is_last or options.each)
-
-
-def _message(ws: Workspace, session: Session, group: Group, options: Options) -> Message:
-    """The label above the message that was given. Raises `usage` where there is neither."""
-    message, steps = options.message, [change.step for change in group.changes]
-    if group.label and not message.given:
-        return message._replace(paragraphs=(proposing.message_of(ws, group.label, steps),))
-    if group.label:
-        subject = proposing.subject_of(group.label, steps)
-        if message.file is not None:
-            return message._replace(file=subject.encode() + b"\n\n" + message.file)
-        return message._replace(paragraphs=(subject, *message.paragraphs))
-    completed = proposing.completed(ws, session, message)
-    if not completed.given:
-        raise SlipError(
-            "usage",
-            f"no message for {group.said} ({_listed(group)}): they need -m",
-            hint=hints.again(*hints.MESSAGE),
-        )
-    return completed
-
-
-def _listed(group: Group) -> str:
-    return ", ".join(map(str, group.numbers))
-
-
 def _on_top(ws: Workspace, series: Series, before: str, tree: str) -> Merged:
     """The next commit's merge: on the commit before it, or on the branch for the first.
 
@@ -249,7 +247,8 @@ def _on_top(ws: Workspace, series: Series, before: str, tree: str) -> Merged:
     """
     whole = series.whole
     if not series.stages:
-        return whole._replace(tree=tree)
+        # A bot's branch is made anew: its head is not what this commit stands on.
+        return whole._replace(head=whole.head and whole.start, tree=tree)
     last = series.stages[-1].made
     at = last.passed.tree
     if at != before:
@@ -327,9 +326,11 @@ def _last(series: Series) -> Stage:
     return series.stages[-1]
 
 
-def _target(series: Series) -> Target:
-    whole, tree = series.whole, _last(series).made.passed.tree
-    return Target(whole.session, whole.branch, whole.head, whole.head_tree, tree)
+def _target(ws: Workspace, series: Series) -> Target:
+    whole, head_tree = series.whole, series.whole.head_tree
+    if whole.head not in (None, whole.start):
+        head_tree = commits.parse(whole.head, ws.repository.objects.commit(whole.head)).tree
+    return Target(whole.session, whole.branch, whole.head, head_tree, series.end.tree)
 
 
 def _plan(ws: Workspace, series: Series, order: Order, target: Target) -> Plan:
@@ -337,23 +338,45 @@ def _plan(ws: Workspace, series: Series, order: Order, target: Target) -> Plan:
         Share(stage.made.oid, stage.group.label, stage.group.numbers) for stage in series.stages
     ]
     last = _last(series).made.oid
-    moves = landing.moves(ws, series.whole, last, order.options, shares)
+    branch, *others = landing.moves(ws, series.whole, last, order.options, shares)
+    moves = (branch._replace(new=series.end.oid), *others)
     subject = f"{series.whole.session.name}, a series of {len(shares)}"
-    between = tuple(stage.made.passed.tree for stage in series.stages[:-1])
-    return Plan(target, last, moves, subject, between=between)
+    trees = [stage.made.passed.tree for stage in series.stages]
+    trees += [row.tree for row in series.kept]
+    between = (series.whole.head_tree, *trees[:-1])
+    return Plan(target, series.end.oid, moves, subject, between=between)
 
 
 def _told(ws: Workspace, series: Series, order: Order, found: publishing.Ready) -> Landed:
     """What the landing says of itself: the last commit is ``commit``."""
     stages = series.stages
     lines = [line for stage in stages for line in stage.merged.normalised]
-    lines += [f"{group.said} ({_listed(group)}) change nothing: no commit" for group in series.idle]
+    lines += [
+        f"{group.said} ({orders.listed(group)}) change nothing: no commit" for group in series.idle
+    ]
     told = landing.answer(ws, series.whole, _last(series).made, order.options, found)
     return told._replace(
+        kept=[row.oid for row in series.kept] or None,
         commits=[stage.made.oid for stage in stages],
         series=[_row(ws, stage) for stage in stages],
         hooks=[run for stage in stages for run in stage.made.passed.runs],
         warnings=list(dict.fromkeys(lines)) or None,
+    )
+
+
+def _as_it_was(series: Series) -> Landed:
+    """A bot's branch that is as it would be made: nothing moves."""
+    whole = series.whole
+    return Landed(
+        session=whole.session.name,
+        committed=True,
+        old_head=whole.head,
+        engine=None,
+        reason="the branch is as it would be made now",
+        already=True,
+        commit=series.same[-1],
+        commits=list(series.same),
+        branch=whole.branch,
     )
 
 
@@ -373,7 +396,7 @@ def _row(ws: Workspace, stage: Stage) -> SeriesCommit:
 
 def _followed(ws: Workspace, series: Series | None, landed: Landed) -> Landed:
     """What git runs after each commit."""
-    if series is None or not landed.committed:
+    if series is None or not landed.committed or landed.already:
         return landed
     provenance.tell_of_branch(ws, series.whole.session)
     stages: Sequence[Stage] = series.stages

@@ -280,6 +280,7 @@ def commit(
     no_sync: bool = False,
     series: bool = False,
     each: bool = False,
+    bot_branch: str | None = None,
 ) -> outcomes.Landed:
     """Land the session as one commit on its branch.
 
@@ -294,7 +295,19 @@ def commit(
     one_date = committer_date_is_author_date
     text = messages.Message(message, message_file, author, date, trailer, signoff, one_date)
     options = asking.Options(
-        text, onto, check, sign, no_verify, no_checkout, keep, no_sync, merge, dry_run, series, each
+        text,
+        onto,
+        check,
+        sign,
+        no_verify,
+        no_checkout,
+        keep,
+        no_sync,
+        merge,
+        dry_run,
+        series,
+        each,
+        bot_branch,
     )
     chosen = closing.landed_already(ws, session)
     if chosen is not None:
@@ -336,6 +349,7 @@ def exec_(
     no_sync: bool = False,
     series: bool = False,
     each: bool = False,
+    bot_branch: str | None = None,
     split: str | None = None,
     depth: int = 1,
     label: str = "{}",
@@ -361,7 +375,7 @@ def exec_(
     text = messages.Message(message, message_file, author, date, trailer, signoff, one_date)
     landing_options = asking.Options(
         text, onto, check, sign, no_verify, no_checkout, keep, no_sync, merge,
-        dry_run=False, series=series, each=each,
+        dry_run=False, series=series, each=each, bot_branch=bot_branch,
     )  # fmt: skip
     wish = sessions.Wish(session, base, onto, title, agent, allow, deny)
     way = None if split is None else splitting.Wish(split, depth, label)

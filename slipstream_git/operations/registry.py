@@ -102,6 +102,8 @@ SHARED: Mapping[str, str] = {
     "series": ": land one commit for each --group label, steps without one last; a commit's subject"
     " is its label, the message its body",
     "each": ": with --series, run the gates on every commit of it (default: on the last)",
+    "bot_branch": "(WAY): the branch is a bot's, made anew from the base; what people have put on"
+    " it is kept on top (rebase) or refuses the landing (refuse)",
     "depth": "(N): where parts are directories, of how many levels (default: 1)",
     "label": "(TEXT): each part's label, with {} where its name goes (default: the name alone)",
     "rev": "(REV): read this revision instead",

@@ -124,11 +124,11 @@ def test_no_option_of_a_landing_is_forgotten(name: str) -> None:
     otherwise = {"session", "sessions", "all", "atomic", "message_file"}
     # What exec has beside is of the session that stays open.
     exec_only = {"ops", "format", "read", "files", "read_all", "base", "title", "agent", "allow",
-                 "deny", "flush"}  # fmt: skip
+                 "deny", "flush", "split", "depth", "label"}  # fmt: skip
     full = asking.Options(
-        Message(("m",), None, "a", "d", ("t",), signoff=True),
+        Message(("m",), None, "a", "d", ("t",), signoff=True, one_date=True),
         "o", check=True, sign=True, no_verify=True, no_checkout=True, keep=True, no_sync=True,
-        merge=True, dry_run=True,
+        merge=True, dry_run=True, series=True, each=True, bot_branch="rebase",
     )  # fmt: skip
     fault = SlipError("locked", "locked")
     asking.hint_again(fault, "s", full)

@@ -80,6 +80,20 @@ def labelled(desk: Desk) -> None:
     desk.lab.commit({"README.md": "# Demo\n\nMoved on.\n"})
 
 
+def shared_with_a_bot(desk: Desk) -> None:
+    """A bot's branch with a person's commit on it, and a session that makes it anew."""
+    fresh(desk)
+    desk.begin("first", onto="bot", title="T")
+    desk.apply(write("made", "1\n"), session="first")
+    desk.call("commit", session="first", bot_branch="refuse")
+    desk.lab.git("checkout", "--quiet", "bot")
+    desk.lab.commit({"README.md": "# By hand\n"})
+    desk.lab.git("checkout", "--quiet", "main")
+    desk.begin("work", onto="bot", title="T")
+    desk.apply(write("made", "2\n"), session="work")
+    desk.lab.git("checkout", "--quiet", "bot")
+
+
 def colliding(desk: Desk) -> None:
     staged(desk)
     desk.lab.commit({"src/app.py": "three\n"})
@@ -186,6 +200,9 @@ CASES = {
     "commit": Case(staged, "commit", "-s", "work", "-m", "land", sample=140),
     "commit-merged": Case(moved, "commit", "-s", "work", "-m", "land", sample=240),
     "commit-series": Case(labelled, "commit", "-s", "work", "--series", sample=240),
+    "commit-bot": Case(
+        shared_with_a_bot, "commit", "-s", "work", "--bot-branch", "rebase", sample=240
+    ),
     # Where a landing is refused, exec leaves the session open: a third state, and not a torn one.
     "exec": Case(
         fresh,

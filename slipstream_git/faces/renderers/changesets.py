@@ -73,7 +73,7 @@ def _closed(value: outcomes.Closed) -> Iterable[str]:
 
 def landed(value: outcomes.Landed) -> Iterable[str]:
     if value.already and value.reason and value.commit:
-        yield f"{value.session} is closed: {value.reason}, {short(value.commit)}"
+        yield f"{value.session}: {value.reason} ({short(value.commit)})"
         return
     if value.already:
         yield f"{value.session} has landed already as {short(value.commit)}"
@@ -97,6 +97,8 @@ def landed(value: outcomes.Landed) -> Iterable[str]:
 
 
 def _series(value: outcomes.Landed) -> Iterable[str]:
+    if value.kept:
+        yield f"kept on top: {', '.join(map(short, value.kept))}"
     for row in value.series or []:
         # What is only to be has an id that hooks, a signature or the time may change.
         name = "-" if value.dry_run else row.commit[:SHORT]
