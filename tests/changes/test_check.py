@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,20 @@ def ready(desk: Desk, text: str, *ops: Json) -> Desk:
 def rows(answer: Json) -> dict[str, tuple[str, bool]]:
     """Status, and whether it was known, of each gate."""
     return {row["name"]: (row["status"], row["cached"]) for row in answer["gates"]}
+
+
+def is_gone(pid: str, *, deadline_s: float = 30) -> bool:
+    """Whether a process is gone, or is by the deadline."""
+    end = time.monotonic() + deadline_s
+    while time.monotonic() < end:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except FileNotFoundError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.01)
+    return False
 
 
 def listed(fault: SlipError) -> list[Json]:
