@@ -295,6 +295,17 @@ def test_a_verdict_is_a_note_on_the_tree(desk: Desk) -> None:
     assert desk.lab.git("cat-file", "-t", tree) == "tree"
 
 
+def test_a_credential_is_neither_told_nor_noted(desk: Desk) -> None:
+    token = "ghp_" + "wWPw5k4aXcaT4fNP0UcnZwJUVFk6LO0pINUx"
+    ready(desk, gates(a=f'echo before; echo token {token[:8]}""{token[8:]}; echo after'))
+    answer = desk.call("check")
+    tail = answer["gates"][0]["tail"]
+    assert tail.startswith("before\ntoken ")
+    assert tail.endswith("\nafter")
+    assert token not in tail
+    assert token not in desk.lab.git("notes", "--ref=slip/gates", "show", answer["tree"])
+
+
 def test_the_newest_counts(desk: Desk, runs: Path) -> None:
     ready(desk, gates(a="echo run >> $RUNS; exit $(($(wc -l < $RUNS) % 2))"))
     tree = red(desk)["tree"]

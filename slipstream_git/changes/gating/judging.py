@@ -25,7 +25,7 @@ from slipstream_git.gitdb import locks, supervising
 from slipstream_git.gitdb.supervising import Ended
 from slipstream_git.outcomes import GateRow
 from slipstream_git.records import NamedTuple
-from slipstream_git.text import scopes
+from slipstream_git.text import scopes, secrets
 from slipstream_git.workspace import Workspace
 
 BAD: Final = ("red", "error")
@@ -169,7 +169,8 @@ def _meaning(ended: Ended, gate: Gate) -> tuple[str, int | None, str | None]:
 
 
 def _text(ended: Ended) -> str:
-    text = ended.tail.decode("utf-8", "replace").rstrip()
+    """What is told and noted of what it printed: whole lines, and no credentials."""
+    text = secrets.redacted(ended.tail).decode("utf-8", "replace").rstrip()
     _, line_end, rest = text.partition("\n")
     return rest if ended.is_cut and line_end and rest else text
 
