@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.changes.test_check import gates, is_gone, listed, ready, red, rows
+from tests.changes.test_check import gated, gates, is_gone, listed, ready, red, rows
 from tests.children import Children
 from tests.desk import Desk, write
 from tests.lab import SOURCE, Lab, slip_command, slip_environment
@@ -65,7 +65,7 @@ def test_check_cleanup(desk: Desk, children: Children, tmp_path: Path) -> None:
     (tmp_path / "go").touch()
     (place / "git/index.lock").touch()
     deadline = time.monotonic() + 60
-    while "half" in str(desk.call("check", rerun=True)["gates"][0]["tail"]):
+    while "half" in str(gated(desk.call("check", rerun=True))[0]["tail"]):
         assert time.monotonic() < deadline
     assert not (place / "tree/half").exists()
     assert not (place / "git/index.lock").exists()
@@ -117,7 +117,7 @@ def test_check_modifies(desk: Desk) -> None:
     ready(desk, gates(a=run, b="cat f; ls; test ! -L root"))
     answer = desk.call("check")
     assert rows(answer) == {"a": ("green", False), "b": ("green", False)}
-    assert answer["gates"][1]["tail"].split() == ["one", "README.md", "f", "new", "src"]
+    assert gated(answer)[1]["tail"].split() == ["one", "README.md", "f", "new", "src"]
     landed = desk.commit("land")
     assert landed["tree"] == answer["tree"]
     assert desk.lab.tree("main")["new"] == b"n\n"
@@ -149,7 +149,7 @@ def gate_tree(data: dict[str, object]) -> str:
 def test_check_signal(desk: Desk) -> None:
     ready(desk, gates(a="kill -SEGV $$", b="kill -KILL $$"))
     data = red(desk)
-    assert [(gate["status"], gate["exit"]) for gate in data["gates"]] == [
+    assert [(gate["status"], gate["exit"]) for gate in gated(data)] == [
         ("red", 139), ("error", 137),
     ]  # fmt: skip
 
@@ -168,7 +168,7 @@ def test_check_tmp_full(desk: Desk) -> None:
     assert json.loads(done.stdout)["error"]["code"] == "git-failed"
     assert not (desk.lab.path / ".git/slip/pool/1/tree").exists()
     assert (desk.lab.snapshot(), desk.lab.refs()) == (before, refs)
-    assert desk.call("check")["gates"][0]["tail"] == "4000000"
+    assert gated(desk.call("check"))[0]["tail"] == "4000000"
 
 
 @row
@@ -192,7 +192,7 @@ def test_check_writes_repo(desk: Desk) -> None:
         "GIT_INDEX_FILE": str(repo.path / ".git/index"),
     }
     answer = repo.slip_json("check", env=env).json
-    assert answer["gates"][0]["status"] == "green"
+    assert gated(answer)[0]["status"] == "green"
     after = {name: oid for name, oid in repo.refs().items() if "notes/slip" not in name}
     assert (repo.snapshot(), after) == (before, refs)
     assert sorted(path for path in (repo.path / ".git/objects").glob("??/*")) == loose

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from tests.changes.test_check import gated
 from tests.lab import Lab
 from tests.servers import Place
 
@@ -20,17 +21,17 @@ def test_check_and_commit_are_methods(place: Place, repo: Lab) -> None:
     place.start()
     line, here = place.line(), str(repo.path)
     first = line.call("check", repo=here, session="s")
-    assert [(row["status"], row["cached"]) for row in first["gates"]] == [("green", False)]
-    assert line.call("check", repo=here, session="s", gate=["a"])["gates"][0]["cached"] is True
+    assert [(row["status"], row["cached"]) for row in gated(first)] == [("green", False)]
+    assert gated(line.call("check", repo=here, session="s", gate=["a"]))[0]["cached"] is True
     line.call("write", repo=here, session="s", path="bad", content="x\n")
     data = line.refused(-32004, "gate-failed", "check", repo=here, session="s", rerun=True)
-    assert data["data"]["gates"][0]["tail"] == "found"
+    assert gated(data["data"])[0]["tail"] == "found"
     before = repo.oid("main")
     line.refused(-32004, "gate-failed", "commit", repo=here, session="s", message=["land"])
     assert repo.oid("main") == before
     line.call("rm", repo=here, session="s", paths=["bad"])
     landed = line.call("commit", repo=here, session="s", message=["land"])
-    assert landed["gates"][0] == first["gates"][0] | {"cached": True}
+    assert gated(landed)[0] == gated(first)[0] | {"cached": True}
 
 
 def test_who_reads_does_not_wait_for_a_gate(place: Place, repo: Lab, tmp_path: Path) -> None:
@@ -47,4 +48,4 @@ def test_who_reads_does_not_wait_for_a_gate(place: Place, repo: Lab, tmp_path: P
     assert quick.call("status", repo=here, session="s")["steps"] == 1
     assert quick.call("ping")
     go.touch()
-    assert slow.hear()["result"]["gates"][0]["status"] == "green"
+    assert gated(slow.hear()["result"])[0]["status"] == "green"

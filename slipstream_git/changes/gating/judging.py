@@ -12,21 +12,22 @@ import signal
 import time
 import zlib
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from slipstream_git import hints
-from slipstream_git.changes import warm
 from slipstream_git.changes.gating import surroundings, verdictnotes
 from slipstream_git.changes.gating.verdictnotes import Verdict
 from slipstream_git.changes.settings import Gate, Settings
 from slipstream_git.codec import to_json
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import locks, supervising
-from slipstream_git.gitdb.supervising import Ended
+from slipstream_git.gitdb import locks
 from slipstream_git.outcomes import GateRow
 from slipstream_git.records import NamedTuple
-from slipstream_git.text import scopes, secrets
+from slipstream_git.text import scopes
 from slipstream_git.workspace import Workspace
+
+if TYPE_CHECKING:
+    from slipstream_git.gitdb.supervising import Ended
 
 BAD: Final = ("red", "error")
 # Of a slot alone: git keeps refs/worktree/ in its own git directory.
@@ -113,6 +114,9 @@ class Judge:
         return GateRow(gate.name, status, cached=False, seconds=seconds, exit=code, tail=tail)
 
     def _run(self, case: Case, gate: Gate, said: str) -> Ended:
+        from slipstream_git.changes import warm  # what is known is told without
+        from slipstream_git.gitdb import supervising
+
         ws, repository = self._ws, self._ws.repository
         kept = repository.objects.publish()
         try:
@@ -170,6 +174,8 @@ def _meaning(ended: Ended, gate: Gate) -> tuple[str, int | None, str | None]:
 
 def _text(ended: Ended) -> str:
     """What is told and noted of what it printed: whole lines, and no credentials."""
+    from slipstream_git.text import secrets
+
     text = secrets.redacted(ended.tail).decode("utf-8", "replace").rstrip()
     _, line_end, rest = text.partition("\n")
     return rest if ended.is_cut and line_end and rest else text
