@@ -36,7 +36,7 @@ _NOT_RUN: Final = {126: "it could not be executed", 127: "a command was not foun
 # What others send: a person, a system that ends or has no memory left.
 _FROM_OUTSIDE: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM)
 _LOCKS: Final = 4096
-# How long another check of the same tree is waited for, beside what its gate may take.
+# How long others are waited for, beside what a gate may take.
 _PATIENCE_S: Final = 600.0
 
 
@@ -122,7 +122,11 @@ class Judge:
         try:
             ws.doing(f"{said}: bringing a warm worktree to {case.tree[:10]}")
             pool, at = self._settings.pool, case.on or _UNBORN
-            with warm.leased(repository, case.tree, at, pool, for_long=True) as slot:
+            # Those who have the others may need as long as this one.
+            patience_s = gate.timeout_s + _PATIENCE_S
+            with warm.leased(
+                repository, case.tree, at, pool, for_long=True, patience_s=patience_s
+            ) as slot:
                 slot.set_apart()
                 began = time.monotonic()
                 return supervising.run(
