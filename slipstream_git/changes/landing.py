@@ -268,24 +268,17 @@ def clear(ws: Workspace, merged: Merged | None, order: Order, before: Cleared | 
     for item in passed.objects.values():
         ws.repository.objects.write(item.kind, item.data)
     cleared = Cleared(merged.tree, passed)
-    if order.gates(merged.rules):
-        rows = _judged(ws, merged, order, passed.tree)
+    gates = order.gates(merged.rules)
+    if gates:
+        from slipstream_git.changes.gating import judging
+
+        case = judging.Case(merged.judged_since, passed.tree, merged.start)
+        rows = judging.passed(ws, merged.session.name, case, merged.rules, gates)
         cleared = cleared._replace(judged=(merged.judged_since, merged.rules), gates=tuple(rows))
     if not order.sign:
         return cleared
     data = signing.signed(ws.repository, _commit_object(merged, order, passed))
     return cleared._replace(parent=merged.start, commit=data)
-
-
-def _judged(ws: Workspace, merged: Merged, order: Order, tree: str) -> list[GateRow]:
-    """What the gates say of a tree that is to land. Raises `gate-failed`."""
-    from slipstream_git.changes.gating import judging
-
-    if tree == merged.head_tree and merged.start is not None:
-        return []  # nothing will land
-    case = judging.Case(merged.judged_since, tree, merged.start)
-    gates = order.gates(merged.rules)
-    return judging.passed(ws, merged.session.name, case, merged.rules, gates)
 
 
 def _proposal(merged: Merged, order: Order, tree: str, text: bytes) -> Proposal:

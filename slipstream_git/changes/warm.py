@@ -46,15 +46,22 @@ _KINDS: Final = (
 
 @contextmanager
 def leased(
-    repository: Repository, tree: str, head: str, wanted: Pool, *, for_long: bool = False
+    repository: Repository,
+    tree: str,
+    head: str,
+    wanted: Pool,
+    *,
+    for_long: bool = False,
+    patience_s: float = pool.PATIENCE_S,
 ) -> Iterator[Slot]:
     """A warm worktree that holds ``tree``, HEAD at a ref or a commit, with what ``wanted`` says.
 
-    for_long: the caller may keep it for minutes, and leaves some to others.
+    for_long: the caller may keep it for minutes, and leaves some to others. patience_s: how long
+    one is waited for.
 
     The objects of the tree must be on disk. Raises `hook-failed` when the set-up command fails.
     """
-    with pool.leased(repository, for_long=for_long) as slot:
+    with pool.leased(repository, for_long=for_long, patience_s=patience_s) as slot:
         slot.ignore(wanted.share)
         state = _State(slot)
         state.unlink_all_but(wanted.share)

@@ -179,13 +179,14 @@ class Slot:
 
 
 @contextmanager
-def leased(repository: Repository, *, for_long: bool = False) -> Iterator[Slot]:
+def leased(
+    repository: Repository, *, for_long: bool = False, patience_s: float = PATIENCE_S
+) -> Iterator[Slot]:
     """A slot that nobody else uses, until the end of the block. Raises `locked` after a wait."""
     parent = os.path.join(repository.layout.slip_dir, "pool")
     try:
-        handle, place = _take(
-            parent, repository.layout.sharing, SLOTS_FOR_LONG if for_long else SLOTS
-        )
+        slots = SLOTS_FOR_LONG if for_long else SLOTS
+        handle, place = _take(parent, repository.layout.sharing, slots, patience_s)
     except OSError as fault:
         raise SlipError("git-failed", f"{parent} cannot be written: {fault.strerror}") from None
     try:
@@ -194,8 +195,8 @@ def leased(repository: Repository, *, for_long: bool = False) -> Iterator[Slot]:
         os.close(handle)
 
 
-def _take(parent: str, sharing: int, slots: int) -> tuple[int, str]:
-    deadline = time.monotonic() + PATIENCE_S
+def _take(parent: str, sharing: int, slots: int, patience_s: float) -> tuple[int, str]:
+    deadline = time.monotonic() + patience_s
     while True:
         for number in range(1, slots + 1):
             place = os.path.join(parent, str(number))

@@ -47,7 +47,9 @@ def show() -> Iterator[object]:
         yield fault.code, fault.message
     # The note of a landing names commits of the chain, which hold the time.
     yield git("for-each-ref", "--format=%(refname) %(tree)", "refs/heads/", "refs/slip/")
-    yield git("for-each-ref", "--format=%(refname)", "refs/notes/")
+    notes = git("for-each-ref", "--format=%(refname)", "refs/notes/").split()
+    # What gates said is as true before a landing as after it.
+    yield [name for name in notes if name != "refs/notes/slip/gates"]
     yield git("status", "--porcelain"), git("ls-files", "--stage")
     for path in sorted(Path().rglob("*")):
         # (`.git` of a linked worktree says where the repository lies, each time elsewhere)

@@ -167,6 +167,12 @@ def left_behind(desk: Desk) -> None:
     desk.apply(write("src/new.py", "newer\n"), delete("README.md"))
 
 
+def gated(desk: Desk) -> None:
+    """A branch with a gate, and sessions that it finds nothing wrong with."""
+    desk.lab.commit({".slip.toml": '[gate.a]\nrun = "test -e README.md; ls > left"\n'})
+    queued(desk)
+
+
 class Case:
     """A command, what it starts from, and every how manyth of its points the sample takes.
 
@@ -222,6 +228,13 @@ CASES = {
     "land": Case(queued, "land", sample=450, parts=("work", "two", "three")),
     "land-atomic": Case(queued, "land", "--atomic", "work", "two", "three", sample=300),
     "split": Case(stacked, "split", "-s", "work", "--by", "path", sample=120),
+    # (a gate that a full disk disturbs is red, and known to be)
+    "commit-gated": Case(
+        gated, "commit", "-s", "work", "-m", "land", sample=500, modes="kill,kill1"
+    ),
+    "land-check": Case(
+        gated, "land", "--check", "work", "two", "three", sample=700, modes="kill,kill1"
+    ),
     "adopt": Case(branched, "adopt", "side", sample=56),
     "abort": Case(staged, "abort", "-s", "work", sample=56),
     "reopen": Case(aborted, "reopen", "work", sample=56),

@@ -154,3 +154,34 @@ def test_a_terminal_that_is_gone_does_not_stop_the_work() -> None:
     closed = io.StringIO()
     closed.close()
     assert progress.shown(closed)._stream is None
+
+
+def test_a_gate_that_runs_is_told_with_its_seconds(repo: Lab) -> None:
+    gates = '[gate.first]\nrun = "sleep 1.3"\n[gate.second]\nrun = "true"\n'
+    repo.commit({".slip.toml": gates})
+    repo.slip("begin", "s")
+    repo.slip("write", "x", stdin=b"x\n")
+    for words in (("check", "--rerun"), ("commit", "-m", "land", "--no-checkout")):
+        repo.git("update-ref", "-d", "refs/notes/slip/gates")
+        ran = on_terminal(repo, *words)
+        assert ran.status == 0
+        frames = [frame for frame in ran.screen.split(ERASE) if frame]
+        assert "slip: gate first (1 of 2), 1 s" in frames
+        assert ran.screen.endswith(ERASE) or "slip: " in frames[-1]
+    assert on_terminal(repo, "--json", "check").screen == ""
+
+
+def test_what_is_doing_stays_on_one_line_and_moves_no_cursor() -> None:
+    screen, clock = Screen(), Clock()
+    line = progress.Line(screen, clock)
+    line.doing("too soon")
+    assert screen.getvalue() == ""
+    clock.now = 1.0
+    line.doing("a\x1b[2Jb " + "x" * 200)
+    assert screen.getvalue().startswith(f"{ERASE}slip: a\\x1b[2Jb xxx")
+    assert len(screen.getvalue()) < 90
+    line.doing("")
+    assert screen.getvalue().endswith(ERASE)
+    # The next thing that takes long is shown when it has taken a while.
+    line.doing("other")
+    assert "other" not in screen.getvalue()

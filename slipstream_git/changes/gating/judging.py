@@ -12,21 +12,22 @@ import signal
 import time
 import zlib
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from slipstream_git import hints
-from slipstream_git.changes import warm
 from slipstream_git.changes.gating import surroundings, verdictnotes
 from slipstream_git.changes.gating.verdictnotes import Verdict
 from slipstream_git.changes.settings import Gate, Settings
 from slipstream_git.codec import to_json
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import locks, supervising
-from slipstream_git.gitdb.supervising import Ended
+from slipstream_git.gitdb import locks
 from slipstream_git.outcomes import GateRow
 from slipstream_git.records import NamedTuple
 from slipstream_git.text import scopes
 from slipstream_git.workspace import Workspace
+
+if TYPE_CHECKING:
+    from slipstream_git.gitdb.supervising import Ended
 
 BAD: Final = ("red", "error")
 # Of a slot alone: git keeps refs/worktree/ in its own git directory.
@@ -35,7 +36,7 @@ _NOT_RUN: Final = {126: "it could not be executed", 127: "a command was not foun
 # What others send: a person, a system that ends or has no memory left.
 _FROM_OUTSIDE: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM)
 _LOCKS: Final = 4096
-# How long another check of the same tree is waited for, beside what its gate may take.
+# How long others are waited for, beside what a gate may take.
 _PATIENCE_S: Final = 600.0
 
 
@@ -113,12 +114,19 @@ class Judge:
         return GateRow(gate.name, status, cached=False, seconds=seconds, exit=code, tail=tail)
 
     def _run(self, case: Case, gate: Gate, said: str) -> Ended:
+        from slipstream_git.changes import warm  # what is known is told without
+        from slipstream_git.gitdb import supervising
+
         ws, repository = self._ws, self._ws.repository
         kept = repository.objects.publish()
         try:
             ws.doing(f"{said}: bringing a warm worktree to {case.tree[:10]}")
             pool, at = self._settings.pool, case.on or _UNBORN
-            with warm.leased(repository, case.tree, at, pool, for_long=True) as slot:
+            # Those who have the others may need as long as this one.
+            patience_s = gate.timeout_s + _PATIENCE_S
+            with warm.leased(
+                repository, case.tree, at, pool, for_long=True, patience_s=patience_s
+            ) as slot:
                 slot.set_apart()
                 began = time.monotonic()
                 return supervising.run(
@@ -169,7 +177,10 @@ def _meaning(ended: Ended, gate: Gate) -> tuple[str, int | None, str | None]:
 
 
 def _text(ended: Ended) -> str:
-    text = ended.tail.decode("utf-8", "replace").rstrip()
+    """What is told and noted of what it printed: whole lines, and no credentials."""
+    from slipstream_git.text import secrets
+
+    text = secrets.redacted(ended.tail).decode("utf-8", "replace").rstrip()
     _, line_end, rest = text.partition("\n")
     return rest if ended.is_cut and line_end and rest else text
 
@@ -180,7 +191,12 @@ def _text(ended: Ended) -> str:
 def passed(
     ws: Workspace, session: str, case: Case, rules: Settings, gates: Sequence[Gate]
 ) -> list[GateRow]:
-    """What these gates say of a tree, where that is nothing bad. Raises `gate-failed`, …"""
+    """What these gates say of a tree, where that is nothing bad. Raises `gate-failed`, …
+
+    They are not asked about what changes nothing, which does not land.
+    """
+    if case.tree == case.before and case.on is not None:
+        return []
     rows = Judge(ws, rules).rows(case, gates)
     if failing(rows):
         raise refusal(session, case.tree, rows, gates)

@@ -21,7 +21,6 @@ from typing import Final
 from slipstream_git.changes import factfile
 from slipstream_git.changes.settings import Gate, Pool
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import supervising
 from slipstream_git.workspace import Workspace
 
 FORMAT: Final = 1
@@ -149,6 +148,8 @@ class _Surroundings:
 
     def printed(self, command: str) -> list[object]:
         """How a command ended and what it printed, at the root of the caller's worktree."""
+        from slipstream_git.gitdb import supervising
+
         repository = self._ws.repository
         git = repository.trusting(self._root or repository.layout.git_dir)
         try:
