@@ -35,7 +35,7 @@ class Share(NamedTuple):
 def noting(
     ws: Workspace, session: Session, shares: Sequence[Share], options: Options
 ) -> list[RefMove]:
-    """Note in the overlay which session, base and chain commits came from; the ref's move, if any."""
+    """Note in the overlay which session, base and chain commits came from; the move of its ref."""
     if not ws.repository.config.flag("slip.provenance", default=True):
         return []
     facts = {
