@@ -33,6 +33,7 @@ class Options(NamedTuple):
     dry_run: bool = False
     series: bool = False
     each: bool = False
+    allow_protected: tuple[str, ...] = ()
 
 
 def hint_again(fault: SlipError, session: str, options: Options) -> None:
@@ -93,6 +94,8 @@ def _rows(options: Options) -> Iterator[tuple[str, ...]]:
             yield f"--{name}", value
     for trailer in message.trailers:
         yield "--trailer", trailer
+    for glob in options.allow_protected:
+        yield "--allow-protected", glob
     for name, switch in (("check", options.check), ("sign", options.sign)):
         if switch is not None:
             yield (f"--{name}" if switch else f"--no-{name}",)

@@ -29,6 +29,7 @@ from slipstream_git.changes import (
 from slipstream_git.changes.asking import Options
 from slipstream_git.changes.hooks import Passed, Proposal
 from slipstream_git.changes.messages import Identity, Message
+from slipstream_git.changes.permitting import Permit
 from slipstream_git.changes.provenance import Share
 from slipstream_git.changes.publishing import Plan, Ready, Target
 from slipstream_git.changes.sessions import Session
@@ -360,6 +361,7 @@ def met(ws: Workspace, session: Session, options: Options = UNSAID) -> Merged:
     found = settings.at(repository, start)
     if options.check and not found.gates:
         raise SlipError("usage", "--check: .slip.toml defines no gate")
+    Permit(ws, session, found.policy, options.allow_protected).landing()
     head_tree = commits.parse(start, repository.objects.commit(start)).tree if start else EMPTY_TREE
     merged = merge.three_way(repository, session.base_tree, head_tree, session.tree, ws.clock())
     if merged.conflicts:
