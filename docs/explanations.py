@@ -99,7 +99,8 @@ EXPLANATIONS: dict[str, Explanation] = {
         "`slip begin --allow-protected GLOB`.",
     ),
     "secret": Explanation(
-        "An added line looks like a credential.",
+        "The commit message holds what looks like a credential "
+        "([policy.md](policy.md#what-counts-as-a-credential)).",
         "Take it out; if it was real, revoke it as well.",
     ),
     "quota": Explanation(
