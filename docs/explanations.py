@@ -95,10 +95,12 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "policy": Explanation(
         "The repository's `.slip.toml` forbids the change.",
-        "The message names the rule; a protected path takes `slip begin --allow-protected GLOB`.",
+        "The message names the rule ([policy.md](policy.md)); a protected path takes "
+        "`slip begin --allow-protected GLOB`.",
     ),
     "secret": Explanation(
-        "An added line looks like a credential.",
+        "The commit message holds what looks like a credential "
+        "([policy.md](policy.md#what-counts-as-a-credential)).",
         "Take it out; if it was real, revoke it as well.",
     ),
     "quota": Explanation(

@@ -34,6 +34,7 @@ class Options(NamedTuple):
     series: bool = False
     each: bool = False
     bot_branch: str | None = None
+    allow_protected: tuple[str, ...] = ()
 
 
 def hint_again(fault: SlipError, session: str, options: Options) -> None:
@@ -102,6 +103,8 @@ def _rows(options: Options) -> Iterator[tuple[str, ...]]:
             yield f"--{name}", value
     for trailer in message.trailers:
         yield "--trailer", trailer
+    for glob in options.allow_protected:
+        yield "--allow-protected", glob
     for name, switch in (("check", options.check), ("sign", options.sign)):
         if switch is not None:
             yield (f"--{name}" if switch else f"--no-{name}",)

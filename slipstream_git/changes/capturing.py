@@ -20,6 +20,7 @@ from slipstream_git.changes import (
     sessions,
     staging,
 )
+from slipstream_git.changes.permitting import Permit
 from slipstream_git.changes.sessions import Session
 from slipstream_git.changes.staging import Label
 from slipstream_git.errors import SlipError
@@ -55,8 +56,11 @@ def capture(
         for path in edited.moved_submodules(ws.repository, head, named):
             ws.notify(f"{paths.display(path)}: a submodule's commit is not captured")
     bounds.check_captured(ws, found)
+    permit = Permit(ws, session)
     for path, _ in found:
-        _check_path(ws, session, head_tree, path)
+        if ws.repository.trees.lookup(head_tree, path) is None:
+            paths.check(path)
+        permit.path(path)
     since = captures.captured_since(ws, session, head)
     base, theirs = _sides(ws, head_tree, found, since)
     merged = merge.three_way(ws.repository, base, session.tree, theirs, ws.clock())
@@ -130,12 +134,6 @@ def _check_named(
             )
 
 
-def _check_path(ws: Workspace, session: Session, head_tree: str, path: bytes) -> None:
-    if ws.repository.trees.lookup(head_tree, path) is None:
-        paths.check(path)
-    sessions.check_scope(session, path)
-
-
 def _step(
     ws: Workspace, session: Session, tree: str, theirs: str, found: Sequence[Edit], label: Label
 ) -> Applied:
@@ -143,6 +141,7 @@ def _step(
     news = [edit for edit in found if edit.entry not in known.get(edit.path, ())]
     if tree == session.tree and not news:
         return met(ws, told(ws, session, session), session, session)
+    Permit(ws, session).step(tree)
     bounds.check_steps(ws, session.name, session.step)
     facts = staging.next_facts(session, label)
     journal = [captures.journal_row(edit) for edit in found]

@@ -60,6 +60,7 @@ class Facts(NamedTuple):
     adopted: str = ""
     subject: str = ""
     rebased: tuple[str, ...] = ()
+    allow_protected: tuple[str, ...] = ()
 
 
 class Step(NamedTuple):
@@ -185,6 +186,7 @@ def _trailer_lines(facts: Facts) -> Iterable[str]:
         ("Subject", facts.subject),
         *(("Allow", glob) for glob in facts.allow),
         *(("Deny", glob) for glob in facts.deny),
+        *(("Allow-Protected", glob) for glob in facts.allow_protected),
         *(("Rebased", begin) for begin in facts.rebased),
     ]
     return [f"Slip-{key}: {one_line(str(value))}" for key, value in rows if value != ""]
@@ -230,4 +232,5 @@ def _facts(oid: str, message: bytes) -> Facts:
         adopted=first("Adopted"),
         subject=first("Subject"),
         rebased=tuple(found.get("Rebased", ())),
+        allow_protected=tuple(found.get("Allow-Protected", ())),
     )

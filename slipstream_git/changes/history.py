@@ -175,9 +175,9 @@ def status(ws: Workspace, session: Session) -> Status:
 
 def outlook(ws: Workspace, session: Session) -> Status:
     """Its status, and what would refuse a landing now."""
-    from slipstream_git.changes import landing, proposing, squashed
+    from slipstream_git.changes import obstacles, proposing, squashed
 
-    found, fault = status(ws, session), landing.obstacle(ws, session)
+    found, fault = status(ws, session), obstacles.obstacle(ws, session)
     found = found._replace(message=proposing.message(ws, session))
     collides = fault is not None and fault.code == "conflict"
     if found.behind and (fault is None or collides):

@@ -27,8 +27,10 @@ from slipstream_git.changes import (
     uncaptured,
 )
 from slipstream_git.changes.asking import Options
+from slipstream_git.changes.builtins import Checks
 from slipstream_git.changes.hooks import Passed, Proposal
 from slipstream_git.changes.messages import Identity, Message
+from slipstream_git.changes.permitting import Permit
 from slipstream_git.changes.provenance import Share
 from slipstream_git.changes.publishing import Plan, Ready, Target
 from slipstream_git.changes.sessions import Session
@@ -52,6 +54,7 @@ class Order(NamedTuple):
     hooks: those that run before the commit. sign: as asked for or configured. stored: what earlier
     tries found to land otherwise than the session has it. mover: started to move the refs of it.
     is_judged: whether gates have their word; no, where what this lands with is judged as a whole.
+    checks: the built-in ones; None where they were not asked for.
     """
 
     options: Options
@@ -62,6 +65,7 @@ class Order(NamedTuple):
     stored: normalising.Known
     mover: Mover | None = None
     is_judged: bool = True
+    checks: Checks | None = None
 
     def gates(self, rules: Settings) -> tuple[Gate, ...]:
         """The gates that judge what lands, of those that the branch has."""
@@ -134,7 +138,8 @@ def order(ws: Workspace, options: Options) -> Order:
     # Like `git commit --dry-run`: nothing that could have an effect is run.
     before = () if options.dry_run else hooks.before(repository, no_verify=options.no_verify)
     sign = not options.dry_run and signing.is_wanted(repository, sign=options.sign)
-    return Order(options, identity, text, before, sign, stored={})
+    checks = None if options.check is False else Checks(repository)
+    return Order(options, identity, text, before, sign, stored={}, checks=checks)
 
 
 def ordered(ws: Workspace, session: Session, options: Options) -> Order:
@@ -157,7 +162,10 @@ def commit(ws: Workspace, session: Session, order: Order) -> Landed:
     order = order._replace(text=provenance.trailed(ws, session, order.text))
     cleared: Cleared | None = None
     branch = branch_of(ws, session, order.options)
-    is_slow = order.is_slow(rules(ws, session, branch))
+    found = rules(ws, session, branch)
+    is_slow = order.is_slow(found)
+    if order.checks is not None:  # nobody has to wait for what can be read without the lock
+        order.checks.findings(session.base_tree, session.tree, found)
     is_quick = not is_slow and not order.options.dry_run  # the lock is taken once
     # Two that wait for slow hooks would take the branch from each other for ever.
     with locks.queued(layout, branch, wanted=is_slow):
@@ -214,6 +222,8 @@ def make(ws: Workspace, merged: Merged, order: Order, cleared: Cleared | None) -
     objects, passed = ws.repository.objects, cleared.passed
     for item in passed.objects.values():
         objects.write(item.kind, item.data)
+    if order.checks is not None:
+        order.checks.refuse(merged, passed.tree, passed.text)
     data = cleared.commit or _commit_object(merged, order, passed)
     return Made(objects.write("commit", data), passed, list(cleared.gates))
 
@@ -311,24 +321,6 @@ def ran_after(ws: Workspace, merged: Merged | None, order: Order, landed: Landed
 # What will happen --------------------------------------------------------------------------------
 
 
-def obstacle(ws: Workspace, session: Session) -> SlipError | None:
-    """What would refuse a landing of this session now; None where nothing is known that would.
-
-    Only looks: no hook runs, nothing is smudged, no lock is taken or waited for.
-    """
-    try:
-        uncaptured.check(ws, session)
-        with bringing.hinting_at(ws, session), attributes.remembering(ws.repository):
-            merged = met(ws, session)
-            if merged.tree != merged.head_tree:
-                publishing.look(ws, merged.target(merged.tree))
-    except SlipError as fault:
-        message = proposing.completed(ws, session, Message())
-        asking.hint_again(fault, session.name, Options(message))
-        return fault
-    return None
-
-
 def proposed(ws: Workspace, session: Session, order: Order) -> Merged | None:
     """What would land, in the overlay; None when that would change nothing."""
     merged = met(ws, session, order.options)
@@ -336,7 +328,10 @@ def proposed(ws: Workspace, session: Session, order: Order) -> Merged | None:
     tree, normalised = normalising.as_stored(ws, before, merged.tree, order.stored)
     if tree == before and (merged.start is not None or before == EMPTY_TREE):
         return None
-    return merged._replace(tree=tree, normalised=tuple(normalised))
+    merged = merged._replace(tree=tree, normalised=tuple(normalised))
+    if order.checks is not None:
+        order.checks.refuse(merged, tree, order.text)
+    return merged
 
 
 def met(ws: Workspace, session: Session, options: Options = UNSAID) -> Merged:
@@ -353,6 +348,7 @@ def met(ws: Workspace, session: Session, options: Options = UNSAID) -> Merged:
     found = settings.at(repository, start)
     if options.check and not found.gates:
         raise SlipError("usage", "--check: .slip.toml defines no gate")
+    Permit(ws, session, found.policy, options.allow_protected).landing()
     head_tree = commits.parse(start, repository.objects.commit(start)).tree if start else EMPTY_TREE
     merged = merge.three_way(repository, session.base_tree, head_tree, session.tree, ws.clock())
     if merged.conflicts:

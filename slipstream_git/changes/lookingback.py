@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from slipstream_git.changes import bounds, sessions, staging, views
+from slipstream_git.changes import bounds, staging, views
+from slipstream_git.changes.permitting import Permit
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, merge
@@ -72,13 +73,10 @@ def _earlier(ws: Workspace, head: str, ops: Sequence[Op]) -> Iterator[str]:
 def _made_on(ws: Workspace, draft: Session, ops: Sequence[Op], tree: str) -> str | None:
     """The tree that the batch makes of one, in the overlay; None where it fails there, too."""
     there = draft._replace(tree=tree, base_tree=tree)
-
-    def permit(path: bytes) -> None:
-        sessions.check_scope(draft, path)
-
+    permit = Permit(ws, draft)
     try:
         view = views.TreeView(ws, tree, there)
-        outcome = edits.apply_all(ops, view, permit, bounds.file_bytes(ws))
+        outcome = edits.apply_all(ops, view, permit.path, bounds.file_bytes(ws))
     except SlipError:
         return None
     return ws.repository.trees.splice(tree, staging.entries(ws.repository, there, outcome))

@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from slipstream_git import hints
-from slipstream_git.changes import differences, landing, proposing, provenance, sessions, settings
+from slipstream_git.changes import (
+    differences,
+    landing,
+    obstacles,
+    proposing,
+    provenance,
+    sessions,
+    settings,
+)
 from slipstream_git.changes.gating import judging, verdictnotes
 from slipstream_git.changes.gating.verdictnotes import Verdict
 from slipstream_git.changes.sessions import Session
@@ -38,7 +46,7 @@ def of_session(ws: Workspace, session: Session) -> Report:
     """What a session would land, as far as that can be told without landing it."""
     unchecked: list[str] = []
     start, tree, before = session.base, session.tree, session.base_tree
-    fault = landing.obstacle(ws, session)
+    fault = obstacles.obstacle(ws, session)
     if fault is None:
         met = landing.met(ws, session)
         start, tree, before = met.start, met.tree, met.head_tree

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from slipstream_git import hints
 from slipstream_git.changes import bounds, capturing, chain, sessions, settings, staging, warm
+from slipstream_git.changes.permitting import Permit
 from slipstream_git.changes.sessions import Session
 from slipstream_git.changes.settings import Pool
 from slipstream_git.changes.staging import Label
@@ -100,15 +101,17 @@ def _captured(ws: Workspace, session: Session, slot: Slot, wish: Wish, pool: Poo
     changed = _changed(ws, session, slot, pool)
     bounds.check_captured(ws, [Edit(*item) for item in changed.items()])
     made = ws.repository.trees.splice(session.tree, changed)
+    permit = Permit(ws, session)
     for path in changed:
         if ws.repository.trees.lookup(session.tree, path) is None:
             paths.check(path)
-        sessions.check_scope(session, path)
+        permit.path(path)
     now = session
     for _ in range(sessions.TRIES):
         tree = _merged(ws, session, now, made, wish)
         if tree == now.tree:
             return capturing.met(ws, capturing.told(ws, now, now), now, now)
+        Permit(ws, now).step(tree)
         bounds.check_steps(ws, now.name, now.step)
         facts = staging.next_facts(now, wish.label)
         program = os.path.basename(wish.command[0])

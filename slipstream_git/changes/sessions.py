@@ -37,7 +37,8 @@ class Session(NamedTuple):
     only the process knows of it that is about to land it (`slip exec`). unresolved: how many paths
     a rebase left to be decided; a landing is refused until there is none. rebased: the begin
     commits from before its rebases. branch: the full ref of
-    the branch whose work it was adopted from, else empty.
+    the branch whose work it was adopted from, else empty. allow_protected: globs of paths that the
+    branch protects and this session may change.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Session(NamedTuple):
     unresolved: int = 0
     branch: str = ""
     rebased: tuple[str, ...] = ()
+    allow_protected: tuple[str, ...] = ()
 
     @property
     def ref(self) -> str:
@@ -79,6 +81,7 @@ class Wish(NamedTuple):
     allow: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
     branch: str = ""
+    allow_protected: tuple[str, ...] = ()
 
 
 def begin(ws: Workspace, wish: Wish) -> Begun:
@@ -110,6 +113,7 @@ def drafted(ws: Workspace, wish: Wish) -> Session:
         allow=tuple(map(_glob, wish.allow)),
         deny=tuple(map(_glob, wish.deny)),
         branch=wish.branch,
+        allow_protected=tuple(map(_protected, wish.allow_protected)),
     )
     oid = chain.write_step(ws, base_tree, (base,) if base else (), facts)
     return _session(facts, oid, base, base_tree, oid, base_tree, 0)
@@ -161,7 +165,7 @@ def opened(ws: Workspace, draft: Session, tip: str, *, numbered: bool) -> Sessio
 def _renamed(ws: Workspace, draft: Session) -> Session:
     wish = Wish(
         base=draft.base, onto=draft.onto, title=draft.title, agent=draft.agent,
-        allow=draft.allow, deny=draft.deny,
+        allow=draft.allow, deny=draft.deny, allow_protected=draft.allow_protected,
     )  # fmt: skip
     return drafted(ws, wish)
 
@@ -169,6 +173,11 @@ def _renamed(ws: Workspace, draft: Session) -> Session:
 def _glob(pattern: str) -> str:
     if not pattern or pattern != chain.one_line(pattern):
         raise SlipError("usage", f"{pattern!r} is no pattern: it is empty or not one plain line")
+    return pattern
+
+
+def _protected(pattern: str) -> str:
+    scopes.compile_globs((_glob(pattern),))  # a right that nobody can read is none
     return pattern
 
 
@@ -265,6 +274,7 @@ def _session(
         allow=facts.allow,
         deny=facts.deny,
         rebased=facts.rebased,
+        allow_protected=facts.allow_protected,
         branch=facts.branch,
     )
 
@@ -311,17 +321,6 @@ def _over(ws: Workspace, name: str) -> SlipError:
     if fault.data.get("landed"):
         fault.hint = hints.of("slip", "worktree", "--remove")
     return fault
-
-
-def check_scope(session: Session, path: bytes) -> None:
-    """Raises `path-denied` for a path that the session may not touch."""
-    if not scopes.permitted(path, session.allow, session.deny):
-        bounds = [f"--allow {glob}" for glob in session.allow]
-        bounds += [f"--deny {glob}" for glob in session.deny]
-        raise SlipError(
-            "path-denied",
-            f"{paths.display(path)} is outside what {session.name} may touch ({', '.join(bounds)})",
-        )
 
 
 def at(ws: Workspace, name: str, tip: str) -> Session:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from slipstream_git.changes import bounds, chain, differences, overlapping, sessions, views
 from slipstream_git.changes.chain import Facts
+from slipstream_git.changes.permitting import Permit
 from slipstream_git.changes.sessions import Session
 from slipstream_git.codec import to_json
 from slipstream_git.errors import SlipError
@@ -79,20 +80,19 @@ def apply(
 def stage(ws: Workspace, session: Session, ops: Sequence[Op], label: Label) -> Staged:
     """Compute a batch on a session, everything in the overlay, nothing on disk."""
     repository = ws.repository
-
-    def permit(path: bytes) -> None:
-        sessions.check_scope(session, path)
-
+    permit = Permit(ws, session)
     try:
         view = views.TreeView(ws, session.tree, session)
-        outcome = edits.apply_all(ops, view, permit, bounds.file_bytes(ws))
+        outcome = edits.apply_all(ops, view, permit.path, bounds.file_bytes(ws))
     except SlipError as fault:
         from slipstream_git.changes import repeats  # only a failing batch pays for it
 
+        permit.advise(fault)
         raise repeats.shortened(ws, (session.name, label.agent), ops, fault) from None
     tree = repository.trees.splice(session.tree, entries(repository, session, outcome))
     if tree == session.tree:
         return Staged(session, session, outcome)
+    permit.step(tree)
     bounds.check_steps(ws, session.name, session.step)
     facts = next_facts(session, label)
     journal = chain.ops_journal(repository, tree, ops)

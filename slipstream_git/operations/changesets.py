@@ -33,6 +33,7 @@ def begin(
     allow: tuple[str, ...] = (),
     deny: tuple[str, ...] = (),
     capture: bool = False,
+    allow_protected: tuple[str, ...] = (),
 ) -> results.Begun:
     """Open a session and print its name.
 
@@ -44,7 +45,9 @@ def begin(
     """
     from slipstream_git.changes import sessions
 
-    wish = sessions.Wish(name, base, onto, title, agent, allow, deny)
+    wish = sessions.Wish(
+        name, base, onto, title, agent, allow, deny, allow_protected=allow_protected
+    )
     if capture:
         from slipstream_git.changes import beginning
 
@@ -281,6 +284,7 @@ def commit(
     series: bool = False,
     each: bool = False,
     bot_branch: str | None = None,
+    allow_protected: tuple[str, ...] = (),
 ) -> outcomes.Landed:
     """Land the session as one commit on its branch.
 
@@ -295,20 +299,9 @@ def commit(
     one_date = committer_date_is_author_date
     text = messages.Message(message, message_file, author, date, trailer, signoff, one_date)
     options = asking.Options(
-        text,
-        onto,
-        check,
-        sign,
-        no_verify,
-        no_checkout,
-        keep,
-        no_sync,
-        merge,
-        dry_run,
-        series,
-        each,
-        bot_branch,
-    )
+        text, onto, check, sign, no_verify, no_checkout, keep, no_sync, merge, dry_run, series,
+        each, bot_branch, allow_protected,
+    )  # fmt: skip
     chosen = closing.landed_already(ws, session)
     if chosen is not None:
         return chosen
@@ -353,6 +346,7 @@ def exec_(
     split: str | None = None,
     depth: int = 1,
     label: str = "{}",
+    allow_protected: tuple[str, ...] = (),
 ) -> outcomes.Executed:
     """Begin, read, apply and commit (or flush) in one call.
 
@@ -377,7 +371,9 @@ def exec_(
         text, onto, check, sign, no_verify, no_checkout, keep, no_sync, merge,
         dry_run=False, series=series, each=each, bot_branch=bot_branch,
     )  # fmt: skip
-    wish = sessions.Wish(session, base, onto, title, agent, allow, deny)
+    wish = sessions.Wish(
+        session, base, onto, title, agent, allow, deny, allow_protected=allow_protected
+    )
     way = None if split is None else splitting.Wish(split, depth, label)
     request = executing.Request(wish, ops, format, (*read, *files), read_all, flush, way)
     lands = text.given or series

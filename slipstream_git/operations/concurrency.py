@@ -128,6 +128,7 @@ def land(
     keep: bool = False,
     no_sync: bool = False,
     dry_run: bool = False,
+    allow_protected: tuple[str, ...] = (),
 ) -> meetings.Queued:
     """Land several sessions in order, each as a commit of its own.
 
@@ -154,8 +155,9 @@ def land(
 
     text = messages.Message(message, None, author, None, trailer, signoff)
     options = asking.Options(
-        text, onto, check, sign, no_verify, no_checkout, keep, no_sync, merge=False, dry_run=dry_run
-    )
+        text, onto, check, sign, no_verify, no_checkout, keep, no_sync, merge=False,
+        dry_run=dry_run, allow_protected=allow_protected,
+    )  # fmt: skip
     return queueing.land(ws, sessions, options, everyone=all, atomic=atomic)
 
 

@@ -83,6 +83,8 @@ SHARED: Mapping[str, str] = {
     "title": "(TEXT): what the session is for",
     "allow": "(GLOB): refuse every path outside these patterns",
     "deny": "(GLOB): refuse every path inside these patterns",
+    "allow_protected": "(GLOB): let the session change these paths, though .slip.toml of the branch"
+    " protects them",
     "message": "(-m, TEXT): the commit message; several make paragraphs",
     "message_file": "(-F, FILE): take the message from a file, or - for standard input",
     "author": "(AUTHOR): the author, as `Name <email>`",

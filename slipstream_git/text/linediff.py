@@ -18,7 +18,7 @@ def count(old: bytes, new: bytes) -> tuple[int, int] | None:
     """Lines (added, removed), or None when either side is binary."""
     if matching.is_binary(old) or matching.is_binary(new):
         return None
-    before, after = map(matching.lines, _middles(old, new))
+    before, after = map(matching.lines, middles(old, new))
     distance = _distance(before, after)
     if distance is None:
         return len(after), len(before)
@@ -26,18 +26,18 @@ def count(old: bytes, new: bytes) -> tuple[int, int] | None:
     return (distance + growth) // 2, (distance - growth) // 2
 
 
-def _middles(old: bytes, new: bytes) -> tuple[bytes, bytes]:
+def middles(old: bytes, new: bytes) -> tuple[bytes, bytes]:
     """Both texts without the whole lines that they begin and end with alike."""
-    start = old.rfind(b"\n", 0, _shared(old, new)) + 1
+    start = old.rfind(b"\n", 0, shared(old, new)) + 1
     old, new = old[start:], new[start:]
-    shared = _shared(old[::-1], new[::-1])
+    alike = shared(old[::-1], new[::-1])
     # The first of the alike bytes may stand in the middle of a line: keep from the next line on.
-    line_feed = old.find(b"\n", len(old) - shared)
+    line_feed = old.find(b"\n", len(old) - alike)
     tail = len(old) - line_feed - 1 if line_feed >= 0 else 0
     return old[: len(old) - tail], new[: len(new) - tail]
 
 
-def _shared(a: bytes, b: bytes) -> int:
+def shared(a: bytes, b: bytes) -> int:
     """How many bytes two texts begin with alike, by halving: no loop over bytes in Python."""
     low, high = 0, min(len(a), len(b))
     if a[:high] == b[:high]:

@@ -182,6 +182,25 @@ def faults(path: str, data: bytes) -> int | None:
     return found
 
 
+def first_fault(path: str, data: bytes) -> int | None:
+    """The line of the first place that a file's parser skips or makes up; 0 where there is none.
+
+    None where it has no parser.
+    """
+    reader = _reader(language_of(path, data)) if len(data) <= LARGEST else "too-large"
+    if isinstance(reader, str):
+        return None
+    node = reader.parser.parse(_legible(_even(data))).root_node
+    if not node.has_error:
+        return 0
+    while not (node.is_error or node.is_missing):
+        wrong = [child for child in node.children if child.has_error or child.is_missing]
+        if not wrong:
+            break
+        node = wrong[0]
+    return node.start_point[0] + 1
+
+
 def outline(path: str, data: bytes) -> Outline:
     """The outline of a file. ``path`` says the language, with the first line where it does not.
 

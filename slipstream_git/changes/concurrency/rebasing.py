@@ -22,6 +22,7 @@ from slipstream_git.changes import (
 )
 from slipstream_git.changes.concurrency import rebuilding, settling
 from slipstream_git.changes.concurrency.settling import Inputs, Settled
+from slipstream_git.changes.permitting import Permit
 from slipstream_git.changes.sessions import Session
 from slipstream_git.changes.unresolved import Unresolved
 from slipstream_git.errors import SlipError
@@ -162,7 +163,7 @@ def _is_free(
     """Whether the session may put this there, and there is room for it."""
     try:
         if entry != item.ours:
-            sessions.check_scope(session, item.path)
+            Permit(ws, session).path(item.path)
     except SlipError:
         return False
     return entry is None or ws.repository.trees.blocker(tree, item.path) is None

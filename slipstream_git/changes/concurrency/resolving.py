@@ -18,6 +18,7 @@ from slipstream_git.changes import (
     staging,
     unresolved,
 )
+from slipstream_git.changes.permitting import Permit
 from slipstream_git.changes.sessions import Session
 from slipstream_git.changes.staging import Label
 from slipstream_git.changes.unresolved import Decision, Open, Unresolved
@@ -129,6 +130,7 @@ def _made(ws: Workspace, session: Session, item: Unresolved, what: Choice, label
     if result != now:
         _check_place(ws, session, item, result)
     tree = ws.repository.trees.splice(session.tree, {item.path: result} if result != now else {})
+    Permit(ws, session).step(tree)
     left = session.unresolved - 1 if resolved else session.unresolved
     facts = staging.next_facts(session, label)._replace(unresolved=left)
     subject = paths.display(item.path)
@@ -139,7 +141,7 @@ def _made(ws: Workspace, session: Session, item: Unresolved, what: Choice, label
 def _check_place(ws: Workspace, session: Session, item: Unresolved, result: Entry | None) -> None:
     """What the branch itself has may always stand there; the rest is for the session's scope."""
     if result != item.ours:
-        sessions.check_scope(session, item.path)
+        Permit(ws, session).path(item.path)
     if result is None:
         return
     blocked = ws.repository.trees.blocker(session.tree, item.path)

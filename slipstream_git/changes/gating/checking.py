@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from slipstream_git.changes import settings
+from slipstream_git.changes import builtins, settings
 from slipstream_git.changes.gating import judging
 from slipstream_git.changes.gating.judging import Case, Judge
 from slipstream_git.changes.sessions import Session
@@ -21,16 +21,19 @@ def check(ws: Workspace, session: Session, names: Sequence[str], *, rerun: bool)
     found = settings.at(repository, head or session.base)
     gates = _chosen(found.gates, names)
     case = Case(session.base_tree, session.tree, session.base)
-    rows = Judge(ws, found, rerun=rerun).rows(case, gates)
+    own = builtins.Checks(repository).rows(session.base_tree, session.tree, found)
+    # Of the built-in ones it is told what was asked for by name, and what is red.
+    rows = [r for r in own if (r.name in names if names else r.status == "red")]
+    rows += Judge(ws, found, rerun=rerun).rows(case, gates)
     if judging.failing(rows):
         raise judging.refusal(session.name, session.tree, rows, gates)
     return Checked(session.name, session.tree, rows)
 
 
 def _chosen(gates: Sequence[Gate], names: Sequence[str]) -> list[Gate]:
-    defined = {gate.name: gate for gate in gates}
+    defined = [gate.name for gate in gates]
     for name in names:
-        if name not in defined:
+        if name not in defined and name not in builtins.NAMES:
             there = f"it has {', '.join(defined)}" if defined else "it defines none"
             raise SlipError("usage", f".slip.toml has no gate {name!r}; {there}", hint="slip check")
     return [gate for gate in gates if not names or gate.name in names]

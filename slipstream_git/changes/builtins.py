@@ -1,0 +1,249 @@
+"""The built-in checks: what no change set should bring to a branch, judged on what it adds.
+
+    conflict-markers  lines that a merge left to be decided
+    secrets           credentials
+    oversize          files larger than `[policy] max_file_bytes`, or than a host would take
+    syntax            files that could be parsed before and cannot any more
+
+They start no process and look at added lines alone: what stood there before, or is only moved, is
+nobody's fault today. `[builtin]` of `.slip.toml` on the branch switches them off, one by one, and
+names paths and lines that they leave alone; the change set's own does not count.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, Protocol
+
+from slipstream_git import hints
+from slipstream_git.changes import permitting
+from slipstream_git.changes.sessions import Session
+from slipstream_git.changes.settings import Builtin, Settings
+from slipstream_git.codec import to_json
+from slipstream_git.errors import SlipError
+from slipstream_git.gitdb.repository import Repository
+from slipstream_git.gitdb.trees import Difference
+from slipstream_git.model import REGULAR, Entry
+from slipstream_git.outcomes import GateRow
+from slipstream_git.records import NamedTuple
+from slipstream_git.text import paths, scopes
+
+NAMES: Final = ("conflict-markers", "secrets", "oversize", "syntax")
+#: Where nothing is said: hosts warn of files larger than this, and refuse twice as much.
+LARGEST_FILE: Final = 50_000_000
+# Longer files are not parsed, nor more than so much of them for one landing.
+_MOST_PARSED: Final = 1 << 20
+_MOST_PARSED_IN_ALL: Final = 16 << 20
+_MOST_TOLD: Final = 50
+
+
+class Finding(NamedTuple):
+    """What a check found. line: of the file as it would be, from 1; None for the whole file.
+
+    check: its name. rule: what of. text: the line, without the secret, or the reason. mark: of the
+    line, for `[builtin] allow_lines`; empty where there is no line.
+    """
+
+    check: str
+    rule: str
+    path: bytes
+    line: int | None
+    text: str
+    mark: str = ""
+
+    def told(self) -> str:
+        """In one line, as it may be shown to anybody."""
+        place = paths.display(self.path) + (f":{self.line}" if self.line else "")
+        marked = f" (mark {self.mark})" if self.mark else ""
+        return f"{place}: {self.rule}: {self.text}{marked}"
+
+
+class Landing(Protocol):
+    """What is about to land: of a session, onto a tree, by the branch's rules."""
+
+    @property
+    def session(self) -> Session: ...
+    @property
+    def head_tree(self) -> str: ...
+    @property
+    def rules(self) -> Settings: ...
+
+
+class Checks:
+    """The checks of one landing, for as many tries as it takes: what was clean stays so."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._clean: set[tuple[bytes, Entry | None, Entry, Settings]] = set()
+
+    def findings(self, before: str, after: str, rules: Settings) -> list[Finding]:
+        """What the checks that are on find in the change from one tree to the other.
+
+        In the order of `NAMES`, then of paths and lines. Reads blobs; writes nothing.
+        """
+        wanted = enabled(rules.builtin)
+        if not wanted or before == after:
+            return []
+        differences = self._repository.trees.differences(before, after)
+        looked = list(self._looked_at(differences, rules))
+        found = [f for one in looked for f in self._found(one, rules, wanted)]
+        if found:  # which is rare: only then it is asked what went elsewhere
+            found = self._not_moved(found, differences)
+        if "oversize" in wanted:
+            found += self._oversize(looked, differences, rules)
+        if "syntax" in wanted:
+            found += self._broken(looked)
+        faulty = {finding.path for finding in found}
+        self._clean |= {
+            (path, old, new, rules) for path, old, new in looked if new and path not in faulty
+        }
+        return sorted(found, key=lambda f: (NAMES.index(f.check), f.path, f.line or 0))
+
+    def rows(self, before: str, after: str, rules: Settings) -> list[GateRow]:
+        """The same, a row for each check: green, red, or skipped where it is off."""
+        began = time.monotonic()
+        found, wanted = self.findings(before, after, rules), enabled(rules.builtin)
+        seconds = round(time.monotonic() - began, 3)
+        return [_row(name, found, wanted, seconds) for name in NAMES]
+
+    def refuse(self, what: Landing, tree: str, message: bytes) -> None:
+        """Raises `gate-failed` for findings in a tree, `secret` for what the message holds."""
+        name, rules = what.session.name, what.rules
+        found = self.findings(what.head_tree, tree, rules)
+        if found:
+            raise refusal(name, tree, found)
+        if rules.builtin.secrets:
+            from slipstream_git.text import secrets
+
+            told = secrets.find(message)
+            if told:
+                raise SlipError(
+                    "secret",
+                    f"the commit message holds what looks like a credential ({told[0].rule})",
+                    hint=hints.again(*hints.MESSAGE),
+                    data={"session": name, "rule": told[0].rule},
+                )
+
+    def _looked_at(
+        self, differences: Sequence[Difference], rules: Settings
+    ) -> Iterator[Difference]:
+        """Files that the change adds or changes; one that it only moves is neither."""
+        allowed = rules.builtin.allow
+        leaves = scopes.compile_globs(allowed) if allowed else lambda _path: False
+        gone = {one.old.oid for one in differences if one.old and not one.new}
+        for one in differences:
+            new = one.new
+            if new is None or new.mode not in REGULAR or leaves(one.path):
+                continue
+            if (one.old is None and new.oid in gone) or (one.old and one.old.oid == new.oid):
+                continue
+            if (one.path, one.old, new, rules) not in self._clean:
+                yield one
+
+    def _found(self, one: Difference, rules: Settings, wanted: frozenset[str]) -> Iterator[Finding]:
+        from slipstream_git.text.scrutiny import Addition, Place
+
+        old, new = self._content(one.old), self._content(one.new) or b""
+        addition = Addition(old, new)
+        places: list[Place] = []
+        if "conflict-markers" in wanted:
+            places += addition.conflict_markers()
+        if "secrets" in wanted:
+            places += addition.credentials()
+        for place in places:
+            if place.mark not in rules.builtin.allow_lines:
+                check, rule, line, text, mark = place
+                yield Finding(check, rule, one.path, line, text, mark)
+
+    def _oversize(
+        self, looked: Sequence[Difference], differences: Sequence[Difference], rules: Settings
+    ) -> Iterator[Finding]:
+        most = rules.policy.max_file_bytes
+        most = LARGEST_FILE if most is None else most
+        paths = {one.path for one in looked}
+        for path, size in permitting.oversize(self._repository, differences, most):
+            if path in paths:
+                text = f"{size} bytes, and {most} are allowed"
+                yield Finding("oversize", "file-too-large", path, None, text)
+
+    def _not_moved(
+        self, found: Iterable[Finding], differences: Sequence[Difference]
+    ) -> list[Finding]:
+        """Without lines that the change takes out elsewhere."""
+        from slipstream_git.text.scrutiny import Addition, mark
+
+        gone = {
+            mark(line)
+            for one in differences
+            if one.old and one.old.mode in REGULAR
+            for line in Addition(self._content(one.old), self._content(one.new) or b"").removed
+        }
+        return [finding for finding in found if finding.mark not in gone]
+
+    def _broken(self, looked: Iterable[Difference]) -> list[Finding]:
+        """Files that were parsed to the end before, and have faults now."""
+        found, left = [], _MOST_PARSED_IN_ALL
+        for path, old, new in looked:
+            if old is None or old.mode not in REGULAR or new is None:
+                continue
+            before, after = self._content(old) or b"", self._content(new) or b""
+            if max(len(before), len(after)) > _MOST_PARSED or len(after) > left:
+                continue
+            left -= len(after)
+            line = _first_fault(path, before, after)
+            if line is not None:
+                text = "it could be parsed before, and from here on it cannot"
+                found.append(Finding("syntax", "syntax-error", path, line, text))
+        return found
+
+    def _content(self, entry: Entry | None) -> bytes | None:
+        if entry is None or entry.mode not in REGULAR:
+            return None
+        return self._repository.objects.blob(entry.oid)
+
+
+def refusal(session: str, tree: str, found: Sequence[Finding]) -> SlipError:
+    """The `gate-failed` for these findings; no credential is in it."""
+    first, names = found[0], list(dict.fromkeys(finding.check for finding in found))
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    place = paths.display(first.path) + (f":{first.line}" if first.line else "")
+    rows = [_row(name, found, frozenset(NAMES), 0.0) for name in names]
+    return SlipError(
+        "gate-failed",
+        f"check {first.check} is red: {first.told()}{more}",
+        hint=hints.of("slip", "read", "-s", session, place),
+        data={
+            "session": session,
+            "tree": tree,
+            "gates": to_json(rows),
+            "findings": [_shown(finding) for finding in found[:_MOST_TOLD]],
+        },
+    )
+
+
+def _shown(finding: Finding) -> dict[str, object]:
+    shown = finding._asdict() | {"path": paths.display(finding.path)}
+    return {key: value for key, value in shown.items() if value not in (None, "")}
+
+
+def _row(name: str, found: Sequence[Finding], wanted: frozenset[str], seconds: float) -> GateRow:
+    mine = [finding.told() for finding in found if finding.check == name]
+    status = "red" if mine else "green" if name in wanted else "skipped"
+    tail = "\n".join(mine[:_MOST_TOLD]) or None
+    return GateRow(name, status, cached=False, seconds=seconds, exit=None, tail=tail)
+
+
+def enabled(builtin: Builtin) -> frozenset[str]:
+    """The names of the checks that are on."""
+    return frozenset(name for name in NAMES if getattr(builtin, name.replace("-", "_")))
+
+
+def _first_fault(path: bytes, before: bytes, after: bytes) -> int | None:
+    from slipstream_git.text import outline
+
+    name = paths.display(path)
+    line = outline.first_fault(name, after)
+    if not line or outline.faults(name, before) != 0:
+        return None
+    return line
