@@ -18,6 +18,7 @@ from slipstream_git.changes import (
     sessions,
     settings,
 )
+from slipstream_git.changes.builtins import Checks
 from slipstream_git.changes.gating import judging, verdictnotes
 from slipstream_git.changes.gating.verdictnotes import Verdict
 from slipstream_git.changes.sessions import Session
@@ -87,7 +88,7 @@ def of_commits(ws: Workspace, revisions: str) -> Report:
     unjudged = [row.commit[:10] for row in rows if row.no_check]
     if unjudged:
         unchecked.append(f"Landed with --no-check: {', '.join(unjudged)}")
-    if judged.rows and len(found) > 1:
+    if verdictnotes.every(ws, last.tree) and len(found) > 1:
         lone = sum(not verdictnotes.every(ws, commit.tree) for commit in found[:-1])
         if lone:
             unchecked.append(f"{lone} of {len(found)} commits by themselves; the last tree was")
@@ -149,14 +150,16 @@ def _reported(ws: Workspace, commit: Commit) -> ReportedCommit:
 
 
 def _judged(ws: Workspace, rules: Settings, before: str, tree: str) -> _Judged:
+    rows = Checks(ws.repository).rows(before, tree, rules)
+    unchecked = [f"{row.name}: switched off" for row in rows if row.status == "skipped"]
+    rows = [row for row in rows if row.status != "skipped"]
     if not rules.gates:
-        return _Judged([], ["The branch defines no gates (.slip.toml)"])
+        unchecked.append("The branch defines no gates (.slip.toml)")
     newest: dict[str, Verdict] = {}
     for verdict in verdictnotes.every(ws, tree):
         known = newest.get(verdict.gate)
         if known is None or verdict.time >= known.time:
             newest[verdict.gate] = verdict
-    rows, unchecked = [], []
     for gate in rules.gates:
         found = newest.get(gate.name)
         if found is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from slipstream_git.text.markdown import JOINER
-from tests.desk import Desk, replace, write
+from tests.desk import Desk, Json, replace, write
 
 GATES = """\
 [gate.tests]
@@ -12,6 +12,13 @@ run = "test ! -e broken || { echo it broke; exit 1; }"
 run = "true"
 paths = ["docs/**"]
 """
+
+
+BUILTIN = dict.fromkeys(("conflict-markers", "secrets", "oversize", "syntax"), "green")
+
+
+def verdicts(told: Json) -> dict[str, str]:
+    return {row["name"]: row["status"] for row in told["gates"]}
 
 
 def gated(desk: Desk) -> None:
@@ -28,7 +35,7 @@ def test_a_session_before_and_after_it_was_checked(desk: Desk) -> None:
     assert told["labels"] == ["part"]
     assert [row["path"] for row in told["changes"]] == ["odd|`name", "src/app.py"]
     assert told["unchecked"] == ["Gate tests has said nothing of this tree"]
-    assert [(row["name"], row["status"]) for row in told["gates"]] == [("docs", "skipped")]
+    assert verdicts(told) == BUILTIN | {"docs": "skipped"}
     text = told["markdown"]
     assert f"## Fix @{JOINER}all of it\n" in text
     assert "| A | ``odd\\|`name`` | 1 | 0 |" in text
@@ -36,9 +43,7 @@ def test_a_session_before_and_after_it_was_checked(desk: Desk) -> None:
     desk.call("check", session="fix")
     told = desk.call("show", session="fix", markdown=True)
     assert told["unchecked"] == []
-    assert {row["name"]: row["status"] for row in told["gates"]} == {
-        "tests": "green", "docs": "skipped",
-    }  # fmt: skip
+    assert verdicts(told) == BUILTIN | {"tests": "green", "docs": "skipped"}
     assert "Not checked" not in told["markdown"]
 
 
@@ -64,9 +69,7 @@ def test_what_has_landed(desk: Desk) -> None:
     told = desk.call("show", rev="HEAD", markdown=True)
     assert (told["title"], told["message"]) == ("Say why", "Because.")
     assert (told["session"], told["agent"], told["head"]) == ("fix", "bot", first)
-    assert {row["name"]: row["status"] for row in told["gates"]} == {
-        "tests": "green", "docs": "skipped",
-    }  # fmt: skip
+    assert verdicts(told) == BUILTIN | {"tests": "green", "docs": "skipped"}
     desk.begin("more")
     desk.apply(write("new", "x\n"))
     second = desk.commit("Add new", check=False)["commit"]
@@ -95,3 +98,16 @@ def test_refusals(desk: Desk) -> None:
     fault = desk.refused("usage", "show", rev="HEAD...HEAD")
     assert fault.hint == "slip show --rev HEAD..HEAD"
     desk.refused("missing", "show", rev="nosuch")
+
+
+def test_the_built_in_checks_have_their_word(desk: Desk) -> None:
+    desk.lab.commit({".slip.toml": "[builtin]\nsyntax = false\n"})
+    desk.begin("fix")
+    desk.apply(write("merged", "<<<<<<< ours\na\n=======\nb\n>>>>>>> theirs\n"))
+    told = desk.call("show", session="fix", markdown=True)
+    assert verdicts(told) == {
+        "conflict-markers": "red", "secrets": "green", "oversize": "green",
+    }  # fmt: skip
+    assert told["unchecked"][-2:] == [
+        "syntax: switched off", "The branch defines no gates (.slip.toml)"
+    ]  # fmt: skip
