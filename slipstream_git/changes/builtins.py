@@ -240,10 +240,8 @@ def enabled(builtin: Builtin) -> frozenset[str]:
 
 
 def _first_fault(path: bytes, before: bytes, after: bytes) -> int | None:
-    from slipstream_git.text import outline
+    from slipstream_git.text import parsing
 
     name = paths.display(path)
-    line = outline.first_fault(name, after)
-    if not line or outline.faults(name, before) != 0:
-        return None
-    return line
+    line = parsing.first_fault(name, after)
+    return line if line and parsing.first_fault(name, before) == 0 else None

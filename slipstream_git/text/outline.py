@@ -1,5 +1,5 @@
-"""What a file defines: from its bytes and its path to symbols with exact spans. The one file that
-knows tree-sitter.
+"""What a file defines: from its bytes and its path to symbols with exact spans. With
+parsing.py alone it knows tree-sitter.
 
 One query a language runs over the tree in C (outlining/), which costs a third of the parsing; what
 it finds is put together by offsets, without walking the tree in Python. docs/reading.md has what
@@ -13,14 +13,13 @@ by line, and the outline says so.
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterator
 from functools import cache
-from importlib import import_module, metadata
+from importlib import metadata
 from typing import TYPE_CHECKING
 
 from slipstream_git.readings import Outline, Use
-from slipstream_git.text import matching
+from slipstream_git.text import matching, parsing
 from slipstream_git.text.outlining import assembling, detecting, guessing, headings, remarks
 from slipstream_git.text.outlining.assembling import PASSING, Found, Lines, Locality, Places
 from slipstream_git.text.outlining.grammar import Grammar
@@ -32,10 +31,8 @@ __all__ = ["faults", "language_of", "may_be_script", "outline", "parser_of", "us
 
 #: To be raised when what this package makes of a tree changes: caches are keyed by it.
 EXTRACTOR = 2
-#: Parsing takes some forty times the memory of the text.
-LARGEST = 10_000_000
+LARGEST = parsing.LARGEST
 
-_KEPT_HIGH = bytes(range(0x80)) + b"x" * 0x80
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
 
 language_of = detecting.language_of
@@ -48,12 +45,7 @@ class _Reader:
     def __init__(self, grammar: Grammar) -> None:
         import tree_sitter
 
-        maker = getattr(import_module(grammar.module), grammar.maker)
-        # Some wheels still give a number where others give a capsule: that warns and works.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            capsule: object = maker()
-            language = tree_sitter.Language(capsule)
+        language = parsing.language(grammar)
         self.grammar = grammar
         self.parser: Parser = tree_sitter.Parser(language)
         self.query: Query = tree_sitter.Query(language, grammar.query)
@@ -171,7 +163,7 @@ def faults(path: str, data: bytes) -> int | None:
     if isinstance(reader, str):
         return None
     found = 0
-    left = [reader.parser.parse(_legible(_even(data))).root_node]
+    left = [reader.parser.parse(parsing.legible(_even(data))).root_node]
     while left:
         node = left.pop()
         wrong = [child for child in node.children if child.has_error or child.is_missing]
@@ -180,25 +172,6 @@ def faults(path: str, data: bytes) -> int | None:
         else:
             left += wrong
     return found
-
-
-def first_fault(path: str, data: bytes) -> int | None:
-    """The line of the first place that a file's parser skips or makes up; 0 where there is none.
-
-    None where it has no parser.
-    """
-    reader = _reader(language_of(path, data)) if len(data) <= LARGEST else "too-large"
-    if isinstance(reader, str):
-        return None
-    node = reader.parser.parse(_legible(_even(data))).root_node
-    if not node.has_error:
-        return 0
-    while not (node.is_error or node.is_missing):
-        wrong = [child for child in node.children if child.has_error or child.is_missing]
-        if not wrong:
-            break
-        node = wrong[0]
-    return node.start_point[0] + 1
 
 
 def outline(path: str, data: bytes) -> Outline:
@@ -218,7 +191,7 @@ def outline(path: str, data: bytes) -> Outline:
 
 
 def _outline(reader: _Reader, data: bytes) -> Outline:
-    places, sound = reader.places(_legible(data))
+    places, sound = reader.places(parsing.legible(data))
     lines = Lines(data)
     grammar = reader.grammar
     made = assembling.assemble(data, places, grammar, lines)
@@ -247,7 +220,7 @@ def uses(path: str, data: bytes, name: str) -> list[Use]:
     hidden: list[tuple[int, int]] = []
     defined: set[int] = set()
     if isinstance(reader, _Reader):
-        places, _ = reader.places(_legible(data))
+        places, _ = reader.places(parsing.legible(data))
         hidden = [*places.comments, *places.blanks]
         defined = assembling.assemble(data, places, reader.grammar, lines).names
     return [
@@ -267,20 +240,6 @@ def _hidden(data: bytes, spans: list[tuple[int, int]]) -> bytes:
 def _even(data: bytes) -> bytes:
     """Lone carriage returns as line feeds: so the languages count lines, and parsers want it."""
     return _LONE_RETURN.sub(b"\n", data) if b"\r" in data else data
-
-
-def _legible(data: bytes) -> bytes:
-    """What a parser reads: as long as the text, without the bytes that end or upset it.
-
-    A NUL would end the text. Where a text is not UTF-8, each of its high bytes counts as a letter.
-    """
-    if b"\0" in data:
-        data = data.replace(b"\0", b" ")
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return data.translate(_KEPT_HIGH)
-    return data
 
 
 def version(path: str) -> str:
