@@ -278,12 +278,14 @@ def clear(ws: Workspace, merged: Merged | None, order: Order, before: Cleared | 
     for item in passed.objects.values():
         ws.repository.objects.write(item.kind, item.data)
     cleared = Cleared(merged.tree, passed)
-    gates = order.gates(merged.rules)
+    gates, rows = order.gates(merged.rules), list[GateRow]()
     if gates:
         from slipstream_git.changes.gating import judging
 
-        case = judging.Case(merged.judged_since, passed.tree, merged.start)
-        rows = judging.passed(ws, merged.session.name, case, merged.rules, gates)
+        # What changes nothing does not land.
+        if passed.tree != merged.head_tree or merged.start is None:
+            case = judging.Case(merged.judged_since, passed.tree, merged.start)
+            rows = judging.passed(ws, merged.session.name, case, merged.rules, gates)
         cleared = cleared._replace(judged=(merged.judged_since, merged.rules), gates=tuple(rows))
     if not order.sign:
         return cleared

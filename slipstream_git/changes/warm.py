@@ -52,12 +52,12 @@ def leased(
     wanted: Pool,
     *,
     for_long: bool = False,
-    patience_s: float = pool.PATIENCE_S,
+    patience_s: float = 0,
 ) -> Iterator[Slot]:
     """A warm worktree that holds ``tree``, HEAD at a ref or a commit, with what ``wanted`` says.
 
     for_long: the caller may keep it for minutes, and leaves some to others. patience_s: how long
-    one is waited for.
+    one is waited for, if that is longer than usual.
 
     The objects of the tree must be on disk. Raises `hook-failed` when the set-up command fails.
     """

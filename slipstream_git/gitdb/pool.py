@@ -180,13 +180,16 @@ class Slot:
 
 @contextmanager
 def leased(
-    repository: Repository, *, for_long: bool = False, patience_s: float = PATIENCE_S
+    repository: Repository, *, for_long: bool = False, patience_s: float = 0
 ) -> Iterator[Slot]:
-    """A slot that nobody else uses, until the end of the block. Raises `locked` after a wait."""
+    """A slot that nobody else uses, until the end of the block.
+
+    Raises `locked` after ``patience_s`` of waiting, or after `PATIENCE_S` where that is longer.
+    """
     parent = os.path.join(repository.layout.slip_dir, "pool")
     try:
         slots = SLOTS_FOR_LONG if for_long else SLOTS
-        handle, place = _take(parent, repository.layout.sharing, slots, patience_s)
+        handle, place = _take(parent, repository.layout.sharing, slots, max(patience_s, PATIENCE_S))
     except OSError as fault:
         raise SlipError("git-failed", f"{parent} cannot be written: {fault.strerror}") from None
     try:

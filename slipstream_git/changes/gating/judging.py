@@ -191,12 +191,7 @@ def _text(ended: Ended) -> str:
 def passed(
     ws: Workspace, session: str, case: Case, rules: Settings, gates: Sequence[Gate]
 ) -> list[GateRow]:
-    """What these gates say of a tree, where that is nothing bad. Raises `gate-failed`, …
-
-    They are not asked about what changes nothing, which does not land.
-    """
-    if case.tree == case.before and case.on is not None:
-        return []
+    """What these gates say of a tree, where that is nothing bad. Raises `gate-failed`, …"""
     rows = Judge(ws, rules).rows(case, gates)
     if failing(rows):
         raise refusal(session, case.tree, rows, gates)
