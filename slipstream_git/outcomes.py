@@ -205,6 +205,18 @@ class SeriesCommit(NamedTuple):
     gates: list[GateRow] | None = None
 
 
+class Pushed(NamedTuple):
+    """Where a landing went that was pushed. ref: the full name there.
+
+    tries: how often it was merged and pushed. followed: the branch here holds it, too.
+    """
+
+    remote: str
+    ref: str
+    tries: int
+    followed: bool
+
+
 class Landed(NamedTuple):
     """What commit answers; ``old_head`` is null for a first commit, ``engine`` without a merge.
 
@@ -230,6 +242,7 @@ class Landed(NamedTuple):
     hooks: list[HookRun] | None = None
     dry_run: bool | None = None
     warnings: list[str] | None = None
+    pushed: Pushed | None = None
 
 
 class Written(NamedTuple):
@@ -258,7 +271,8 @@ class LeftAlone(NamedTuple):
 
 class RecoveredIntent(NamedTuple):
     """What became of a command that died: ``landed``, ``flushed``, ``closed``, ``reopened``,
-    ``rebased``, ``resolved``, ``expired``, or ``undone``.
+    ``rebased``, ``resolved``, ``expired``, or ``undone``; of a push ``pushed``, ``undone``, or
+    ``unknown``.
     """
 
     session: str

@@ -19,7 +19,7 @@ _OUTSIDE = ("locked", "git-failed")
 
 
 class Options(NamedTuple):
-    """How to land."""
+    """How to land. push: the remote on whose branch it lands; None for the branch here."""
 
     message: Message
     onto: str | None = None
@@ -33,6 +33,7 @@ class Options(NamedTuple):
     dry_run: bool = False
     series: bool = False
     each: bool = False
+    push: str | None = None
 
 
 def hint_again(fault: SlipError, session: str, options: Options) -> None:
@@ -88,7 +89,8 @@ def _plain(option: str) -> str:
 
 def _rows(options: Options) -> Iterator[tuple[str, ...]]:
     message = options.message
-    for name, value in (("onto", options.onto), ("author", message.author), ("date", message.date)):
+    named = (("push", options.push), ("onto", options.onto))
+    for name, value in (*named, ("author", message.author), ("date", message.date)):
         if value is not None:
             yield f"--{name}", value
     for trailer in message.trailers:

@@ -280,6 +280,7 @@ def commit(
     no_sync: bool = False,
     series: bool = False,
     each: bool = False,
+    push: str | None = None,
 ) -> outcomes.Landed:
     """Land the session as one commit on its branch.
 
@@ -294,13 +295,34 @@ def commit(
     one_date = committer_date_is_author_date
     text = messages.Message(message, message_file, author, date, trailer, signoff, one_date)
     options = asking.Options(
-        text, onto, check, sign, no_verify, no_checkout, keep, no_sync, merge, dry_run, series, each
+        text,
+        onto,
+        check,
+        sign,
+        no_verify,
+        no_checkout,
+        keep,
+        no_sync,
+        merge,
+        dry_run,
+        series,
+        each,
+        push,
     )
     chosen = closing.landed_already(ws, session)
+    if chosen is not None and push is not None:
+        from slipstream_git.sharing import pushing
+
+        return pushing.already(ws, chosen, options)
     if chosen is not None:
         return chosen
     found = sessions.choose(ws, session)
-    return committing.commit(ws, found, committing.ordered(ws, found, options))
+    order = committing.ordered(ws, found, options)
+    if push is not None:
+        from slipstream_git.sharing import pushing
+
+        return pushing.commit(ws, found, order)
+    return committing.commit(ws, found, order)
 
 
 @operation(ACTS)
@@ -339,6 +361,7 @@ def exec_(
     split: str | None = None,
     depth: int = 1,
     label: str = "{}",
+    push: str | None = None,
 ) -> outcomes.Executed:
     """Begin, read, apply and commit (or flush) in one call.
 
@@ -361,13 +384,17 @@ def exec_(
     text = messages.Message(message, message_file, author, date, trailer, signoff, one_date)
     landing_options = asking.Options(
         text, onto, check, sign, no_verify, no_checkout, keep, no_sync, merge,
-        dry_run=False, series=series, each=each,
+        dry_run=False, series=series, each=each, push=push,
     )  # fmt: skip
     wish = sessions.Wish(session, base, onto, title, agent, allow, deny)
     way = None if split is None else splitting.Wish(split, depth, label)
     request = executing.Request(wish, ops, format, (*read, *files), read_all, flush, way)
-    lands = text.given or series
-    return executing.run(ws, request, landing_options if lands else None)
+    wanted = landing_options if text.given or series else None
+    if push is None:
+        return executing.run(ws, request, wanted)
+    from slipstream_git.sharing import pushing
+
+    return executing.run(ws, request, wanted, pushing.commit)
 
 
 @operation(ACTS)

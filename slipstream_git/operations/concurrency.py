@@ -128,6 +128,7 @@ def land(
     keep: bool = False,
     no_sync: bool = False,
     dry_run: bool = False,
+    push: str | None = None,
 ) -> meetings.Queued:
     """Land several sessions in order, each as a commit of its own.
 
@@ -154,9 +155,14 @@ def land(
 
     text = messages.Message(message, None, author, None, trailer, signoff)
     options = asking.Options(
-        text, onto, check, sign, no_verify, no_checkout, keep, no_sync, merge=False, dry_run=dry_run
-    )
-    return queueing.land(ws, sessions, options, everyone=all, atomic=atomic)
+        text, onto, check, sign, no_verify, no_checkout, keep, no_sync,
+        merge=False, dry_run=dry_run, push=push,
+    )  # fmt: skip
+    if push is None:
+        return queueing.land(ws, sessions, options, everyone=all, atomic=atomic)
+    from slipstream_git.sharing import pushing
+
+    return queueing.land(ws, sessions, options, everyone=all, atomic=atomic, elsewhere=pushing.land)
 
 
 @operation(ACTS)

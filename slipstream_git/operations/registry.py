@@ -98,6 +98,8 @@ SHARED: Mapping[str, str] = {
     "no_checkout": ": move refs only; leave worktrees as they are",
     "keep": ": leave the session open after landing",
     "no_sync": ": do not wait until the commit survives a power cut",
+    "push": "(REMOTE): land on the branch of this remote, by compare-and-swap there: fetch, merge,"
+    " push, and again where it has moved; the branch here follows",
     "merge": ": land as a merge commit whose second parent is the session's chain",
     "series": ": land one commit for each --group label, steps without one last; a commit's subject"
     " is its label, the message its body",
