@@ -21,7 +21,7 @@ FETCHED = "refs/slip/remotes/"
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(?:[.][A-Za-z0-9_-]+)*")
 _FETCH = (
     "fetch", "--no-tags", "--no-prune", "--no-write-fetch-head", "--no-recurse-submodules",
-    "--no-show-forced-updates",
+    "--no-show-forced-updates", "--no-auto-maintenance",
 )  # fmt: skip
 # A connection over which nothing comes for so long is dead; git alone would wait for ever.
 _STALLED_S = 120

@@ -129,11 +129,13 @@ def _start(ws: Workspace, attempt: Attempt) -> str | None:
         if not attempt.makes:
             raise _Stay(f"there is no branch {name} here")
         return None
+    if head == attempt.old or holds(repository, attempt.commit, head):
+        if head == attempt.commit:
+            raise _Stay
+        return head
     if holds(repository, head, attempt.commit):
         raise _Stay
-    if not holds(repository, attempt.commit, head):
-        raise _Stay(f"{name} has commits here that {_where(attempt)} lacks")
-    return head
+    raise _Stay(f"{name} has commits here that {_where(attempt)} lacks")
 
 
 def _told(attempt: Attempt, why: str) -> Followed:

@@ -1,54 +1,88 @@
 """How long a push waits before it is tried again, and when it is given up.
 
 Many that push to one branch lose to each other: of those who merged onto the same head one wins,
-and what the others did was for nothing. So who has lost waits, at random and on average twice as
-long after each loss, in units of what a try takes here: then about one tries at a time, however
-many they are.
+and what the others did was for nothing. So who loses waits, at random and on average twice as long
+after each loss, and looks at the branch only then; who wins waits half as long the next time. So
+about every second try succeeds, however many they are. A clone remembers that for a minute: its
+next landing would else begin as if it were alone.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from slipstream_git.changes import sessions
+from slipstream_git.gitdb import permissions
 from slipstream_git.gitdb.remotes import Unreached
+from slipstream_git.text.objectid import digest
 from slipstream_git.workspace import Workspace
 
 T = TypeVar("T")
 
-MOST_TRIES = 100
-# A wait is at most so many times what a try takes, and in seconds.
-LONGEST_WAIT = 64
-LONGEST_WAIT_S = 30.0
+MOST_TRIES = 200
+# A wait is at most so many times what a try takes here, and in seconds.
+LONGEST_WAIT = 64.0
+LONGEST_WAIT_S = 20.0
+REMEMBERED_S = 60
 # A lock that another push holds there is given back soon; a server that says no says it again.
-MOST_UNMOVED = 5
+MOST_UNMOVED = 4
 UNMOVED_S = 0.2
 # How long a server is waited for that does not answer; `slip.pushPatience`.
 PATIENCE_S = 30
 
 
 class Pace:
-    """The tries of one push. where: the remote, as it is shown. tries: the number of this one."""
+    """The tries of one push to a branch. tries: the number of this one.
 
-    def __init__(self, ws: Workspace, where: str) -> None:
+    place: what stands for the branch. where: the remote, as it is shown.
+    """
+
+    def __init__(self, ws: Workspace, place: str, where: str) -> None:
         self.tries = 1
         self._ws = ws
         self._where = where
         self._patience_s = ws.repository.config.number("slip.pushpatience", PATIENCE_S)
         self._is_reached = False
         self._unmoved = 0
-        self._bound = 1.0
+        name = f"pace-{digest(place.encode()).hex()[:8]}"
+        self._path = os.path.join(ws.repository.layout.slip_dir, name)
+        self._bound, self._unit_s = self._remembered()
+        self._began_s = time.monotonic()
 
-    def lost(self, took_s: float, what: str) -> None:
-        """Wait after a try that others were faster than. Raises `ref-moved` after too many."""
+    def wait(self) -> None:
+        """Wait where others were faster before; a try begins then."""
+        if self._bound:
+            time.sleep(min(self._random() * self._bound * self._unit_s, LONGEST_WAIT_S))
+        self._began_s = time.monotonic()
+
+    def failed(self) -> None:
+        """After a push that did not succeed: wait, longer than the last time."""
+        self._unit_s = min(self._unit_s, time.monotonic() - self._began_s)
+        self._bound = min(max(self._bound, 1.0) * 2, LONGEST_WAIT)
+        self.wait()
+
+    def lost(self, what: str) -> None:
+        """Count a try that others were faster than. Raises `ref-moved` after too many."""
         self._unmoved = 0
         if self.tries >= MOST_TRIES:
             raise sessions.kept_moving(what, self.tries)
         self.tries += 1
-        self._bound = min(self._bound * 2, LONGEST_WAIT)
-        time.sleep(min(self._random() * self._bound * took_s, LONGEST_WAIT_S))
+
+    def won(self) -> None:
+        """Remember for the next landing how it went."""
+        with suppress(OSError):
+            if self._bound >= 2:
+                permissions.make_directory(
+                    os.path.dirname(self._path), self._ws.repository.layout.sharing
+                )
+                with open(self._path, "w", encoding="ascii") as stream:
+                    stream.write(f"{self._bound / 2} {self._unit_s} {self._ws.clock()}")
+            elif self._bound:
+                os.unlink(self._path)
 
     def again(self) -> bool:
         """Whether to push once more where nothing has moved there; waits before that."""
@@ -77,6 +111,14 @@ class Pace:
             else:
                 self._is_reached = True
                 return answer
+
+    def _remembered(self) -> tuple[float, float]:
+        with suppress(OSError, ValueError):
+            with open(self._path, encoding="ascii") as stream:
+                bound, unit_s, at_s = map(float, stream.read(99).split())
+            if 0 <= self._ws.clock() - at_s <= REMEMBERED_S and 0 < bound <= LONGEST_WAIT:
+                return bound, unit_s
+        return 0.0, LONGEST_WAIT_S
 
     def _random(self) -> float:
         """Between 0 and 1."""

@@ -7,7 +7,6 @@ is never taken from git's words: the other side is asked what the branch holds.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 from slipstream_git import hints
@@ -25,7 +24,7 @@ from slipstream_git.gitdb.aheadrefs import looking_ahead
 from slipstream_git.gitdb.barriers import NEVER
 from slipstream_git.gitdb.pushes import Attempt, Row
 from slipstream_git.gitdb.refs import RefMove
-from slipstream_git.gitdb.remotes import Refusal, Remote
+from slipstream_git.gitdb.remotes import Remote
 from slipstream_git.outcomes import Landed, Pushed
 from slipstream_git.records import NamedTuple
 from slipstream_git.sharing import following, recalling
@@ -94,7 +93,8 @@ def already(ws: Workspace, done: Landed, options: Options) -> Landed:
     """The answer for a session that has landed, if it did there. Raises `missing` if only here."""
     numbers = sessions.closed_numbers(ws, done.session)
     goal = goal_of(ws, sessions.at(ws, done.session, numbers[max(numbers)]), options)
-    head = Pace(ws, goal.remote.shown).patient(lambda: goal.remote.head(goal.ref))
+    pace = Pace(ws, goal.remote.place("head", goal.ref), goal.remote.shown)
+    head = pace.patient(lambda: goal.remote.head(goal.ref))
     if done.commit and following.holds(ws.repository, head, done.commit):
         return done._replace(pushed=Pushed(goal.remote.shown, goal.ref, 0, followed=True))
     names = [ref.removeprefix(sessions.BRANCHES) for ref in (goal.branch, goal.ref)]
@@ -126,11 +126,11 @@ def _contend(
 ) -> None:
     """Merge and push until it is there, or is not to be."""
     options = queue[0].order.options
-    pace = Pace(ws, goal.remote.shown)
+    pace = Pace(ws, goal.remote.place("head", goal.ref), goal.remote.shown)
     cleared: dict[str, Cleared] = {}
+    pace.wait()
     head = pace.patient(lambda: goal.remote.head(goal.ref, tracking=not options.dry_run))
     while True:
-        began = time.monotonic()
         tally.warnings.extend(recalling.settle(ws, goal.remote.name, goal.ref, head))
         queue, gone = stacking.as_now(ws, queue)
         tally.skipped.extend(gone)
@@ -141,32 +141,40 @@ def _contend(
         kept = ws.repository.objects.publish()
         try:
             attempt = _noted(ws, goal, head, stack, options)
-            refusal = goal.remote.push(
-                {goal.ref: (head, attempt.commit)}, no_verify=options.no_verify
-            )
-            now = attempt.commit
-            if refusal is not None:
-                now = pace.patient(lambda: goal.remote.head(goal.ref)) or ""
-            if following.holds(ws.repository, now or None, attempt.commit):
+            now = _pushed(ws, goal, attempt, pace, no_verify=options.no_verify)
+            if following.holds(ws.repository, now, attempt.commit):
+                pace.won()
                 followed = following.follow(ws, attempt)
                 pushes.drop(ws.repository.layout, attempt)
                 _tell(ws, goal, stack, tally, pace.tries, followed)
                 return
         finally:
             kept.release()
-        if refusal is not None and (now or None) == head:
-            _not_moved(ws, goal, attempt, refusal, pace)
-        else:
-            pace.lost(time.monotonic() - began, goal.shown)
-        head = now or None
+        head = now
 
 
-def _not_moved(ws: Workspace, goal: Goal, attempt: Attempt, refusal: Refusal, pace: Pace) -> None:
-    """A push that did not happen, though nobody else's did: again, or the refusal."""
+def _pushed(
+    ws: Workspace, goal: Goal, attempt: Attempt, pace: Pace, *, no_verify: bool
+) -> str | None:
+    """Push; what the branch there holds after that, whatever git says of it.
+
+    Where git does not call it done, that is asked only after a wait: who merges onto a head that
+    is fresh when his push begins wastes no work. Raises `git-failed` where the other side refuses,
+    which is not because others were faster; `ref-moved` where they were too often.
+    """
+    refusal = goal.remote.push({goal.ref: (attempt.old, attempt.commit)}, no_verify=no_verify)
+    if refusal is None:
+        return attempt.commit
+    if not refusal.final:
+        pace.failed()
+    now = pace.patient(lambda: goal.remote.head(goal.ref))
+    if now != attempt.old:
+        pace.lost(goal.shown)
+        return now
     if refusal.final:
         pushes.drop(ws.repository.layout, attempt)
     elif pace.again():
-        return
+        return now
     remarks = f" ({refusal.remarks})" if refusal.remarks else ""
     raise SlipError(
         "git-failed",

@@ -128,7 +128,7 @@ def test_no_option_of_a_landing_is_forgotten(name: str) -> None:
     full = asking.Options(
         Message(("m",), None, "a", "d", ("t",), signoff=True),
         "o", check=True, sign=True, no_verify=True, no_checkout=True, keep=True, no_sync=True,
-        merge=True, dry_run=True,
+        merge=True, dry_run=True, push="r",
     )  # fmt: skip
     fault = SlipError("locked", "locked")
     asking.hint_again(fault, "s", full)
