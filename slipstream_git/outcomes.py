@@ -245,6 +245,35 @@ class Landed(NamedTuple):
     pushed: Pushed | None = None
 
 
+class Bundled(NamedTuple):
+    """A session written to a file. size: in bytes. verdicts: how many of gates are in it."""
+
+    session: str
+    file: str
+    base: str | None
+    tip: str
+    steps: int
+    size: int
+    verdicts: int
+
+
+class Unbundled(NamedTuple):
+    """A session made of a bundle. verdicts: how many on its tree were new; taken where asked for.
+
+    already: the session was here, with this very chain.
+    """
+
+    session: str
+    ref: str
+    base: str | None
+    onto: str | None
+    tip: str
+    steps: int
+    verdicts: int
+    verdicts_taken: bool
+    already: bool | None = None
+
+
 class Written(NamedTuple):
     """A worktree file that flush wrote (W) or deleted (D)."""
 

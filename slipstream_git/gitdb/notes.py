@@ -37,8 +37,11 @@ def adding(
 def read(repository: Repository, ref: str, target: str) -> bytes | None:
     """The note on ``target``, None where there is none."""
     tip = repository.store.ref(ref)
-    if tip is None:
-        return None
+    return at_commit(repository, tip, target) if tip else None
+
+
+def at_commit(repository: Repository, tip: str, target: str) -> bytes | None:
+    """The note on ``target`` in the notes that a commit holds, None where there is none."""
     tree = commits.parse(tip, repository.objects.commit(tip)).tree
     path = _path(repository, tree, target)
     entry = repository.trees.leaf(tree, path) if path else None

@@ -145,6 +145,10 @@ class Git:
         other._env = {name: value for name, value in self._env.items() if name != variable}  # noqa: SLF001
         return other
 
+    def with_variables(self, more: Mapping[str, str]) -> Git:
+        """The same git with further variables."""
+        return self._like(self.directory, more)
+
     def trusting(self, directory: str, *settings: str) -> Git:
         """A git as the caller's own shell would start it there: hooks run, in the user's language.
 

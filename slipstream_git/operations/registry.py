@@ -30,6 +30,7 @@ AREAS: Mapping[str, tuple[str, ...]] = {
     "concurrency": ("conflicts", "rebase", "resolve", "land", "adopt"),
     "worktrees": ("run", "worktree"),
     "gates": ("check",),
+    "sharing": ("bundle", "unbundle"),
     "repositories": ("merge-tree", "recover", "gc", "doctor", "demo"),
     "serving": ("serve",),
 }  # fmt: skip
@@ -43,6 +44,7 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "concurrency": ("Many sessions at once", "docs/conflicts.md"),
     "worktrees": ("Commands and worktrees for a session", "docs/files.md"),
     "gates": ("Gates: what a change is judged by", "docs/gates.md"),
+    "sharing": ("Other machines, through any git server or a file", "docs/sharing.md"),
     "repositories": ("Upkeep", "docs/safety.md"),
     "serving": ("For many clients, and to be quicker", "docs/serve.md"),
 }

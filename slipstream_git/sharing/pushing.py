@@ -146,10 +146,13 @@ def _contend(
                 pace.won()
                 followed = following.follow(ws, attempt)
                 pushes.drop(ws.repository.layout, attempt)
+                recalling.settle(ws, goal.remote.name, goal.ref, now)
                 _tell(ws, goal, stack, tally, pace.tries, followed)
                 return
         finally:
             kept.release()
+        if now != head:
+            pace.lost(goal.shown)
         head = now
 
 
@@ -160,7 +163,7 @@ def _pushed(
 
     Where git does not call it done, that is asked only after a wait: who merges onto a head that
     is fresh when his push begins wastes no work. Raises `git-failed` where the other side refuses,
-    which is not because others were faster; `ref-moved` where they were too often.
+    which is not because others were faster.
     """
     refusal = goal.remote.push({goal.ref: (attempt.old, attempt.commit)}, no_verify=no_verify)
     if refusal is None:
@@ -169,7 +172,6 @@ def _pushed(
         pace.failed()
     now = pace.patient(lambda: goal.remote.head(goal.ref))
     if now != attempt.old:
-        pace.lost(goal.shown)
         return now
     if refusal.final:
         pushes.drop(ws.repository.layout, attempt)
