@@ -274,6 +274,29 @@ class Unbundled(NamedTuple):
     already: bool | None = None
 
 
+class Unshared(NamedTuple):
+    """A session that did not go or come, and why, as an error would say it."""
+
+    session: str
+    code: str
+    message: str
+    hint: str | None
+
+
+class Exchanged(NamedTuple):
+    """What push and pull answer; where any session is ``refused`` this is the error's ``data``.
+
+    sessions: those that went or came. closed: those taken away there because they are closed here.
+    notes: what notes went or came, by their refs.
+    """
+
+    remote: str
+    sessions: list[str]
+    closed: list[str]
+    notes: list[str]
+    refused: list[Unshared]
+
+
 class Written(NamedTuple):
     """A worktree file that flush wrote (W) or deleted (D)."""
 

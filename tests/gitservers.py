@@ -8,6 +8,7 @@ They are killed and started again like any server; the repositories stay.
 
 from __future__ import annotations
 
+import getpass
 import os
 import shutil
 import signal
@@ -30,6 +31,10 @@ BACKEND = Path(
 needs_web = pytest.mark.skipif(
     LIGHTTPD is None or not BACKEND.exists(),
     reason="lighttpd or git-http-backend is not installed",
+)
+SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+needs_ssh = pytest.mark.skipif(
+    SSHD is None or shutil.which("ssh") is None, reason="sshd or ssh is not installed"
 )
 PATIENCE_S = 20.0
 
@@ -111,3 +116,44 @@ def free_port() -> int:
 def _listens(port: int) -> bool:
     with socket.socket() as caller:
         return caller.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Ssh:
+    """sshd for the user who runs the tests; every repository is reached by its path."""
+
+    def __init__(self, place: Path, children: Children) -> None:
+        self.place = place
+        self.port = free_port()
+        self._children = children
+        place.mkdir(parents=True)
+        for name in ("host", "key", "stranger"):
+            command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(place / name)]
+            subprocess.run(command, check=True)
+        shutil.copy(place / "key.pub", place / "authorized")
+        (place / "config").write_text(
+            f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {place}/host\nPidFile none\n"
+            f"AuthorizedKeysFile {place}/authorized\nStrictModes no\nUsePAM no\n"
+            "PasswordAuthentication no\nKbdInteractiveAuthentication no\nLogLevel ERROR\n"
+        )
+
+    def url(self, path: Path) -> str:
+        return f"ssh://{getpass.getuser()}@127.0.0.1:{self.port}{path}"
+
+    def command(self, key: str = "key") -> str:
+        """What `GIT_SSH_COMMAND` is to be."""
+        return (
+            f"ssh -F none -i {self.place}/{key} -o IdentitiesOnly=yes -o LogLevel=ERROR"
+            " -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
+        )
+
+    def start(self) -> None:
+        assert SSHD is not None
+        if os.getuid() == 0:
+            Path("/run/sshd").mkdir(exist_ok=True)
+        command = [SSHD, "-D", "-e", "-f", str(self.place / "config")]
+        server = self._children.start(command, stdout=subprocess.DEVNULL)
+        until = time.monotonic() + PATIENCE_S
+        while not _listens(self.port):
+            assert server.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.02)

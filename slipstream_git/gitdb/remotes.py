@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb.process import Output, without_credentials
+from slipstream_git.gitdb.process import Git, Output, without_credentials
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.hints import of
 from slipstream_git.records import NamedTuple
@@ -38,6 +38,13 @@ _DENIED = re.compile(
 )
 _PROGRESS = re.compile(rb"\((\d+)/(\d+)\)")
 _PUSH_FAULT = re.compile(r"^!\t[^\t]*\t(.*)$", re.MULTILINE)
+
+# Below whatever went wrong with ssh.
+_ALWAYS = (
+    "fatal: Could not read from remote repository.",
+    "Please make sure you have the correct access rights", "and the repository exists.",
+)  # fmt: skip
+_LONGEST_SAID = 500
 
 Telling = Callable[..., None]
 
@@ -92,6 +99,22 @@ class Remote(NamedTuple):
             *_FETCH, *quiet, *silent, "--end-of-options", self.name, *refspecs, watched=True
         )
 
+    def fetched_into(self, git: Git, refs: Sequence[str]) -> Output:
+        """Fetch these for a git that keeps them elsewhere; no ref follows. Any exit status.
+
+        Each object is checked on its way in, as `git fsck --strict` does.
+        """
+        return self._reach(
+            *_FETCH, "--quiet", "--refmap=", "--end-of-options", self.name, *refs,
+            watched=True, by=git.setting("fetch.fsckObjects=true", "fetch.unpackLimit=1"),
+        )  # fmt: skip
+
+    def followed(self) -> None:
+        """Fetch as the user has it configured, and as `git fetch` alone would. `Unreached`."""
+        done = self._reach("fetch", "--quiet", "--end-of-options", self.name, watched=True)
+        if done.status:
+            raise self.unreached("fetch", done)
+
     def head(self, ref: str, *, tracking: bool = True) -> str | None:
         """Fetch one ref; the commit that it holds there, None where it is not there.
 
@@ -124,6 +147,8 @@ class Remote(NamedTuple):
         it is not to be there. The user's `pre-push` hook is asked. Gives what git said where git
         does not call it done, which it may be all the same.
         """
+        if not refspecs:
+            return None
         leases = [f"--force-with-lease={ref}:{old or ''}" for ref, (old, _) in refspecs.items()]
         # One ref moves at once or not at all, and some servers know no more than that.
         together = ("--atomic",) if len(refspecs) > 1 else ()
@@ -154,8 +179,10 @@ class Remote(NamedTuple):
             denied=_DENIED.search(text) is not None,
         )
 
-    def _reach(self, *arguments: str, trusting: bool = False, watched: bool = False) -> Output:
-        layout, git = self.repository.layout, self.repository.git
+    def _reach(
+        self, *arguments: str, trusting: bool = False, watched: bool = False, by: Git | None = None
+    ) -> Output:
+        layout, git = self.repository.layout, by or self.repository.git
         if trusting:
             git = self.repository.trusting(layout.root or layout.git_dir)
             git = git.at(layout.root, layout.git_dir) if layout.root else git.inside(layout.git_dir)
@@ -191,11 +218,12 @@ def _refusal(done: Output) -> Refusal:
 
 
 def _gist(done: Output) -> str:
-    """What git said, the lines alone that say why."""
+    """What git said, without what it always says."""
     lines = [line.strip() for line in done.said.split("; ")]
-    why = [line for line in lines if line.startswith(("fatal:", "error:", "ERROR:", "ssh:"))]
-    chosen = why or [line for line in lines if line and not line.startswith("hint:")]
-    return "; ".join(dict.fromkeys(chosen)) or f"exit status {done.status}"
+    told = [line for line in lines if line and not line.startswith(("hint:", "warning:"))]
+    chosen = [line for line in told if line not in _ALWAYS] or told
+    said = "; ".join(dict.fromkeys(chosen))
+    return said[:_LONGEST_SAID] or f"exit status {done.status}"
 
 
 def _progress(telling: Telling) -> Callable[[bytes], None]:

@@ -30,7 +30,7 @@ AREAS: Mapping[str, tuple[str, ...]] = {
     "concurrency": ("conflicts", "rebase", "resolve", "land", "adopt"),
     "worktrees": ("run", "worktree"),
     "gates": ("check",),
-    "sharing": ("bundle", "unbundle"),
+    "sharing": ("push", "pull", "bundle", "unbundle"),
     "repositories": ("merge-tree", "recover", "gc", "doctor", "demo"),
     "serving": ("serve",),
 }  # fmt: skip

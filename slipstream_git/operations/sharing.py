@@ -12,6 +12,50 @@ if TYPE_CHECKING:
 
 
 @operation(ACTS)
+def push(
+    ws: Workspace, remote: str | None = None, sessions: tuple[str, ...] = ()
+) -> outcomes.Exchanged:
+    """Bring open sessions and notes to a remote, for other machines to pull.
+
+    What gates said, where commits came from, how conflicts were settled and what was learned are
+    notes: they are merged with those that are there. A session that is closed here and was pushed
+    before is taken away there. One that has gone on there, too, is left as it is, and told of. All
+    of it moves there in one transaction. No branch moves, and none lists what was pushed.
+
+    remote (REMOTE): a remote or a URL (default: the current branch's remote, the only one, or
+        origin)
+    sessions (SESSION): these alone (default: every open session)
+    """
+    from slipstream_git.sharing import exchanging
+
+    return exchanging.push(ws, remote, sessions)
+
+
+@operation(ACTS)
+def pull(
+    ws: Workspace,
+    remote: str | None = None,
+    sessions: tuple[str, ...] = (),
+    *,
+    name: str | None = None,
+) -> outcomes.Exchanged:
+    """Bring sessions and notes from a remote.
+
+    First what `git fetch REMOTE` fetches. Each session is checked before it is one here, as
+    `slip unbundle` does; one that has gone on here, too, is left as it is, and told of. Notes are
+    merged. No branch, index or file of yours changes.
+
+    remote (REMOTE): a remote or a URL (default: the current branch's remote, the only one, or
+        origin)
+    sessions (SESSION): these alone (default: all that are there)
+    name (NAME): what to call a single session here
+    """
+    from slipstream_git.sharing import exchanging
+
+    return exchanging.pull(ws, remote, sessions, name)
+
+
+@operation(ACTS)
 def bundle(ws: Workspace, *, output: str, session: str | None = None) -> outcomes.Bundled:
     """Write a session to a file that another machine can check and land.
 

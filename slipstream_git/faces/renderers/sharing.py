@@ -26,7 +26,19 @@ def _unbundled(value: outcomes.Unbundled) -> Iterable[str]:
         yield "what it says of gates was not taken; they run here (or --verdicts)"
 
 
+def _exchanged(value: outcomes.Exchanged) -> Iterable[str]:
+    for name in value.sessions:
+        yield f"{name} ({value.remote})"
+    for name in value.closed:
+        yield f"{name} is closed, and taken away from {value.remote}"
+    for ref in value.notes:
+        yield f"notes: {ref.removeprefix('refs/notes/slip/')}"
+    if not value.sessions and not value.closed and not value.notes:
+        yield f"nothing new here or on {value.remote}"
+
+
 RENDERERS: Mapping[str, Callable[[Any], Iterable[str]]] = {
     "Bundled": _bundled,
     "Unbundled": _unbundled,
+    "Exchanged": _exchanged,
 }
