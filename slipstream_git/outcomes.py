@@ -205,6 +205,18 @@ class SeriesCommit(NamedTuple):
     gates: list[GateRow] | None = None
 
 
+class Pushed(NamedTuple):
+    """Where a landing went that was pushed. ref: the full name there.
+
+    tries: how often it was merged and pushed. followed: the branch here holds it, too.
+    """
+
+    remote: str
+    ref: str
+    tries: int
+    followed: bool
+
+
 class Landed(NamedTuple):
     """What commit answers; ``old_head`` is null for a first commit, ``engine`` without a merge.
 
@@ -231,6 +243,59 @@ class Landed(NamedTuple):
     hooks: list[HookRun] | None = None
     dry_run: bool | None = None
     warnings: list[str] | None = None
+    pushed: Pushed | None = None
+
+
+class Bundled(NamedTuple):
+    """A session written to a file. size: in bytes. verdicts: how many of gates are in it."""
+
+    session: str
+    file: str
+    base: str | None
+    tip: str
+    steps: int
+    size: int
+    verdicts: int
+
+
+class Unbundled(NamedTuple):
+    """A session made of a bundle. verdicts: how many on its tree were new; taken where asked for.
+
+    already: the session was here, with this very chain.
+    """
+
+    session: str
+    ref: str
+    base: str | None
+    onto: str | None
+    tip: str
+    steps: int
+    verdicts: int
+    verdicts_taken: bool
+    already: bool | None = None
+
+
+class Unshared(NamedTuple):
+    """A session that did not go or come, and why, as an error would say it."""
+
+    session: str
+    code: str
+    message: str
+    hint: str | None
+
+
+class Exchanged(NamedTuple):
+    """What push and pull answer; where any session is ``refused`` this is the error's ``data``.
+
+    sessions: those that went or came. closed: those taken away there because they are closed here.
+    notes: what notes went or came, by their refs.
+    """
+
+    remote: str
+    sessions: list[str]
+    closed: list[str]
+    notes: list[str]
+    refused: list[Unshared]
 
 
 class Written(NamedTuple):
@@ -259,7 +324,8 @@ class LeftAlone(NamedTuple):
 
 class RecoveredIntent(NamedTuple):
     """What became of a command that died: ``landed``, ``flushed``, ``closed``, ``reopened``,
-    ``rebased``, ``resolved``, ``expired``, or ``undone``.
+    ``rebased``, ``resolved``, ``expired``, or ``undone``; of a push ``pushed``, ``undone``, or
+    ``unknown``.
     """
 
     session: str

@@ -23,7 +23,7 @@ def _nowhere(_notice: str) -> None:
     """For callers that read only the answer."""
 
 
-def _unseen(_done: int, _of: int) -> None:
+def _unseen(_done: int, _of: int, _what: str = "") -> None:
     """For callers that nobody watches."""
 
 
@@ -35,9 +35,10 @@ class Workspace(NamedTuple):
     beside the answer, one line. zone: the caller's minutes east of UTC at a time; None where that
     is not known. output: the descriptor for what a program prints that is run for the caller.
     directory: where the caller stands. progress: is told how far long work has come: so many, of so
-    many. in_main_thread: runs something in the process's main thread; None where this is that.
-    most_sessions: that may be open at once, 0 for any number. doing: is told what takes long just
-    now, in a few words; no words when it is over.
+    many (files read, where nothing else is said). in_main_thread: runs something in the process's
+    main thread; None where this is that. most_sessions: that may be open at once, 0 for any number.
+    doing: is told what takes long just now, in a few words; no words when it is over. at_terminal:
+    somebody sits there who can be asked for a password.
     """
 
     repository: Repository
@@ -48,10 +49,11 @@ class Workspace(NamedTuple):
     zone: Callable[[int], int | None] = _unknown
     output: int = 1
     directory: str = "/"
-    progress: Callable[[int, int], None] = _unseen
+    progress: Callable[..., None] = _unseen
     in_main_thread: Callable[[Callable[[], Any]], Any] | None = None
     most_sessions: int = 0
     doing: Callable[[str], None] = _nowhere
+    at_terminal: bool = False
 
     @property
     def default_session(self) -> str | None:
@@ -97,7 +99,7 @@ def open_workspace(
     clock: Callable[[], int] | None = None,
     notify: Callable[[str], None] = _nowhere,
     output: int = 1,
-    progress: Callable[[int, int], None] = _unseen,
+    progress: Callable[..., None] = _unseen,
     doing: Callable[[str], None] = _nowhere,
 ) -> Workspace:
     """Open the repository that ``directory`` is in. Errors: see `open_repository`."""
@@ -106,8 +108,9 @@ def open_workspace(
     place = os.path.abspath(directory)
     zone = _zone_of(env)
     return Workspace(
-        repository, clock, env, _random_token, notify, zone, output, place, progress, doing=doing
-    )
+        repository, clock, env, _random_token, notify, zone, output, place, progress,
+        doing=doing,
+    )  # fmt: skip
 
 
 def look_through(place: str, env: Mapping[str, str]) -> Workspace:

@@ -19,7 +19,7 @@ _OUTSIDE = ("locked", "git-failed")
 
 
 class Options(NamedTuple):
-    """How to land."""
+    """How to land. push: the remote on whose branch it lands; None for the branch here."""
 
     message: Message
     onto: str | None = None
@@ -35,6 +35,7 @@ class Options(NamedTuple):
     each: bool = False
     bot_branch: str | None = None
     allow_protected: tuple[str, ...] = ()
+    push: str | None = None
 
 
 def hint_again(fault: SlipError, session: str, options: Options) -> None:
@@ -93,6 +94,7 @@ def _plain(option: str) -> str:
 def _rows(options: Options) -> Iterator[tuple[str, ...]]:
     message = options.message
     valued = {
+        "push": options.push,
         "onto": options.onto,
         "author": message.author,
         "date": message.date,

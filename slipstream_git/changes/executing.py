@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from slipstream_git.changes import splitting
 
 TRIES = 64
+Landing = Callable[[Workspace, Session, Order], Landed]
 
 
 class Request(NamedTuple):
@@ -50,8 +51,13 @@ class Request(NamedTuple):
     split: splitting.Wish | None = None
 
 
-def run(ws: Workspace, request: Request, options: Options | None) -> Executed:
-    """Do it. A failing batch leaves nothing; a refused landing leaves the session, and says so."""
+def run(
+    ws: Workspace, request: Request, options: Options | None, land: Landing = committing.commit
+) -> Executed:
+    """Do it. A failing batch leaves nothing; a refused landing leaves the session, and says so.
+
+    land: how it lands.
+    """
     _check(request, options)
     ops, labels = _decoded(ws, request)
     order = committing.order(ws, options) if options is not None else None
@@ -81,7 +87,7 @@ def run(ws: Workspace, request: Request, options: Options | None) -> Executed:
         try:
             if order is None:
                 return done._replace(flush=_flush(ws, opening))
-            return done._replace(commit=_land(ws, opening, order))
+            return done._replace(commit=_land(ws, opening, order, land))
         except _NameTakenError:
             continue
     raise SlipError(
@@ -206,13 +212,13 @@ def _touched(ws: Workspace, staged: Staged) -> list[FileRead]:
     return [history.read_file(ws, staged.session.tree, path) for path in sorted(files)]
 
 
-def _land(ws: Workspace, opening: _Opening, order: Order) -> Landed:
+def _land(ws: Workspace, opening: _Opening, order: Order, land: Landing) -> Landed:
     """Land at once; the session gets a ref of its own only where that is refused.
 
     So whoever is killed on the way has landed or left nothing, and the same call works again.
     """
-    if order.options.keep:
-        return _land_open(ws, opening.open(), order)
+    if order.options.keep or order.options.push is not None:
+        return _land_open(ws, opening.open(), order, land)
     bounds.check_quota(ws)
     kept = ws.repository.objects.publish()
     try:
@@ -236,9 +242,9 @@ def _opened_after(opening: _Opening) -> Session | None:
         return None
 
 
-def _land_open(ws: Workspace, session: Session, order: Order) -> Landed:
+def _land_open(ws: Workspace, session: Session, order: Order, land: Landing) -> Landed:
     try:
-        return committing.commit(ws, session, order)
+        return land(ws, session, order)
     except (SlipError, OSError) as fault:
         raise _left_open(fault, session, options=order.options) from None
 

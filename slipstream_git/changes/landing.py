@@ -25,6 +25,7 @@ from slipstream_git.changes import (
     sessions,
     settings,
     uncaptured,
+    underway,
 )
 from slipstream_git.changes.asking import Options
 from slipstream_git.changes.builtins import Checks
@@ -339,8 +340,7 @@ def proposed(ws: Workspace, session: Session, order: Order) -> Merged | None:
 def met(ws: Workspace, session: Session, options: Options = UNSAID) -> Merged:
     """The session merged with its branch, as the session has it. Raises `conflict`, …"""
     repository = ws.repository
-    if session.unresolved:
-        raise refusing.unresolved(ws, session)
+    underway.check(ws, session, options.push)
     branch = branch_of(ws, session, options)
     head = repository.store.ref(branch)
     if head is None and not (session.makes_onto or options.onto):

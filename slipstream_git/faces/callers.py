@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from slipstream_git.faces import inputs
 
@@ -91,8 +91,9 @@ class OwnProcess:
             progress=told,
             doing=told.doing,
         )
+        is_terminal = output == 1 and _is_terminal(sys.stdin) and _is_terminal(sys.stderr)
         with told, workspace.repository:
-            yield workspace
+            yield workspace._replace(at_terminal=is_terminal)
 
     def input(self) -> bytes | None:
         if self._given is not None:
@@ -116,6 +117,10 @@ class OwnProcess:
         with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return True
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and not stream.closed and stream.isatty()
 
 
 def noticing(caller: Caller) -> Callable[[str], None]:

@@ -33,7 +33,7 @@ class Line:
         self._next = now() + FIRST_AFTER_S
         self._is_shown = False
 
-    def __call__(self, done: int, of: int) -> None:
+    def __call__(self, done: int, of: int, what: str = "files read") -> None:
         if self._stream is None:
             return
         if done >= of:
@@ -41,7 +41,7 @@ class Line:
         elif (now := self._now()) >= self._next:
             self._next = now + EVERY_S
             self._is_shown = True
-            self._write(_ERASE + _text(done, of, _columns(self._stream)))
+            self._write(_ERASE + _text(done, of, what, _columns(self._stream)))
 
     def doing(self, what: str) -> None:
         """Is told what takes long; it is shown while it does. No words: it is over."""
@@ -107,9 +107,9 @@ def _columns(stream: TextIO) -> int:
         return 80
 
 
-def _text(done: int, of: int, columns: int) -> str:
+def _text(done: int, of: int, what: str, columns: int) -> str:
     """Short enough not to wrap: a second line could not be taken back."""
     filled = _WIDTH * done // of
-    text = f"slip: {done} of {of} files read"
+    text = f"slip: {done} of {of} {what}"
     bar = f"{text} [{'#' * filled}{'.' * (_WIDTH - filled)}]"
     return (bar if len(bar) < columns else text)[: max(columns - 1, _NARROWEST)]

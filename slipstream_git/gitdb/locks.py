@@ -32,7 +32,9 @@ def held(layout: Layout, *, patience_s: float = PATIENCE_S) -> Iterator[None]:
 
 
 @contextmanager
-def queued(layout: Layout, branch: str, *, wanted: bool) -> Iterator[None]:
+def queued(
+    layout: Layout, branch: str, *, wanted: bool = True, patience_s: float = QUEUE_PATIENCE_S
+) -> Iterator[None]:
     """Where ``wanted``, a place in the queue of slow landings on a branch, one at a time.
 
     The landing lock is not held meanwhile: those that need no hooks go by.
@@ -41,7 +43,7 @@ def queued(layout: Layout, branch: str, *, wanted: bool) -> Iterator[None]:
         yield
         return
     name = f"queue-{zlib.crc32(os.fsencode(branch)):08x}"
-    with _flocked(layout, name, QUEUE_PATIENCE_S):
+    with _flocked(layout, name, patience_s):
         yield
 
 

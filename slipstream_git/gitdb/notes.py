@@ -24,7 +24,7 @@ def adding(
     tip = repository.store.ref(ref)
     tree = commits.parse(tip, repository.objects.commit(tip)).tree if tip else EMPTY_TREE
     for target, line in lines:
-        path = _path(repository, tree, target) or _fanned(target)
+        path = path_of(repository, tree, target) or fanned(target)
         entry = repository.trees.lookup(tree, path)
         before = repository.objects.blob(entry.oid) if entry else b""
         blob = repository.objects.write("blob", before + line + b"\n")
@@ -37,19 +37,23 @@ def adding(
 def read(repository: Repository, ref: str, target: str) -> bytes | None:
     """The note on ``target``, None where there is none."""
     tip = repository.store.ref(ref)
-    if tip is None:
-        return None
+    return at_commit(repository, tip, target) if tip else None
+
+
+def at_commit(repository: Repository, tip: str, target: str) -> bytes | None:
+    """The note on ``target`` in the notes that a commit holds, None where there is none."""
     tree = commits.parse(tip, repository.objects.commit(tip)).tree
-    path = _path(repository, tree, target)
+    path = path_of(repository, tree, target)
     entry = repository.trees.leaf(tree, path) if path else None
     return repository.objects.blob(entry.oid) if entry else None
 
 
-def _fanned(target: str) -> bytes:
+def fanned(target: str) -> bytes:
+    """Where a note goes that is new."""
     return f"{target[:2]}/{target[2:]}".encode()
 
 
-def _path(repository: Repository, tree: str, target: str) -> bytes | None:
+def path_of(repository: Repository, tree: str, target: str) -> bytes | None:
     """Where the note is now, whatever fan-out git has given the tree."""
     prefix, rest = b"", target.encode()
     while rest:

@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import IO
 
 from slipstream_git.errors import SlipError
@@ -30,6 +32,10 @@ KEPT_VARIABLES = frozenset(
         "GIT_CONFIG_PARAMETERS", "GIT_CEILING_DIRECTORIES", "GIT_DISCOVERY_ACROSS_FILESYSTEM",
         "GIT_EXEC_PATH", "GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS", "GIT_TRACE",
         "GIT_ATTR_NOSYSTEM", "GIT_EDITOR", "GIT_DEFAULT_HASH",
+        "GIT_SSH_VARIANT", "GIT_ALLOW_PROTOCOL", "GIT_PROTOCOL_FROM_USER", "GIT_PROXY_COMMAND",
+        "GIT_HTTP_USER_AGENT", "GIT_HTTP_LOW_SPEED_LIMIT", "GIT_HTTP_LOW_SPEED_TIME",
+        "GIT_HTTP_PROXY_AUTHMETHOD", "GIT_SSL_NO_VERIFY", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH",
+        "GIT_SSL_CERT", "GIT_SSL_KEY", "GIT_SSL_VERSION", "GIT_CURL_VERBOSE",
     }
 )  # fmt: skip
 KEPT_PREFIXES = ("GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_")
@@ -38,6 +44,9 @@ LOCATION_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE")
 # Hooks: landing alone decides which run (contract, section 5). fsmonitor: a program named by
 # repository configuration, started by any command that reads the index (CVE-2022-24765 class).
 NO_CODE_FROM_CONFIG = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
+
+# How often somebody who watches hears what a git says that runs.
+HEARING_S = 0.2
 
 # Of a URL that git quotes; it leaves them out itself in most of its messages, not in all.
 _CREDENTIALS = r"(?i)(\b[a-z][a-z0-9+.-]*://)[^/\s'\"]*@"
@@ -54,9 +63,14 @@ class Output(NamedTuple):
     @property
     def said(self) -> str:
         """What git printed on stderr, as one line fit for an error message."""
-        text = re.sub(_CREDENTIALS, r"\1", self.err.decode("utf-8", "replace"))
+        text = without_credentials(self.err.decode("utf-8", "replace"))
         lines = text.strip().splitlines()
         return "; ".join(line.strip() for line in lines if line.strip())
+
+
+def without_credentials(text: str) -> str:
+    """Text without the names and passwords of URLs in it."""
+    return re.sub(_CREDENTIALS, r"\1", text)
 
 
 def _without_git(env: Mapping[str, str], location: Sequence[str] = ()) -> dict[str, str]:
@@ -130,6 +144,10 @@ class Git:
         other = self._copied()
         other._env = {name: value for name, value in self._env.items() if name != variable}  # noqa: SLF001
         return other
+
+    def with_variables(self, more: Mapping[str, str]) -> Git:
+        """The same git with further variables."""
+        return self._like(self.directory, more)
 
     def trusting(self, directory: str, *settings: str) -> Git:
         """A git as the caller's own shell would start it there: hooks run, in the user's language.
@@ -257,6 +275,19 @@ class Git:
                 child.communicate()
             raise
 
+    def reach(
+        self, *arguments: str, asking: bool, heard: Callable[[bytes], None] | None = None
+    ) -> Output:
+        """Run a git that talks to another repository, perhaps on another machine; any exit status.
+
+        asking: somebody sits at a terminal, whom git and ssh may ask for a password. Nobody else is
+        waited for: without a terminal of its own neither finds one to ask at. heard: is given what
+        git says on stderr while it runs.
+        """
+        prompt = self.caller.get("GIT_TERMINAL_PROMPT", "1") if asking else "0"
+        env = self._env | {"GIT_TERMINAL_PROMPT": prompt}
+        return _reached(self._command(arguments), env, heard, alone=not asking)
+
     def edit(self, path: str) -> None:
         """Let the person edit a file in the editor that git would start. Raises `git-failed`."""
         editor = self.run("var", "GIT_EDITOR").out.decode().strip()
@@ -316,6 +347,64 @@ def _observed(command: Sequence[str | bytes], directory: str, env: Mapping[str, 
             raise _cannot_start(fault) from None
         heard.seek(0)
         return Output(done.returncode, heard.read(), b"")
+
+
+def _reached(
+    command: Sequence[str | bytes],
+    env: Mapping[str, str],
+    heard: Callable[[bytes], None] | None,
+    *,
+    alone: bool,
+) -> Output:
+    """Run a command with its outputs in files: a hook of it may leave a daemon that holds them.
+
+    alone: in a session of its own, which is ended with the caller.
+    """
+    with _spooled() as out, _spooled() as err:
+        try:
+            child = subprocess.Popen(
+                command, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+                start_new_session=alone,
+            )  # fmt: skip
+        except OSError as fault:
+            raise _cannot_start(fault) from None
+        try:
+            _waited_for(child, err, heard)
+        except BaseException:
+            if alone:
+                with suppress(ProcessLookupError):
+                    os.killpg(child.pid, signal.SIGTERM)
+            child.terminate()
+            child.wait()
+            raise
+        out.seek(0)
+        err.seek(0)
+        return Output(child.returncode, out.read(), err.read())
+
+
+def _spooled() -> IO[bytes]:
+    """A file without a name."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("git"), "w+b")
+    import tempfile  # 10 ms
+
+    return tempfile.TemporaryFile()
+
+
+def _waited_for(child: Child, said: IO[bytes], heard: Callable[[bytes], None] | None) -> None:
+    if heard is None:
+        child.wait()
+        return
+    told = 0
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(HEARING_S)
+        text = os.pread(said.fileno(), 1 << 16, told)
+        told += len(text)
+        if text:
+            heard(text)
+        elif child.returncode is not None:
+            return
 
 
 def pipes(child: Child) -> tuple[IO[bytes], IO[bytes]]:

@@ -285,6 +285,7 @@ def commit(
     each: bool = False,
     bot_branch: str | None = None,
     allow_protected: tuple[str, ...] = (),
+    push: str | None = None,
 ) -> outcomes.Landed:
     """Land the session as one commit on its branch.
 
@@ -300,13 +301,22 @@ def commit(
     text = messages.Message(message, message_file, author, date, trailer, signoff, one_date)
     options = asking.Options(
         text, onto, check, sign, no_verify, no_checkout, keep, no_sync, merge, dry_run, series,
-        each, bot_branch, allow_protected,
+        each, bot_branch, allow_protected, push,
     )  # fmt: skip
     chosen = closing.landed_already(ws, session)
+    if chosen is not None and push is not None:
+        from slipstream_git.sharing import pushing
+
+        return pushing.already(ws, chosen, options)
     if chosen is not None:
         return chosen
     found = sessions.choose(ws, session)
-    return committing.commit(ws, found, committing.ordered(ws, found, options))
+    order = committing.ordered(ws, found, options)
+    if push is not None:
+        from slipstream_git.sharing import pushing
+
+        return pushing.commit(ws, found, order)
+    return committing.commit(ws, found, order)
 
 
 @operation(ACTS)
@@ -347,6 +357,7 @@ def exec_(
     depth: int = 1,
     label: str = "{}",
     allow_protected: tuple[str, ...] = (),
+    push: str | None = None,
 ) -> outcomes.Executed:
     """Begin, read, apply and commit (or flush) in one call.
 
@@ -369,15 +380,19 @@ def exec_(
     text = messages.Message(message, message_file, author, date, trailer, signoff, one_date)
     landing_options = asking.Options(
         text, onto, check, sign, no_verify, no_checkout, keep, no_sync, merge,
-        dry_run=False, series=series, each=each, bot_branch=bot_branch,
+        dry_run=False, series=series, each=each, bot_branch=bot_branch, push=push,
     )  # fmt: skip
     wish = sessions.Wish(
         session, base, onto, title, agent, allow, deny, allow_protected=allow_protected
     )
     way = None if split is None else splitting.Wish(split, depth, label)
     request = executing.Request(wish, ops, format, (*read, *files), read_all, flush, way)
-    lands = text.given or series
-    return executing.run(ws, request, landing_options if lands else None)
+    wanted = landing_options if text.given or series else None
+    if push is None:
+        return executing.run(ws, request, wanted)
+    from slipstream_git.sharing import pushing
+
+    return executing.run(ws, request, wanted, pushing.commit)
 
 
 @operation(ACTS)

@@ -129,6 +129,7 @@ def land(
     no_sync: bool = False,
     dry_run: bool = False,
     allow_protected: tuple[str, ...] = (),
+    push: str | None = None,
 ) -> meetings.Queued:
     """Land several sessions in order, each as a commit of its own.
 
@@ -155,10 +156,14 @@ def land(
 
     text = messages.Message(message, None, author, None, trailer, signoff)
     options = asking.Options(
-        text, onto, check, sign, no_verify, no_checkout, keep, no_sync, merge=False,
-        dry_run=dry_run, allow_protected=allow_protected,
+        text, onto, check, sign, no_verify, no_checkout, keep, no_sync,
+        merge=False, dry_run=dry_run, allow_protected=allow_protected, push=push,
     )  # fmt: skip
-    return queueing.land(ws, sessions, options, everyone=all, atomic=atomic)
+    if push is None:
+        return queueing.land(ws, sessions, options, everyone=all, atomic=atomic)
+    from slipstream_git.sharing import pushing
+
+    return queueing.land(ws, sessions, options, everyone=all, atomic=atomic, elsewhere=pushing.land)
 
 
 @operation(ACTS)

@@ -30,6 +30,7 @@ AREAS: Mapping[str, tuple[str, ...]] = {
     "concurrency": ("conflicts", "rebase", "resolve", "land", "adopt"),
     "worktrees": ("run", "worktree"),
     "gates": ("check",),
+    "sharing": ("push", "pull", "bundle", "unbundle"),
     "repositories": ("merge-tree", "recover", "gc", "doctor", "demo"),
     "serving": ("serve",),
 }  # fmt: skip
@@ -43,6 +44,7 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "concurrency": ("Many sessions at once", "docs/conflicts.md"),
     "worktrees": ("Commands and worktrees for a session", "docs/files.md"),
     "gates": ("Gates: what a change is judged by", "docs/gates.md"),
+    "sharing": ("Other machines, through any git server or a file", "docs/sharing.md"),
     "repositories": ("Upkeep", "docs/safety.md"),
     "serving": ("For many clients, and to be quicker", "docs/serve.md"),
 }
@@ -100,6 +102,8 @@ SHARED: Mapping[str, str] = {
     "no_checkout": ": move refs only; leave worktrees as they are",
     "keep": ": leave the session open after landing",
     "no_sync": ": do not wait until the commit survives a power cut",
+    "push": "(REMOTE): land on the branch of this remote, by compare-and-swap there: fetch, merge,"
+    " push, and again where it has moved; the branch here follows",
     "merge": ": land as a merge commit whose second parent is the session's chain",
     "series": ": land one commit for each --group label, steps without one last; a commit's subject"
     " is its label, the message its body",

@@ -28,10 +28,16 @@ def merge_tree(ws: Workspace, base: str, ours: str, theirs: str) -> outcomes.Mer
 
 @operation(ACTS)
 def recover(ws: Workspace) -> outcomes.Recovered:
-    """Finish or take back landings that died half way."""
-    from slipstream_git.changes import recovery
+    """Finish or take back landings that died half way.
 
-    return recovery.recover(ws)
+    Of a push whose answer was not heard the remote is asked whether it happened. If so, its
+    sessions are closed, and the branch here follows.
+    """
+    from slipstream_git.changes import recovery
+    from slipstream_git.sharing import recalling
+
+    done = recovery.recover(ws)
+    return done._replace(intents=[*done.intents, *recalling.recover(ws)])
 
 
 @operation(ACTS)

@@ -129,7 +129,7 @@ def test_no_option_of_a_landing_is_forgotten(name: str) -> None:
         Message(("m",), None, "a", "d", ("t",), signoff=True, one_date=True),
         "o", check=True, sign=True, no_verify=True, no_checkout=True, keep=True, no_sync=True,
         merge=True, dry_run=True, series=True, each=True, bot_branch="rebase",
-        allow_protected=("p",),
+        allow_protected=("p",), push="r",
     )  # fmt: skip
     fault = SlipError("locked", "locked")
     asking.hint_again(fault, "s", full)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Protocol
 
 from slipstream_git import hints
 from slipstream_git.changes import (
@@ -38,14 +39,30 @@ from slipstream_git.text import paths
 from slipstream_git.workspace import Workspace
 
 
+class Elsewhere(Protocol):
+    """Lands a queue, which is for one branch, on a branch of another repository."""
+
+    def __call__(
+        self, ws: Workspace, queue: Sequence[Item], tally: Tally, /, *, atomic: bool
+    ) -> None: ...
+
+
 def land(
-    ws: Workspace, names: Sequence[str], options: Options, *, everyone: bool, atomic: bool
+    ws: Workspace,
+    names: Sequence[str],
+    options: Options,
+    *,
+    everyone: bool,
+    atomic: bool,
+    elsewhere: Elsewhere | None = None,
 ) -> Queued:
     """Land these sessions in this order, or every open one in the order they were begun.
 
     Raises `usage` or `session-missing` before anything lands, and the gravest refusal (`conflict`
     before others) after the rest has landed; its data is the `Queued` that says who did. With
     ``everyone`` a session without a message or a branch is one of those, and stops no other.
+
+    elsewhere: lands a queue on a branch of the remote that the options name; see `sharing.pushing`.
     """
     if everyone == bool(names):
         raise SlipError(
@@ -58,11 +75,13 @@ def land(
         if everyone:
             wanted = _complete(ws, wanted, options, tally)
         queue = _queue(ws, wanted, options, alone=len(names) == 1)
-        if atomic:
-            _check_one_branch(ws, queue, options)
-        together = atomic or options.dry_run or options.check is True
+        if atomic or options.push is not None:
+            _check_one_branch(ws, queue, options, atomic=atomic)
+        together = atomic or options.dry_run or options.check is True or options.push is not None
         if together:
-            _land_together(ws, queue, tally, atomic=atomic, dry_run=options.dry_run)
+            _land_together(
+                ws, queue, tally, atomic=atomic, dry_run=options.dry_run, elsewhere=elsewhere
+            )
     except SlipError as fault:
         asking.hint_queue_again(fault, names, options, atomic=atomic)
         raise
@@ -75,10 +94,19 @@ def land(
 
 
 def _land_together(
-    ws: Workspace, queue: Sequence[Item], tally: Tally, *, atomic: bool, dry_run: bool
+    ws: Workspace,
+    queue: Sequence[Item],
+    tally: Tally,
+    *,
+    atomic: bool,
+    dry_run: bool,
+    elsewhere: Elsewhere | None,
 ) -> None:
     from slipstream_git.changes.concurrency import stacking, unions
 
+    if elsewhere is not None and not (atomic and tally.faults):
+        elsewhere(ws, queue, tally, atomic=atomic)
+        return
     # One of them is refused already, so that none lands, and the others need no hook.
     if dry_run or (atomic and tally.faults):
         stacking.rehearse(ws, queue, tally, atomic=atomic)
@@ -262,7 +290,9 @@ def _queue(
     return queue
 
 
-def _check_one_branch(ws: Workspace, queue: Sequence[Item], options: Options) -> None:
+def _check_one_branch(
+    ws: Workspace, queue: Sequence[Item], options: Options, *, atomic: bool
+) -> None:
     branches: dict[str, list[str]] = {}
     for session, order in queue:
         branch = landing.branch_of(ws, session, order.options)
@@ -278,8 +308,9 @@ def _check_one_branch(ws: Workspace, queue: Sequence[Item], options: Options) ->
     titled = len(first) == 1 and queue[0].session.title
     raise SlipError(
         "unsupported",
-        f"--atomic lands on one branch, and these are for several ({said})",
+        f"{'--atomic' if atomic else '--push'} lands on one branch, and these are for several"
+        f" ({said})",
         hint=asking.queue_again(
-            hints.again(without=["-m"] if titled else ()), first, options, atomic=True
+            hints.again(without=["-m"] if titled else ()), first, options, atomic=atomic
         ),
     )

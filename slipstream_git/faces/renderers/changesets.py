@@ -85,7 +85,9 @@ def landed(value: outcomes.Landed) -> Iterable[str]:
     if value.dry_run:
         yield f"{value.session} would land on {branch(value.branch)}{how}"
     else:
-        yield f"{value.session} landed on {branch(value.branch)} as {short(value.commit)}{how}"
+        where = f" of {value.pushed.remote}" if value.pushed else ""
+        ref = value.pushed.ref if value.pushed else value.branch
+        yield f"{value.session} landed on {branch(ref)}{where} as {short(value.commit)}{how}"
     yield from _series(value)
     yield from changes(value.changes or [])
     yield from judged(value.gates or [])

@@ -1,0 +1,75 @@
+"""Notes of two machines made one: every line that either has, once.
+
+As `git notes merge -s cat_sort_uniq` merges, without a ref that it would have to be on, and with
+whichever fan-out either side has: a note that one side alone has changed or removed is as that side
+has it, and of one that both have changed all lines are kept, sorted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from slipstream_git.gitdb import commits, notes
+from slipstream_git.gitdb.repository import Repository
+from slipstream_git.model import EMPTY_TREE, FILE, Entry
+from slipstream_git.text.objectid import is_id
+
+
+def merged(repository: Repository, ours: str | None, theirs: str, signature: bytes) -> str:
+    """The commit that holds the notes of both, in the overlay where it is neither of them.
+
+    Both are commits that the repository can read, with their history.
+    """
+    if ours is None or ours == theirs or _is_in(repository, ours, theirs):
+        return theirs
+    if _is_in(repository, theirs, ours):
+        return ours
+    base = _base(repository, ours, theirs)
+    before = _notes(repository, base) if base else {}
+    mine, other = _notes(repository, ours), _notes(repository, theirs)
+    tree = _tree(repository, ours)
+    for target in sorted({*mine, *other}):
+        old, here, there = before.get(target), mine.get(target), other.get(target)
+        if there in (here, old):
+            continue
+        wanted = there
+        if here != old and here is not None and there is not None:
+            wanted = _united(repository, here, there)
+        elif there is None and here != old:
+            continue  # removed there, changed here: what is new is kept
+        path = notes.path_of(repository, tree, target) or notes.fanned(target)
+        tree = repository.trees.splice(tree, {path: Entry(FILE, wanted) if wanted else None})
+    said = b"Notes of another machine merged by slip\n"
+    return repository.objects.write(
+        "commit", commits.encode(tree, (ours, theirs), signature, signature, said)
+    )
+
+
+def _united(repository: Repository, ours: str, theirs: str) -> str:
+    lines = {line for oid in (ours, theirs) for line in repository.objects.blob(oid).split(b"\n")}
+    text = b"".join(line + b"\n" for line in sorted(lines) if line)
+    return repository.objects.write("blob", text)
+
+
+def _notes(repository: Repository, commit: str) -> Mapping[str, str]:
+    """The blob of each note by what it speaks of; what is no note is passed over."""
+    found = {}
+    for path, _, entry in repository.trees.differences(EMPTY_TREE, _tree(repository, commit)):
+        target = path.replace(b"/", b"").decode("ascii", "replace")
+        if entry is not None and entry.mode == FILE and is_id(target):
+            found[target] = entry.oid
+    return found
+
+
+def _tree(repository: Repository, commit: str) -> str:
+    return commits.parse(commit, repository.objects.commit(commit)).tree
+
+
+def _is_in(repository: Repository, commit: str, head: str) -> bool:
+    asked = ("merge-base", "--is-ancestor", commit, head)
+    return repository.git.run(*asked, accept=(0, 1, 128)).status == 0
+
+
+def _base(repository: Repository, ours: str, theirs: str) -> str | None:
+    done = repository.git.run("merge-base", ours, theirs, accept=(0, 1))
+    return done.out.decode().split()[0] if done.status == 0 else None

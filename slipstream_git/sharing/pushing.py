@@ -1,0 +1,279 @@
+"""Landings on a branch of another repository, by compare-and-swap there.
+
+The sessions are merged onto what the branch holds there, and pushed as its next commits if it
+still holds that. Who loses the race fetches, merges again and pushes again. What became of a push
+is never taken from git's words: the other side is asked what the branch holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from slipstream_git import hints
+from slipstream_git.changes import asking, landing, provenance, sessions
+from slipstream_git.changes.asking import Options
+from slipstream_git.changes.concurrency import stacking
+from slipstream_git.changes.concurrency.reporting import Fault, Item, Tally
+from slipstream_git.changes.concurrency.stacking import Stack, Stage
+from slipstream_git.changes.landing import Cleared, Order
+from slipstream_git.changes.publishing import Ready
+from slipstream_git.changes.sessions import Session
+from slipstream_git.errors import SlipError
+from slipstream_git.gitdb import attributes, locks, pushes, remotes
+from slipstream_git.gitdb.aheadrefs import looking_ahead
+from slipstream_git.gitdb.barriers import NEVER
+from slipstream_git.gitdb.pushes import Attempt, Row
+from slipstream_git.gitdb.refs import RefMove
+from slipstream_git.gitdb.remotes import Remote
+from slipstream_git.outcomes import Landed, Pushed
+from slipstream_git.records import NamedTuple
+from slipstream_git.sharing import following, recalling
+from slipstream_git.sharing.following import Followed
+from slipstream_git.sharing.pacing import Pace
+from slipstream_git.workspace import Workspace
+
+# Nobody's worktree is looked at before the other side has the commit.
+_NOWHERE = Ready({}, (), (), (), "", NEVER, ())
+
+
+class Goal(NamedTuple):
+    """A branch of another repository, ``ref`` there, and the one here that goes with it."""
+
+    remote: Remote
+    ref: str
+    branch: str
+
+    @property
+    def shown(self) -> str:
+        return f"{self.ref.removeprefix(sessions.BRANCHES)} of {self.remote.shown}"
+
+
+def commit(ws: Workspace, session: Session, order: Order) -> Landed:
+    """Land a session on its branch of the remote that the order names.
+
+    Raises as `landing.commit` does, and `git-failed` where the other side refuses or cannot be
+    reached; then nothing has moved, or what became of it is found out the next time.
+    """
+    tally = Tally([], [], [], [])
+    order = order._replace(text=provenance.trailed(ws, session, order.text))
+    try:
+        _check(order.options)
+        land(ws, [Item(session, order)], tally, atomic=True)
+        if tally.faults:
+            raise tally.faults[0].error
+    except SlipError as fault:
+        asking.hint_again(fault, session.name, order.options)
+        raise
+    for warning in tally.warnings:
+        ws.notify(warning)
+    return [*tally.landed, *tally.skipped][0]
+
+
+def _check(options: Options) -> None:
+    if options.series:
+        said = "--push lands a session as one commit, not as a --series"
+        raise SlipError("unsupported", said, hint=hints.again(without=("--series", "--each")))
+
+
+def land(ws: Workspace, queue: Sequence[Item], tally: Tally, /, *, atomic: bool) -> None:
+    """Land a queue, which is for one branch, in one push; told in ``tally``.
+
+    atomic: all of them or none; else those that are refused are left out. Raises `ref-moved`,
+    `locked` or `git-failed` where that is no single session's fault.
+    """
+    if not queue:
+        return
+    goal = goal_of(ws, queue[0].session, queue[0].order.options)
+    name = goal.remote.place("head", goal.ref)
+    with locks.queued(ws.repository.layout, name):
+        _contend(ws, goal, queue, tally, atomic=atomic)
+
+
+def already(ws: Workspace, done: Landed, options: Options) -> Landed:
+    """The answer for a session that has landed, if it did there. Raises `missing` if only here."""
+    numbers = sessions.closed_numbers(ws, done.session)
+    goal = goal_of(ws, sessions.at(ws, done.session, numbers[max(numbers)]), options)
+    pace = Pace(ws, goal.remote.place("head", goal.ref), goal.remote.shown)
+    head = pace.patient(lambda: goal.remote.head(goal.ref))
+    if done.commit and following.holds(ws.repository, head, done.commit):
+        return done._replace(pushed=Pushed(goal.remote.shown, goal.ref, 0, followed=True))
+    names = [ref.removeprefix(sessions.BRANCHES) for ref in (goal.branch, goal.ref)]
+    raise SlipError(
+        "missing",
+        f"{done.session} has landed here as {(done.commit or '')[:10]}; {goal.shown} lacks that",
+        hint=hints.of("git", "push", goal.remote.shown, ":".join(dict.fromkeys(names))),
+    )
+
+
+def goal_of(ws: Workspace, session: Session, options: Options) -> Goal:
+    """The branch there: the one that the branch here tracks on that remote, else its namesake."""
+    branch = landing.branch_of(ws, session, options)
+    remote = remotes.named(
+        ws.repository,
+        options.push or "",
+        asking=ws.at_terminal,
+        telling=ws.progress if ws.at_terminal else None,
+    )
+    tracked = f"branch.{branch.removeprefix(sessions.BRANCHES)}"
+    config = ws.repository.config
+    there = config.get(f"{tracked}.merge")
+    is_tracked = config.get(f"{tracked}.remote") == remote.name and there is not None
+    return Goal(remote, there if is_tracked and there else branch, branch)
+
+
+def _contend(
+    ws: Workspace, goal: Goal, queue: Sequence[Item], tally: Tally, *, atomic: bool
+) -> None:
+    """Merge and push until it is there, or is not to be."""
+    options = queue[0].order.options
+    pace = Pace(ws, goal.remote.place("head", goal.ref), goal.remote.shown)
+    cleared: dict[str, Cleared] = {}
+    pace.wait()
+    head = pace.patient(lambda: goal.remote.head(goal.ref, tracking=not options.dry_run))
+    while True:
+        tally.warnings.extend(recalling.settle(ws, goal.remote.name, goal.ref, head))
+        queue, gone = stacking.as_now(ws, queue)
+        tally.skipped.extend(gone)
+        stack = _computed(ws, goal, head, queue, cleared, atomic=atomic)
+        if not stack.stages or options.dry_run or (atomic and stack.faults):
+            _tell(ws, goal, stack, tally, pace.tries, None)
+            return
+        kept = ws.repository.objects.publish()
+        try:
+            attempt = _noted(ws, goal, head, stack, options)
+            now = _pushed(ws, goal, attempt, pace, no_verify=options.no_verify)
+            if following.holds(ws.repository, now, attempt.commit):
+                pace.won()
+                followed = following.follow(ws, attempt)
+                pushes.drop(ws.repository.layout, attempt)
+                recalling.settle(ws, goal.remote.name, goal.ref, now)
+                _tell(ws, goal, stack, tally, pace.tries, followed)
+                return
+        finally:
+            kept.release()
+        if now != head:
+            pace.lost(goal.shown)
+        head = now
+
+
+def _pushed(
+    ws: Workspace, goal: Goal, attempt: Attempt, pace: Pace, *, no_verify: bool
+) -> str | None:
+    """Push; what the branch there holds after that, whatever git says of it.
+
+    Where git does not call it done, that is asked only after a wait: who merges onto a head that
+    is fresh when his push begins wastes no work. Raises `git-failed` where the other side refuses,
+    which is not because others were faster.
+    """
+    refusal = goal.remote.push({goal.ref: (attempt.old, attempt.commit)}, no_verify=no_verify)
+    if refusal is None:
+        return attempt.commit
+    if not refusal.final:
+        pace.failed()
+    now = pace.patient(lambda: goal.remote.head(goal.ref))
+    if now != attempt.old:
+        return now
+    if refusal.final:
+        pushes.drop(ws.repository.layout, attempt)
+    elif pace.again():
+        return now
+    remarks = f" ({refusal.remarks})" if refusal.remarks else ""
+    raise SlipError(
+        "git-failed",
+        f"{goal.remote.shown} did not take the push to {goal.shown}: {refusal.said}{remarks}",
+        data={"output": refusal.remarks or refusal.said},
+    )
+
+
+def _noted(ws: Workspace, goal: Goal, head: str | None, stack: Stack, options: Options) -> Attempt:
+    """Write down what is about to be pushed."""
+    rows = [Row(s.name, s.item.session.tip, s.made.oid) for s in stack.stages]
+    attempt = Attempt(
+        id=ws.token(),
+        at_s=ws.clock(),
+        remote=goal.remote.name,
+        ref=goal.ref,
+        branch=goal.branch,
+        makes=options.onto is not None or any(s.item.session.makes_onto for s in stack.stages),
+        old=head,
+        commit=stack.stages[-1].made.oid,
+        rows=tuple(rows),
+        keep=options.keep,
+        unchecked=options.check is False,
+        no_checkout=options.no_checkout,
+        no_sync=options.no_sync,
+    )
+    try:
+        pushes.note(ws.repository.layout, attempt)
+    except OSError as fault:
+        raise SlipError("git-failed", f"the push cannot be noted: {fault.strerror}") from None
+    return attempt
+
+
+# Computed ----------------------------------------------------------------------------------------
+
+
+def _computed(
+    ws: Workspace,
+    goal: Goal,
+    head: str | None,
+    queue: Sequence[Item],
+    cleared: dict[str, Cleared],
+    *,
+    atomic: bool,
+) -> Stack:
+    """The queue merged onto a head that the branch here may not have; the commits are pending.
+
+    Hooks and signature see each. One that is refused is left out, unless it is all of them or none.
+    """
+    ws.repository.objects.discard()
+    items, faults = list(queue), list[Fault]()
+    start = RefMove(goal.branch, ws.repository.store.ref(goal.branch), head)
+    with looking_ahead(ws.repository) as refs, attributes.remembering(ws.repository):
+        if head is not None and start.old != head:
+            refs.move([start], "slip: push")
+        while True:
+            stack = stacking.stacked(ws, items, cleared, clearing=False, again=not atomic)
+            faults += stack.faults
+            if stack.is_seen or (atomic and faults):
+                return stack._replace(faults=faults)
+            items = _without(items, stack.faults)
+            ws.repository.objects.discard()
+            shown = stacking.stacked(ws, items, cleared, clearing=True)
+            ws.repository.objects.discard()
+            faults += shown.faults
+            items = _without(items, shown.faults)
+            if atomic and faults:
+                return shown._replace(faults=faults)
+
+
+def _without(items: Sequence[Item], faults: Sequence[Fault]) -> list[Item]:
+    refused = {fault.session for fault in faults}
+    return [item for item in items if item.session.name not in refused]
+
+
+# Told --------------------------------------------------------------------------------------------
+
+
+def _tell(
+    ws: Workspace, goal: Goal, stack: Stack, tally: Tally, tries: int, followed: Followed | None
+) -> None:
+    """What became of each, in ``tally``; followed: None where nothing was pushed."""
+    tally.faults.extend(stack.faults)
+    tally.skipped.extend(stack.skipped)
+    for stage in stack.stages:
+        told = _answer(ws, goal, stage)
+        if followed is not None:
+            pushed = Pushed(goal.remote.shown, goal.ref, tries, followed.is_there)
+            told = told._replace(
+                checkout=followed.checkout, behind_worktrees=followed.behind, pushed=pushed
+            )
+            told = landing.follow(ws, stage.merged, stage.item.order, told)
+        tally.landed.append(told)
+    tally.warnings.extend(followed.warnings if followed else ())
+
+
+def _answer(ws: Workspace, goal: Goal, stage: Stage) -> Landed:
+    options = stage.item.order.options
+    told = landing.answer(ws, stage.merged, stage.made, options, _NOWHERE)
+    return told._replace(pushed=Pushed(goal.remote.shown, goal.ref, 0, followed=False))

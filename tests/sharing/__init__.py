@@ -1,0 +1,1 @@
+"""Work that goes to other repositories and comes from them."""
