@@ -73,6 +73,11 @@ class Series(NamedTuple):
         made = self.stages[-1].made
         return self.kept[-1] if self.kept else Kept(made.oid, made.passed.tree)
 
+    @property
+    def shares(self) -> list[Share]:
+        """What each of its commits holds of the session."""
+        return [Share(s.made.oid, s.group.label, s.group.numbers) for s in self.stages]
+
 
 def commit(ws: Workspace, session: Session, order: Order) -> Landed:
     """Land a session as a series.
@@ -89,10 +94,10 @@ def commit(ws: Workspace, session: Session, order: Order) -> Landed:
             try:
                 series, landed = _tried(ws, session, order, cleared)
                 if landed is not None:
-                    return _followed(ws, series, landed)
+                    return followed(ws, series, landed)
                 ws.repository.objects.discard()
                 with attributes.remembering(ws.repository):
-                    _computed(ws, session, order, cleared, clearing=True)
+                    computed(ws, session, order, cleared, clearing=True)
             except SlipError as fault:
                 asking.hint_again(fault, session.name, order.options)
                 if fault.code != "ref-moved":
@@ -116,11 +121,11 @@ def _tried(
     ):
         if not options.dry_run:
             recovery.finish_all(ws)
-        series = _computed(ws, session, order, cleared, clearing=False)
+        series = computed(ws, session, order, cleared, clearing=False)
         if series is None:
             return None, landing.nothing(session)
         if series.same:
-            return series, _as_it_was(series)
+            return series, as_it_was(series)
         # Asked here too, so that nobody waits for hooks before being told of a dirty file.
         target = _target(ws, series)
         found = publishing.ready(
@@ -128,7 +133,7 @@ def _tried(
         )
         if not series.is_seen:
             return series, None
-        told = _told(ws, series, order, found)
+        told = answer(ws, series, order, found)
         if options.dry_run:
             return series, told
         warnings = publishing.publish(ws, _plan(ws, series, order, target), found)
@@ -138,7 +143,7 @@ def _tried(
 # Computed ----------------------------------------------------------------------------------------
 
 
-def _computed(
+def computed(
     ws: Workspace,
     session: Session,
     order: Order,
@@ -334,20 +339,17 @@ def _target(ws: Workspace, series: Series) -> Target:
 
 
 def _plan(ws: Workspace, series: Series, order: Order, target: Target) -> Plan:
-    shares = [
-        Share(stage.made.oid, stage.group.label, stage.group.numbers) for stage in series.stages
-    ]
     last = _last(series).made.oid
-    branch, *others = landing.moves(ws, series.whole, last, order.options, shares)
+    branch, *others = landing.moves(ws, series.whole, last, order.options, series.shares)
     moves = (branch._replace(new=series.end.oid), *others)
-    subject = f"{series.whole.session.name}, a series of {len(shares)}"
+    subject = f"{series.whole.session.name}, a series of {len(series.stages)}"
     trees = [stage.made.passed.tree for stage in series.stages]
     trees += [row.tree for row in series.kept]
     between = (series.whole.head_tree, *trees[:-1])
     return Plan(target, series.end.oid, moves, subject, between=between)
 
 
-def _told(ws: Workspace, series: Series, order: Order, found: publishing.Ready) -> Landed:
+def answer(ws: Workspace, series: Series, order: Order, found: publishing.Ready) -> Landed:
     """What the landing says of itself: the last commit is ``commit``."""
     stages = series.stages
     lines = [line for stage in stages for line in stage.merged.normalised]
@@ -364,7 +366,7 @@ def _told(ws: Workspace, series: Series, order: Order, found: publishing.Ready) 
     )
 
 
-def _as_it_was(series: Series) -> Landed:
+def as_it_was(series: Series) -> Landed:
     """A bot's branch that is as it would be made: nothing moves."""
     whole = series.whole
     return Landed(
@@ -394,7 +396,7 @@ def _row(ws: Workspace, stage: Stage) -> SeriesCommit:
     )
 
 
-def _followed(ws: Workspace, series: Series | None, landed: Landed) -> Landed:
+def followed(ws: Workspace, series: Series | None, landed: Landed) -> Landed:
     """What git runs after each commit."""
     if series is None or not landed.committed or landed.already:
         return landed

@@ -28,11 +28,20 @@ class Row(NamedTuple):
     commit: str
 
 
+class Part(NamedTuple):
+    """A commit of a series: of which label, and of which steps."""
+
+    commit: str
+    label: str
+    steps: tuple[int, ...]
+
+
 class Attempt(NamedTuple):
     """A push of one branch, which moves there from ``old`` to ``commit`` or not at all.
 
     remote: as the user named it. ref: there. branch: here, makes: which is made where it is not
-    there. rows: the sessions, in order. The rest is how the landing was asked for.
+    there. rows: the sessions, in order; parts: of the only one, the commits of its series. is_bots:
+    a branch that is made anew. The rest is how the landing was asked for.
     """
 
     id: str
@@ -48,6 +57,8 @@ class Attempt(NamedTuple):
     unchecked: bool = False
     no_checkout: bool = False
     no_sync: bool = False
+    parts: tuple[Part, ...] = ()
+    is_bots: bool = False
 
 
 def note(layout: Layout, attempt: Attempt) -> None:
@@ -96,7 +107,9 @@ def _read(path: str) -> Attempt:
         said = json.loads(stream.read())
     if said.pop("format") != _FORMAT:
         raise ValueError(path)
-    return Attempt(**said | {"rows": tuple(Row(*row) for row in said["rows"])})
+    rows = tuple(Row(*row) for row in said["rows"])
+    parts = tuple(Part(oid, label, tuple(steps)) for oid, label, steps in said.get("parts", ()))
+    return Attempt(**said | {"rows": rows, "parts": parts})
 
 
 def _directory(layout: Layout) -> str:

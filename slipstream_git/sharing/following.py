@@ -20,6 +20,7 @@ from slipstream_git.changes import (
 from slipstream_git.changes.asking import Options
 from slipstream_git.changes.landing import Merged
 from slipstream_git.changes.messages import Message
+from slipstream_git.changes.provenance import Share
 from slipstream_git.changes.publishing import Plan, Target
 from slipstream_git.changes.sessions import BRANCHES, OPEN, Session
 from slipstream_git.errors import SlipError
@@ -96,7 +97,10 @@ def _moved(ws: Workspace, attempt: Attempt) -> Followed:
         moves, chains = _with_it(ws, attempt)
         if not chains:
             raise _Stay(f"the sessions of {attempt.commit[:10]} are gone")
-        trees = [_tree(repository, row.commit) for row in attempt.rows]
+        made = [part.commit for part in attempt.parts] or [row.commit for row in attempt.rows]
+        if made[-1] != attempt.commit:  # people's commits are on top
+            made.append(attempt.commit)
+        trees = [_tree(repository, commit) for commit in made]
         between = [_tree(repository, attempt.old)] if attempt.old and attempt.old != head else []
         target = Target(
             chains[0], attempt.branch, head, _tree(repository, head), trees[-1], tuple(chains[1:])
@@ -180,9 +184,11 @@ def _with_it(ws: Workspace, attempt: Attempt) -> tuple[list[RefMove], list[Sessi
             options = Options(
                 Message(), keep=attempt.keep or now != row.tip,
                 check=False if attempt.unchecked else None,
+                bot_branch="" if attempt.is_bots else None,
             )  # fmt: skip
             merged = Merged(session, attempt.branch, None, None, EMPTY_TREE, "", None, ())
-            moves = landing.moves(ws, merged, row.commit, options)
+            shares = [Share(*part) for part in attempt.parts]
+            moves = landing.moves(ws, merged, row.commit, options, shares)
             refs.move(moves[1:], f"slip: {row.session}")
     return list(refs.planned()), found
 

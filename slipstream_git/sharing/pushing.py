@@ -7,10 +7,12 @@ is never taken from git's words: the other side is asked what the branch holds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 
 from slipstream_git import hints
-from slipstream_git.changes import asking, landing, provenance, sessions
+from slipstream_git.changes import asking, landing, provenance, seriallanding, sessions
 from slipstream_git.changes.asking import Options
 from slipstream_git.changes.concurrency import stacking
 from slipstream_git.changes.concurrency.reporting import Fault, Item, Tally
@@ -22,7 +24,7 @@ from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import attributes, locks, pushes, remotes
 from slipstream_git.gitdb.aheadrefs import looking_ahead
 from slipstream_git.gitdb.barriers import NEVER
-from slipstream_git.gitdb.pushes import Attempt, Row
+from slipstream_git.gitdb.pushes import Attempt, Part, Row
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.remotes import Remote
 from slipstream_git.outcomes import Landed, Pushed
@@ -44,8 +46,33 @@ class Goal(NamedTuple):
     branch: str
 
     @property
+    def queue(self) -> str:
+        """Those who push to it from here do so one after the other."""
+        return self.remote.place("head", self.ref)
+
+    @property
     def shown(self) -> str:
         return f"{self.ref.removeprefix(sessions.BRANCHES)} of {self.remote.shown}"
+
+
+class Load(NamedTuple):
+    """What would be pushed: a branch's next commits, of which ``commit`` is the last.
+
+    commit: None where there is nothing to push. rows, parts: as `Attempt` has them. landed: what
+    each session is told, and what follows in git's own way once it is there.
+    """
+
+    commit: str | None
+    rows: tuple[Row, ...]
+    landed: tuple[tuple[Landed, Callable[[Landed], Landed]], ...]
+    skipped: Sequence[Landed] = ()
+    faults: Sequence[Fault] = ()
+    parts: tuple[Part, ...] = ()
+    makes: bool = False
+
+
+# What would be pushed onto a head.
+Loader = Callable[[str | None], Load]
 
 
 def commit(ws: Workspace, session: Session, order: Order) -> Landed:
@@ -55,24 +82,34 @@ def commit(ws: Workspace, session: Session, order: Order) -> Landed:
     reached; then nothing has moved, or what became of it is found out the next time.
     """
     tally = Tally([], [], [], [])
+    options = order.options
     order = order._replace(text=provenance.trailed(ws, session, order.text))
     try:
-        _check(order.options)
-        land(ws, [Item(session, order)], tally, atomic=True)
+        if options.series or options.bot_branch is not None:
+            _land_series(ws, Item(session, order), tally)
+        else:
+            land(ws, [Item(session, order)], tally, atomic=True)
         if tally.faults:
             raise tally.faults[0].error
     except SlipError as fault:
-        asking.hint_again(fault, session.name, order.options)
+        asking.hint_again(fault, session.name, options)
         raise
     for warning in tally.warnings:
         ws.notify(warning)
     return [*tally.landed, *tally.skipped][0]
 
 
-def _check(options: Options) -> None:
-    if options.series:
-        said = "--push lands a session as one commit, not as a --series"
-        raise SlipError("unsupported", said, hint=hints.again(without=("--series", "--each")))
+def _land_series(ws: Workspace, item: Item, tally: Tally) -> None:
+    """The same for commits of one session, which are all there or none."""
+    goal = goal_of(ws, item.session, item.order.options)
+    cleared: dict[str, Cleared] = {}
+
+    def load(head: str | None) -> Load:
+        now, gone = stacking.as_now(ws, [item])
+        return _series(ws, goal, head, now[0], cleared) if now else Load(None, (), (), gone)
+
+    with locks.queued(ws.repository.layout, goal.queue):
+        _contend(ws, goal, load, item.order.options, tally, atomic=True)
 
 
 def land(ws: Workspace, queue: Sequence[Item], tally: Tally, /, *, atomic: bool) -> None:
@@ -83,10 +120,20 @@ def land(ws: Workspace, queue: Sequence[Item], tally: Tally, /, *, atomic: bool)
     """
     if not queue:
         return
-    goal = goal_of(ws, queue[0].session, queue[0].order.options)
-    name = goal.remote.place("head", goal.ref)
-    with locks.queued(ws.repository.layout, name):
-        _contend(ws, goal, queue, tally, atomic=atomic)
+    options = queue[0].order.options
+    goal = goal_of(ws, queue[0].session, options)
+    cleared: dict[str, Cleared] = {}
+    gone: list[Landed] = []
+
+    def load(head: str | None) -> Load:
+        nonlocal queue
+        queue, landed = stacking.as_now(ws, queue)
+        gone.extend(landed)
+        stack = _computed(ws, goal, head, queue, cleared, atomic=atomic)
+        return _of_stack(ws, stack, gone)
+
+    with locks.queued(ws.repository.layout, goal.queue):
+        _contend(ws, goal, load, options, tally, atomic=atomic)
 
 
 def already(ws: Workspace, done: Landed, options: Options) -> Landed:
@@ -122,32 +169,28 @@ def goal_of(ws: Workspace, session: Session, options: Options) -> Goal:
 
 
 def _contend(
-    ws: Workspace, goal: Goal, queue: Sequence[Item], tally: Tally, *, atomic: bool
+    ws: Workspace, goal: Goal, load: Loader, options: Options, tally: Tally, *, atomic: bool
 ) -> None:
     """Merge and push until it is there, or is not to be."""
-    options = queue[0].order.options
-    pace = Pace(ws, goal.remote.place("head", goal.ref), goal.remote.shown)
-    cleared: dict[str, Cleared] = {}
+    pace = Pace(ws, goal.queue, goal.remote.shown)
     pace.wait()
     head = pace.patient(lambda: goal.remote.head(goal.ref, tracking=not options.dry_run))
     while True:
         tally.warnings.extend(recalling.settle(ws, goal.remote.name, goal.ref, head))
-        queue, gone = stacking.as_now(ws, queue)
-        tally.skipped.extend(gone)
-        stack = _computed(ws, goal, head, queue, cleared, atomic=atomic)
-        if not stack.stages or options.dry_run or (atomic and stack.faults):
-            _tell(ws, goal, stack, tally, pace.tries, None)
+        found = load(head)
+        if found.commit is None or options.dry_run or (atomic and found.faults):
+            _tell(goal, found, tally, pace.tries, None)
             return
         kept = ws.repository.objects.publish()
         try:
-            attempt = _noted(ws, goal, head, stack, options)
+            attempt = _noted(ws, goal, head, found, options)
             now = _pushed(ws, goal, attempt, pace, no_verify=options.no_verify)
             if following.holds(ws.repository, now, attempt.commit):
                 pace.won()
                 followed = following.follow(ws, attempt)
                 pushes.drop(ws.repository.layout, attempt)
                 recalling.settle(ws, goal.remote.name, goal.ref, now)
-                _tell(ws, goal, stack, tally, pace.tries, followed)
+                _tell(goal, found, tally, pace.tries, followed)
                 return
         finally:
             kept.release()
@@ -185,23 +228,24 @@ def _pushed(
     )
 
 
-def _noted(ws: Workspace, goal: Goal, head: str | None, stack: Stack, options: Options) -> Attempt:
+def _noted(ws: Workspace, goal: Goal, head: str | None, load: Load, options: Options) -> Attempt:
     """Write down what is about to be pushed."""
-    rows = [Row(s.name, s.item.session.tip, s.made.oid) for s in stack.stages]
     attempt = Attempt(
         id=ws.token(),
         at_s=ws.clock(),
         remote=goal.remote.name,
         ref=goal.ref,
         branch=goal.branch,
-        makes=options.onto is not None or any(s.item.session.makes_onto for s in stack.stages),
+        makes=options.onto is not None or load.makes,
         old=head,
-        commit=stack.stages[-1].made.oid,
-        rows=tuple(rows),
+        commit=load.commit or "",
+        rows=load.rows,
         keep=options.keep,
         unchecked=options.check is False,
         no_checkout=options.no_checkout,
         no_sync=options.no_sync,
+        parts=load.parts,
+        is_bots=options.bot_branch is not None,
     )
     try:
         pushes.note(ws.repository.layout, attempt)
@@ -228,10 +272,7 @@ def _computed(
     """
     ws.repository.objects.discard()
     items, faults = list(queue), list[Fault]()
-    start = RefMove(goal.branch, ws.repository.store.ref(goal.branch), head)
-    with looking_ahead(ws.repository) as refs, attributes.remembering(ws.repository):
-        if head is not None and start.old != head:
-            refs.move([start], "slip: push")
+    with _as_there(ws, goal, head):
         while True:
             stack = stacking.stacked(ws, items, cleared, clearing=False, again=not atomic)
             faults += stack.faults
@@ -252,28 +293,77 @@ def _without(items: Sequence[Item], faults: Sequence[Fault]) -> list[Item]:
     return [item for item in items if item.session.name not in refused]
 
 
+def _series(
+    ws: Workspace, goal: Goal, head: str | None, item: Item, cleared: dict[str, Cleared]
+) -> Load:
+    """The commits of one session on a head, or on its own base; pending. Raises what is refused."""
+    ws.repository.objects.discard()
+    session, order = item
+    with _as_there(ws, goal, head):
+        while True:
+            found = seriallanding.computed(ws, session, order, cleared, clearing=False)
+            if found is None:
+                return Load(None, (), (), [landing.nothing(session)])
+            if found.same:
+                return Load(None, (), (), [seriallanding.as_it_was(found)])
+            if found.is_seen:
+                break
+            ws.repository.objects.discard()
+            seriallanding.computed(ws, session, order, cleared, clearing=True)
+            ws.repository.objects.discard()
+        told = seriallanding.answer(ws, found, order, _NOWHERE)
+    return Load(
+        found.end.oid,
+        (Row(session.name, session.tip, found.stages[-1].made.oid),),
+        ((told, partial(seriallanding.followed, ws, found)),),
+        parts=tuple(Part(oid, label, tuple(steps)) for oid, label, steps in found.shares),
+        makes=session.makes_onto,
+    )
+
+
+def _of_stack(ws: Workspace, stack: Stack, gone: Sequence[Landed]) -> Load:
+    stages = stack.stages
+    return Load(
+        stages[-1].made.oid if stages else None,
+        tuple(Row(s.name, s.item.session.tip, s.made.oid) for s in stages),
+        tuple(map(partial(_told, ws), stages)),
+        [*gone, *stack.skipped],
+        stack.faults,
+        makes=any(s.item.session.makes_onto for s in stages),
+    )
+
+
+@contextmanager
+def _as_there(ws: Workspace, goal: Goal, head: str | None) -> Iterator[None]:
+    """The branch here as if it held what that one holds."""
+    start = RefMove(goal.branch, ws.repository.store.ref(goal.branch), head)
+    with looking_ahead(ws.repository) as refs, attributes.remembering(ws.repository):
+        if head is not None and start.old != head:
+            refs.move([start], "slip: push")
+        yield
+
+
+def _told(ws: Workspace, stage: Stage) -> tuple[Landed, Callable[[Landed], Landed]]:
+    order = stage.item.order
+    told = landing.answer(ws, stage.merged, stage.made, order.options, _NOWHERE)
+    return told, partial(landing.follow, ws, stage.merged, order)
+
+
 # Told --------------------------------------------------------------------------------------------
 
 
-def _tell(
-    ws: Workspace, goal: Goal, stack: Stack, tally: Tally, tries: int, followed: Followed | None
-) -> None:
+def _tell(goal: Goal, load: Load, tally: Tally, tries: int, followed: Followed | None) -> None:
     """What became of each, in ``tally``; followed: None where nothing was pushed."""
-    tally.faults.extend(stack.faults)
-    tally.skipped.extend(stack.skipped)
-    for stage in stack.stages:
-        told = _answer(ws, goal, stage)
-        if followed is not None:
-            pushed = Pushed(goal.remote.shown, goal.ref, tries, followed.is_there)
-            told = told._replace(
-                checkout=followed.checkout, behind_worktrees=followed.behind, pushed=pushed
-            )
-            told = landing.follow(ws, stage.merged, stage.item.order, told)
-        tally.landed.append(told)
+    tally.faults.extend(load.faults)
+    tally.skipped.extend(load.skipped)
+    for told, after in load.landed:
+        if followed is None:
+            nowhere = Pushed(goal.remote.shown, goal.ref, 0, followed=False)
+            tally.landed.append(told._replace(pushed=nowhere))
+            continue
+        pushed = Pushed(goal.remote.shown, goal.ref, tries, followed.is_there)
+        there = told._replace(
+            checkout=followed.checkout, behind_worktrees=followed.behind, pushed=pushed
+        )
+        tally.landed.append(after(there))
     tally.warnings.extend(followed.warnings if followed else ())
-
-
-def _answer(ws: Workspace, goal: Goal, stage: Stage) -> Landed:
-    options = stage.item.order.options
-    told = landing.answer(ws, stage.merged, stage.made, options, _NOWHERE)
-    return told._replace(pushed=Pushed(goal.remote.shown, goal.ref, 0, followed=False))
