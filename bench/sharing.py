@@ -159,9 +159,11 @@ def _killed(web: Web, threads: Sequence[threading.Thread], seed: int) -> int:
     chance = random.Random(seed)  # noqa: S311
     kills = 0
     while True:
-        threads[0].join(chance.uniform(*UP_S))
-        if not any(thread.is_alive() for thread in threads):
-            return kills
+        until = time.monotonic() + chance.uniform(*UP_S)
+        while time.monotonic() < until:
+            if not any(thread.is_alive() for thread in threads):
+                return kills
+            time.sleep(0.02)
         web.kill()
         kills += 1
         time.sleep(chance.uniform(*DOWN_S))
