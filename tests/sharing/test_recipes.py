@@ -26,10 +26,7 @@ pytestmark = [pytest.mark.real_part, needs_web]
 
 FIXTURE = SOURCE / "fixtures" / "codemod"
 PAGE = (SOURCE / "docs/ci.md").read_text()
-BLOCKS = re.findall(r"^```yaml
-(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-    r"^```yaml\n(.*?)^```", (SOURCE / "docs/ci.md").read_text(), re.MULTILINE | re.DOTALL
-)
+BLOCKS = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 GITHUB, GITLAB = (yaml.safe_load(block) for block in BLOCKS)
 BRANCH = "bot/codemod"
 FILES = {
