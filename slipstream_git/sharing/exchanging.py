@@ -94,7 +94,9 @@ def pull(ws: Workspace, name: str | None, names: Sequence[str], called: str | No
             paths.session_name(wanted)
             if OPEN + wanted not in there:
                 said = f"{remote.shown} has no session named {wanted}"
-                raise SlipError("session-missing", said, hint=hints.of("slip", "pull", remote.shown))
+                raise SlipError(
+                    "session-missing", said, hint=hints.of("slip", "pull", remote.shown)
+                )
         left_out = {OPEN + n for n in names} if names else set(there)
         chosen = {ref: oid for ref, oid in there.items() if ref in left_out or ref in NOTES}
         try:

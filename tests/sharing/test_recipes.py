@@ -6,6 +6,7 @@ writes down how it was called. `pip install` has nothing to do: the package is t
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -194,3 +195,23 @@ def test_a_red_gate_pushes_nothing(forge: Forge, where: str) -> None:
     with pytest.raises(AssertionError, match="gate tests: red"):
         RUNS[where](forge)
     assert forge.hub.lab.refs() == before
+
+
+def test_the_recipe_of_the_readme(forge: Forge) -> None:
+    text = (SOURCE / "README.md").read_text()
+    script = re.search(r"## For a CI bot\n\n```sh\n(.*?)```", text, re.DOTALL)
+    assert script is not None
+    batch = [
+        {"op": "write", "path": "a", "content": "1\n", "group": "Add a"},
+        {"op": "write", "path": "b", "content": "1\n", "group": "Add b"},
+    ]
+    made = set()
+    for _ in range(2):
+        lab = forge.checkout()
+        lab.git("config", "user.name", "bot")
+        lab.write("batch.json", json.dumps(batch))
+        forge.run(lab, script[1], {})
+        made.add(forge.hub.lab.oid("bot/years"))
+        assert "## 2 commits" in lab.read("report.md").decode()
+    assert len(made) == 1
+    assert forge.log("main..bot/years") == ["Add a", "Add b"]
