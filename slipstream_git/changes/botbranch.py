@@ -12,9 +12,11 @@ from collections.abc import Sequence
 
 from slipstream_git import hints
 from slipstream_git.changes import conflicts, landing, normalising, provenance, refusing, settings
+from slipstream_git.changes.asking import Options
 from slipstream_git.changes.conflicts import Meeting
 from slipstream_git.changes.landing import Merged, Order
 from slipstream_git.changes.messages import Identity
+from slipstream_git.changes.permitting import Permit
 from slipstream_git.changes.sessions import BRANCHES, Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, merge
@@ -23,6 +25,7 @@ from slipstream_git.records import NamedTuple
 from slipstream_git.workspace import Workspace
 
 WAYS = ("refuse", "rebase")
+REMOTES = "refs/remotes/"
 
 
 class Own(NamedTuple):
@@ -54,10 +57,22 @@ class Standing(NamedTuple):
         return f"{self.oid[:10]} {who}: {subject}"
 
 
-def check(way: str) -> None:
-    """Raises `usage` for a way that there is not."""
+def check(ws: Workspace, options: Options) -> None:
+    """Raises `usage` for a way that there is not, and for a branch that is no bot's.
+
+    It is made anew, so it has to be named, and is never the one that a remote calls its own.
+    """
+    way = options.bot_branch
     if way not in WAYS:
         raise SlipError("usage", f"--bot-branch is one of {', '.join(WAYS)}, not {way!r}")
+    if options.onto is None:
+        said = "--bot-branch makes a branch anew, so name it with --onto"
+        raise SlipError("usage", said, hint=hints.again("--onto", "bot/NAME"))
+    name = options.onto.removeprefix(BRANCHES)
+    heads = [ref for ref in ws.repository.store.refs(REMOTES) if ref.endswith("/HEAD")]
+    if any(ws.repository.pointed_at(ref) == f"{ref.removesuffix('HEAD')}{name}" for ref in heads):
+        said = f"{name} is the branch that clones check out; a bot makes one of its own anew"
+        raise SlipError("usage", said, hint=hints.again("--onto", "bot/NAME"))
 
 
 def whole(ws: Workspace, session: Session, order: Order) -> Merged | None:
@@ -71,6 +86,7 @@ def whole(ws: Workspace, session: Session, order: Order) -> Merged | None:
     rules = settings.at(ws.repository, session.base)
     if order.options.check and not rules.gates:
         raise SlipError("usage", "--check: .slip.toml defines no gate")
+    Permit(ws, session, rules.policy, order.options.allow_protected).landing()
     tree, lines = normalising.as_stored(ws, session.base_tree, session.tree, order.stored)
     if tree == session.base_tree:
         return None
@@ -88,10 +104,13 @@ def standing(ws: Workspace, merged: Merged, order: Order) -> list[Standing]:
     out = ws.repository.git.run("rev-list", "--reverse", "--topo-order", span).out
     oids = out.decode().split()
     noted = {oid for oid in oids if provenance.is_bots(ws, oid)}
+    # What slip landed there as anything else is work like a person's, whoever committed it.
+    others = {oid for oid in oids if oid not in noted and provenance.newest(ws, oid) is not None}
     found: list[Standing] = []
     for oid in oids:
         commit = commits.parse(oid, ws.repository.objects.commit(oid))
         is_own = oid in noted if noted else _who(commit) == _who(order.identity)
+        is_own = is_own and oid not in others
         found.append(Standing(oid, commit, is_own))
     return found
 

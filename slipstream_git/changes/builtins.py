@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Final, Protocol
 
 from slipstream_git import hints
@@ -124,6 +125,13 @@ class Checks:
                     hint=hints.again(*hints.MESSAGE),
                     data={"session": name, "rule": told[0].rule},
                 )
+
+    def refuse_steps(self, what: Landing, trees: Sequence[str]) -> None:
+        """The same for each of the trees that come one after the other. Raises `gate-failed`."""
+        for before, after in pairwise(trees):
+            found = self.findings(before, after, what.rules)
+            if found:
+                raise refusal(what.session.name, after, found)
 
     def _looked_at(
         self, differences: Sequence[Difference], rules: Settings

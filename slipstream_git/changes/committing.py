@@ -56,6 +56,15 @@ def commit(ws: Workspace, session: Session, order: Order) -> Landed:
     return _found_elsewhere(ws, session, order) or done
 
 
+def as_landed(ws: Workspace, session: Session, order: Order, done: Landed) -> Landed:
+    """A bot's session closed, whose branch is as it would be made."""
+    if done.commit is not None and session.has_ref and not order.options.keep:
+        from slipstream_git.changes import squashed
+
+        squashed.closed(ws, session, done.commit, dry_run=order.options.dry_run)
+    return done
+
+
 def _commit(ws: Workspace, session: Session, order: Order) -> Landed:
     options = order.options
     if not (options.series or options.bot_branch):

@@ -11,6 +11,7 @@ from slipstream_git.changes import (
     asking,
     bounds,
     chain,
+    closing,
     committing,
     history,
     landing,
@@ -244,9 +245,12 @@ def _opened_after(opening: _Opening) -> Session | None:
 
 def _land_open(ws: Workspace, session: Session, order: Order, land: Landing) -> Landed:
     try:
-        return land(ws, session, order)
+        done = land(ws, session, order)
     except (SlipError, OSError) as fault:
         raise _left_open(fault, session, options=order.options) from None
+    if done.commit is None and not order.options.keep:
+        closing.abort(ws, session)  # there was nothing to land
+    return done
 
 
 def _flush(ws: Workspace, opening: _Opening) -> Flushed:

@@ -334,6 +334,9 @@ def proposed(ws: Workspace, session: Session, order: Order) -> Merged | None:
     merged = merged._replace(tree=tree, normalised=tuple(normalised))
     if order.checks is not None:
         order.checks.refuse(merged, tree, order.text)
+        if order.options.merge:  # all of the chain gets into the branch's history
+            steps = sessions.steps(ws, session)
+            order.checks.refuse_steps(merged, [session.base_tree, *(s.tree for s in steps)])
     return merged
 
 

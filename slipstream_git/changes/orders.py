@@ -26,7 +26,7 @@ def order(ws: Workspace, options: Options) -> Order:
             hint=hints.again(without=("--merge",)),
         )
     if options.bot_branch is not None:
-        botbranch.check(options.bot_branch)
+        botbranch.check(ws, options)
     message = options.message
     if options.series and not message.given:
         message = message._replace(paragraphs=("a series",))

@@ -81,7 +81,7 @@ def newest(ws: Workspace, commit: str) -> Mapping[str, Any] | None:
     for line in reversed(note.splitlines()):
         try:
             said = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue  # somebody else's
         if isinstance(said, dict) and isinstance(said.get("session"), str):
             return said

@@ -20,6 +20,7 @@ from slipstream_git.text import paths, scopes
 FILE = b".slip.toml"
 TABLES = ("gate", "pool", "policy", "builtin")
 _GATE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+_LONGEST_S = 1_000_000
 _LINE_MARK = re.compile(r"[0-9a-f]{12}\Z")
 
 
@@ -99,7 +100,7 @@ def at(repository: Repository, head: str | None) -> Settings:
 
     try:
         said = tomllib.loads(repository.objects.blob(entry.oid).decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
+    except (ValueError, RecursionError) as fault:
         raise _broken(head, f"cannot be read: {fault}") from None
     _check_known(head, said, TABLES, "the file", "the tables ")
     gates = _table(head, said, "gate")
@@ -129,8 +130,12 @@ def _gate(head: str, name: str, said: Mapping[str, Any]) -> Gate:
     run, timeout_s = said.get("run"), said.get("timeout_s", 3600)
     if not isinstance(run, str) or not run.strip() or "\0" in run:
         raise _broken(head, f"{where} run is a command, a string")
-    if isinstance(timeout_s, bool) or not isinstance(timeout_s, int) or timeout_s < 1:
-        raise _broken(head, f"{where} timeout_s is a number of seconds, 1 or more")
+    if (
+        isinstance(timeout_s, bool)
+        or not isinstance(timeout_s, int)
+        or not 0 < timeout_s <= _LONGEST_S
+    ):
+        raise _broken(head, f"{where} timeout_s is a number of seconds, 1 to {_LONGEST_S}")
     table = f"gate.{name}"
     return Gate(
         name,

@@ -128,7 +128,7 @@ def _hunk_lines(hunk: Mapping[str, Any], names: Mapping[str, str]) -> Iterable[s
 
 def _queue_details(data: Mapping[str, Any], hint: str | None) -> Iterable[str]:
     """What became of each session where some of several were refused."""
-    if "refused" not in data:
+    if "refused" not in data or "landed" not in data:
         return
     verb = "would land" if data.get("dry_run") else "landed"
     for row in data["landed"]:

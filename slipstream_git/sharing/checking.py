@@ -57,6 +57,12 @@ def _checked(ws: Workspace, view: Repository, name: str, tip: str) -> Session:
     facts += [step.facts.group for step in steps]
     if any(text != chain.one_line(text) for text in facts):
         raise _malformed("a trailer is not one plain line")
+    if session.allow_protected:
+        raise SlipError(
+            "policy",
+            f"it allows itself protected paths ({', '.join(session.allow_protected)}), which is for"
+            " whoever lands it to say; make it without --allow-protected, and land it with",
+        )
     for before, step in pairwise(steps):
         _check_step(view, session, before, step)
     for step in steps:
@@ -133,7 +139,7 @@ def _check_journals(steps: list[Step]) -> None:
     for step in steps:
         try:
             rows = chain.read_ops(step)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise _malformed(f"the journal of step {step.number} cannot be read") from None
         if not all(isinstance(row, dict) for row in rows):
             raise _malformed(f"the journal of step {step.number} cannot be read")

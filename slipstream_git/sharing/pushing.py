@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from slipstream_git import hints
-from slipstream_git.changes import asking, landing, provenance, seriallanding, sessions
+from slipstream_git.changes import asking, committing, landing, provenance, seriallanding, sessions
 from slipstream_git.changes.asking import Options
 from slipstream_git.changes.concurrency import stacking
 from slipstream_git.changes.concurrency.reporting import Fault, Item, Tally
@@ -96,7 +96,8 @@ def commit(ws: Workspace, session: Session, order: Order) -> Landed:
         raise
     for warning in tally.warnings:
         ws.notify(warning)
-    return [*tally.landed, *tally.skipped][0]
+    done = [*tally.landed, *tally.skipped][0]
+    return committing.as_landed(ws, session, order, done) if done.already else done
 
 
 def _land_series(ws: Workspace, item: Item, tally: Tally) -> None:

@@ -224,14 +224,14 @@ def test_how_it_is_asked_for(bot: Desk) -> None:
     refused(bot, "usage", merge=True)
     bot.begin("s", onto=ONTO, title="Titled")
     bot.apply(write("x", "1\n"), session="s")
-    told = bot.call("commit", session="s", bot_branch="refuse", dry_run=True, env=BOT)
+    told = bot.call("commit", session="s", onto=ONTO, bot_branch="refuse", dry_run=True, env=BOT)
     assert not told["committed"]
     assert ONTO not in bot.lab.git("branch", "--list")
-    told = bot.call("commit", session="s", bot_branch="refuse", env=BOT)
+    told = bot.call("commit", session="s", onto=ONTO, bot_branch="refuse", env=BOT)
     assert bot.lab.message(ONTO) == "Titled\n"
     bot.begin("t", onto=ONTO, title="Titled")
     bot.apply(write("x", "1\n"), session="t")
-    again = bot.call("commit", session="t", bot_branch="refuse", env=BOT)
+    again = bot.call("commit", session="t", onto=ONTO, bot_branch="refuse", env=BOT)
     assert (again["already"], again["commit"]) == (True, told["commit"])
     assert not bot.lab.refs("refs/slip/sessions")
 
@@ -252,3 +252,43 @@ def test_a_persons_commit_is_theirs_whoever_the_bot_runs_as(bot: Desk) -> None:
     assert subjects(repo) == ["Do it", "By hand", "By slip"]
     assert len(told["kept"]) == 2
     assert {"hand.txt", "fix.txt"} <= set(repo.tree(ONTO))
+
+
+def test_what_landed_as_anything_else_is_never_made_anew(bot: Desk) -> None:
+    bot.begin("work", onto=ONTO)
+    bot.apply(write("landed", "1\n"), session="work")
+    landed = bot.call("commit", session="work", message=("by the same hand",), env=BOT)["commit"]
+    bot.begin("s", base="main", onto=ONTO)
+    bot.apply(write("x", "1\n"), session="s")
+    fault = refused_commit(bot, "exists", "refuse")
+    assert fault.data["commits"] == [landed]
+    told = bot.call("commit", session="s", onto=ONTO, bot_branch="rebase", message=("m",), env=BOT)
+    assert told["kept"] == [bot.lab.oid(ONTO)]
+    assert bot.lab.tree(ONTO)["landed"] == b"1\n"
+
+
+def refused_commit(bot: Desk, code: str, way: str) -> SlipError:
+    return bot.refused(
+        code, "commit", session="s", onto=ONTO, bot_branch=way, message=("m",), env=BOT
+    )
+
+
+def test_it_is_named_and_not_the_one_that_clones_check_out(bot: Desk) -> None:
+    bot.begin("s", onto=ONTO)
+    bot.apply(write("x", "1\n"), session="s")
+    bot.refused("usage", "commit", session="s", bot_branch="rebase", message=("m",), env=BOT)
+    bot.lab.git("update-ref", "refs/remotes/origin/main", "main")
+    bot.lab.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main")
+    fault = bot.refused(
+        "usage", "commit", session="s", onto="main", bot_branch="rebase", message=("m",), env=BOT
+    )
+    assert "clones check out" in fault.message
+
+
+def test_its_policy_is_asked(bot: Desk) -> None:
+    bot.lab.commit({".slip.toml": '[policy]\nprotected = ["x"]\n'})
+    bot.lab.git("checkout", "-q", "-b", "side")
+    bot.lab.commit({"x": "1\n"})
+    bot.lab.git("checkout", "-q", "main")
+    bot.call("adopt", branch="side", name="s")
+    refused_commit(bot, "policy", "rebase")

@@ -85,7 +85,7 @@ def shared_with_a_bot(desk: Desk) -> None:
     fresh(desk)
     desk.begin("first", onto="bot", title="T")
     desk.apply(write("made", "1\n"), session="first")
-    desk.call("commit", session="first", bot_branch="refuse")
+    desk.call("commit", session="first", onto="bot", bot_branch="refuse")
     desk.lab.git("checkout", "--quiet", "bot")
     desk.lab.commit({"README.md": "# By hand\n"})
     desk.lab.git("checkout", "--quiet", "main")
@@ -207,7 +207,9 @@ CASES = {
     "commit-merged": Case(moved, "commit", "-s", "work", "-m", "land", sample=240),
     "commit-series": Case(labelled, "commit", "-s", "work", "--series", sample=240),
     "commit-bot": Case(
-        shared_with_a_bot, "commit", "-s", "work", "--bot-branch", "rebase", sample=240
+        shared_with_a_bot,
+        *("commit", "-s", "work", "--onto", "bot", "--bot-branch", "rebase"),
+        sample=240,
     ),
     # Where a landing is refused, exec leaves the session open: a third state, and not a torn one.
     "exec": Case(

@@ -90,7 +90,7 @@ def keep(ws: Workspace, tree: str, verdict: Verdict) -> None:
 def _parsed(line: bytes) -> Verdict | None:
     try:
         said: Any = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(said, dict) or said.get("status") not in KEPT:
         return None
