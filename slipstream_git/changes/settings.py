@@ -130,11 +130,8 @@ def _gate(head: str, name: str, said: Mapping[str, Any]) -> Gate:
     run, timeout_s = said.get("run"), said.get("timeout_s", 3600)
     if not isinstance(run, str) or not run.strip() or "\0" in run:
         raise _broken(head, f"{where} run is a command, a string")
-    if (
-        isinstance(timeout_s, bool)
-        or not isinstance(timeout_s, int)
-        or not 0 < timeout_s <= _LONGEST_S
-    ):
+    is_number = isinstance(timeout_s, int) and not isinstance(timeout_s, bool)
+    if not is_number or not 0 < timeout_s <= _LONGEST_S:
         raise _broken(head, f"{where} timeout_s is a number of seconds, 1 to {_LONGEST_S}")
     table = f"gate.{name}"
     return Gate(
