@@ -72,17 +72,20 @@ def run(
     """
     heard, said = os.pipe()
     told, report = os.pipe()
+    child: Child | None = None
     try:
-        child = git.supervised(command, said, report, held, (timeout_s, GRACE_S))
-    except BaseException:
-        os.close(heard)
-        os.close(told)
-        raise
-    finally:
-        os.close(said)
-        os.close(report)
-    try:
+        try:
+            child = git.supervised(command, said, report, held, (timeout_s, GRACE_S))
+        finally:
+            os.close(said)
+            os.close(report)
         return _watched(child, heard, told, ticking)
+    except BaseException:
+        # Interrupted before it was watched, say: whoever watches over it sees that nobody is here.
+        if child is not None and child.returncode is None:
+            _close(child)
+            child.wait()
+        raise
     finally:
         os.close(heard)
         os.close(told)
