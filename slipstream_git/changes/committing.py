@@ -47,7 +47,9 @@ def commit(ws: Workspace, session: Session, order: Order) -> Landed:
     try:
         done = _commit(ws, session, order)
     except SlipError as fault:
-        found = _found_elsewhere(ws, session, order) if fault.code == "conflict" else None
+        from slipstream_git.changes import squashed
+
+        found = _found_elsewhere(ws, session, order) if squashed.may_explain(fault) else None
         if found is None:
             raise
         return found

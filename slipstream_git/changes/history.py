@@ -179,7 +179,7 @@ def outlook(ws: Workspace, session: Session) -> Status:
 
     found, fault = status(ws, session), obstacles.obstacle(ws, session)
     found = found._replace(message=proposing.message(ws, session))
-    collides = fault is not None and fault.code == "conflict"
+    collides = fault is not None and squashed.may_explain(fault)
     if found.behind and (fault is None or collides):
         found = found._replace(landed_as=squashed.standing(ws, session, collides=collides))
     if fault is None or found.landed_as:

@@ -26,6 +26,17 @@ _DIFF = (
 )  # fmt: skip
 
 
+def may_explain(fault: SlipError) -> bool:
+    """Whether a session may collide because its branch has its work, and has gone on from there.
+
+    Texts collide then. A file that was renamed, removed or made something else is for a person to
+    decide, though a commit may look like the session's half of it.
+    """
+    files = fault.data.get("files")
+    kinds = {file["kind"] for file in files} if isinstance(files, list) else set()
+    return fault.code == "conflict" and bool(kinds) and kinds <= {"content", "add-add"}
+
+
 def landing_of(ws: Workspace, session: Session, head: str | None) -> str | None:
     """The newest commit up to ``head``, since the session's base, that is the session's work.
 

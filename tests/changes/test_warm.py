@@ -9,7 +9,7 @@ import pytest
 
 from tests.changes.test_hooks import hook
 from tests.children import Children
-from tests.desk import Desk, write
+from tests.desk import Desk, batch, write
 from tests.lab import Content, Lab, Script
 
 
@@ -86,10 +86,15 @@ def test_a_setup_that_fails_refuses_the_landing_and_runs_again(desk: Desk) -> No
     ],
 )
 def test_settings_that_say_nothing_useful_are_refused(desk: Desk, settings: str) -> None:
-    repo = project(desk, settings).lab
+    desk.lab.commit({"a": "1\n"})
+    desk.begin("work")
+    desk.apply(write("b", "1\n"))
+    desk.lab.commit({".slip.toml": settings})
+    repo = desk.lab
     hook(repo, "pre-commit", "true")
     before, refs = repo.snapshot(), repo.refs()
     assert ".slip.toml" in desk.commit_refused("policy").message
+    assert ".slip.toml" in desk.refused("policy", "apply", ops=batch(write("c", "1\n"))).message
     assert (repo.snapshot(), repo.refs()) == (before, refs)
 
 
