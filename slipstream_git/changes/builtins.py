@@ -13,6 +13,7 @@ names paths and lines that they leave alone; the change set's own does not count
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final, Protocol
@@ -178,16 +179,22 @@ class Checks:
     def _not_moved(
         self, found: Iterable[Finding], differences: Sequence[Difference]
     ) -> list[Finding]:
-        """Without lines that the change takes out elsewhere."""
+        """Without lines that the change takes out elsewhere, as often as it does."""
         from slipstream_git.text.scrutiny import Addition, mark
 
-        gone = {
+        gone = Counter(
             mark(line)
             for one in differences
             if one.old and one.old.mode in REGULAR
             for line in Addition(self._content(one.old), self._content(one.new) or b"").removed
-        }
-        return [finding for finding in found if finding.mark not in gone]
+        )
+        kept = []
+        for finding in found:
+            if gone[finding.mark] > 0:
+                gone[finding.mark] -= 1
+            else:
+                kept.append(finding)
+        return kept
 
     def _broken(self, looked: Iterable[Difference]) -> list[Finding]:
         """Files that were parsed to the end before, and have faults now."""

@@ -36,7 +36,7 @@ from slipstream_git.changes.publishing import Plan, Target
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import attributes, commits, locks, merge
-from slipstream_git.outcomes import Landed, SeriesCommit
+from slipstream_git.outcomes import GateRow, Landed, SeriesCommit
 from slipstream_git.records import NamedTuple
 from slipstream_git.workspace import Workspace
 
@@ -57,7 +57,8 @@ class Series(NamedTuple):
 
     whole: the session merged with its branch, as it would land in one commit. is_seen: hooks and
     signature have seen each of these; else they stand as if nothing came of it. kept: people's
-    commits on top, of a bot's branch. same: its commits, where it is as it would be.
+    commits on top, of a bot's branch. same: its commits, where it is as it would be. gates: what
+    they say of its end, where that is not what they say of its last commit.
     """
 
     whole: Merged
@@ -66,6 +67,7 @@ class Series(NamedTuple):
     is_seen: bool
     kept: Sequence[Kept] = ()
     same: Sequence[str] = ()
+    gates: Sequence[GateRow] = ()
 
     @property
     def end(self) -> Kept:
@@ -176,37 +178,49 @@ def computed(
         series = _with(ws, series, group, merged, own, cleared, clearing=clearing)
     if not series.stages:
         return None
-    if not (there and series.is_seen):
-        return series
-    return _with_others(ws, series, order, there, cleared, clearing=clearing)
+    if there and series.is_seen:
+        series = _with_others(ws, series, order, there)
+    return series if series.same else _judged(ws, series, order, cleared, clearing=clearing)
 
 
-def _with_others(
-    ws: Workspace,
-    series: Series,
-    order: Order,
-    there: Sequence[Standing],
-    cleared: dict[str, Cleared],
-    *,
-    clearing: bool,
-) -> Series:
+def _with_others(ws: Workspace, series: Series, order: Order, there: Sequence[Standing]) -> Series:
     """A series with people's commits on top, or known to be what the branch has already."""
     whole = series.whole
     made = [Own(s.made.oid, s.made.passed.tree, s.made.passed.text) for s in series.stages]
     if botbranch.is_there(whole, order, made, there):
         return series._replace(same=[row.oid for row in there[: len(made)]])
-    series = series._replace(kept=botbranch.kept(ws, whole, order, made[-1], there))
-    if not (series.kept and order.gates(whole.rules)):
+    return series._replace(kept=botbranch.kept(ws, whole, order, made[-1], there))
+
+
+def _judged(
+    ws: Workspace,
+    series: Series,
+    order: Order,
+    cleared: dict[str, Cleared],
+    *,
+    clearing: bool,
+) -> Series:
+    """A series of which gates have judged what the branch comes to, whoever made it.
+
+    Its last commit is judged as it is made. Where people's commits are on top, or hooks have left
+    nothing of what was to be the last, the end is judged by itself.
+    """
+    whole = series.whole
+    is_done = not series.kept and _last(series).order.is_judged
+    if is_done or not series.is_seen or not order.gates(whole.rules):
         return series
-    end = whole._replace(tree=series.end.tree, start=made[-1].oid, since=whole.head_tree)
+    end = whole._replace(tree=series.end.tree, since=whole.head_tree)
     if clearing:
         own = order._replace(hooks=(), sign=False)
-        cleared[_END] = landing.clear(ws, end, own, cleared.get(_END))
+        try:
+            cleared[_END] = landing.clear(ws, end, own, cleared.get(_END))
+        except SlipError as fault:
+            raise fault if series.kept else _named(fault, _last(series).group) from None
     seen = cleared.get(_END)
     is_seen = seen is not None and (seen.asked, seen.judged) == (
         end.tree, (end.judged_since, end.rules),
     )  # fmt: skip
-    return series._replace(is_seen=is_seen)
+    return series._replace(is_seen=is_seen, gates=seen.gates if seen is not None else ())
 
 
 class _Planned(NamedTuple):
@@ -290,26 +304,9 @@ def _with(
         raise ValueError("a commit that nobody has to see was not made")
     if _is_nothing(merged, made.passed.tree):
         series.idle.append(group)
-        series = _judged_instead(ws, series, order, cleared, clearing=clearing)
     else:
         series.stages.append(Stage(group, merged, order, made))
     return series._replace(is_seen=series.is_seen and is_seen)
-
-
-def _judged_instead(
-    ws: Workspace,
-    series: Series,
-    order: Order,
-    cleared: dict[str, Cleared],
-    *,
-    clearing: bool,
-) -> Series:
-    """Where hooks leave nothing of the last commit, gates judge the one before it."""
-    if not series.stages or not order.is_judged or series.stages[-1].order.is_judged:
-        return series
-    last = series.stages.pop()
-    own = last.order._replace(is_judged=True)
-    return _with(ws, series, last.group, last.merged, own, cleared, clearing=clearing)
 
 
 def _named(fault: SlipError, group: Group) -> SlipError:
@@ -358,6 +355,7 @@ def answer(ws: Workspace, series: Series, order: Order, found: publishing.Ready)
     ]
     told = landing.answer(ws, series.whole, _last(series).made, order.options, found)
     return told._replace(
+        gates=list(series.gates) or told.gates,
         kept=[row.oid for row in series.kept] or None,
         commits=[stage.made.oid for stage in stages],
         series=[_row(ws, stage) for stage in stages],

@@ -12,7 +12,15 @@ from contextlib import contextmanager
 from functools import partial
 
 from slipstream_git import hints
-from slipstream_git.changes import asking, committing, landing, provenance, seriallanding, sessions
+from slipstream_git.changes import (
+    asking,
+    committing,
+    landing,
+    provenance,
+    seriallanding,
+    sessions,
+    uncaptured,
+)
 from slipstream_git.changes.asking import Options
 from slipstream_git.changes.concurrency import stacking
 from slipstream_git.changes.concurrency.reporting import Fault, Item, Tally
@@ -300,6 +308,7 @@ def _series(
     """The commits of one session on a head, or on its own base; pending. Raises what is refused."""
     ws.repository.objects.discard()
     session, order = item
+    uncaptured.check(ws, session)
     with _as_there(ws, goal, head):
         while True:
             found = seriallanding.computed(ws, session, order, cleared, clearing=False)

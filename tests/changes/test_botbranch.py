@@ -292,3 +292,18 @@ def test_its_policy_is_asked(bot: Desk) -> None:
     bot.lab.git("checkout", "-q", "main")
     bot.call("adopt", branch="side", name="s")
     refused_commit(bot, "policy", "rebase")
+
+
+def test_gates_judge_it_also_where_a_persons_commit_comes_to_nothing(bot: Desk) -> None:
+    bot.lab.commit({".slip.toml": '[gate.a]\nrun = "test ! -e bad"\n'})
+    bot.begin("s", onto=ONTO)
+    bot.apply(write("x", "1\n"), session="s")
+    bot.call("commit", session="s", onto=ONTO, bot_branch="rebase", message=("m",), env=BOT)
+    bot.lab.git("checkout", "-q", ONTO)
+    bot.lab.commit({"fix": "1\n"})
+    bot.lab.git("checkout", "-q", "main")
+    before = bot.lab.refs("refs/heads/")
+    bot.begin("s", onto=ONTO)
+    bot.apply(write("x", "1\n"), write("fix", "1\n"), write("bad", "1\n"), session="s")
+    refused_commit(bot, "gate-failed", "rebase")
+    assert bot.lab.refs("refs/heads/") == before

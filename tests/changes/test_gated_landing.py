@@ -14,6 +14,7 @@ import pytest
 from slipstream_git.changes.gating import judging
 from slipstream_git.changes.gating.judging import Case, Judge
 from slipstream_git.outcomes import GateRow
+from tests.changes.test_hooks import hook
 from tests.children import Children
 from tests.desk import Desk, Free, Json, batch, delete, replace, write
 from tests.lab import Lab
@@ -354,3 +355,15 @@ def test_gates_judge_the_last_commit_that_there_is(desk: Desk, runs: Path) -> No
     assert fault.data["group"] == "One"
     assert refs(repo) == before
     assert times(runs) == 1
+
+
+def test_gates_judge_a_series_whose_last_group_a_hook_has_done(desk: Desk) -> None:
+    """The first commit's hook makes what the second was to make, so there is but one commit."""
+    desk.lab.commit({".slip.toml": '[gate.a]\nrun = "! grep -q bad f"\n', "f": "0\n"})
+    hook(desk.lab, "pre-commit", "grep -q ugly f && { echo bad > f; git add f; } || true")
+    desk.begin("s")
+    desk.apply(write("f", "ugly\n"), session="s", group="first")
+    desk.apply(write("f", "bad\n"), session="s", group="second")
+    before = desk.lab.refs("refs/heads/")
+    desk.commit_refused("gate-failed", session="s", series=True)
+    assert desk.lab.refs("refs/heads/") == before
