@@ -83,7 +83,7 @@ def log(ws: Workspace, *, session: str | None = None) -> outcomes.Logged:
     return history.log(ws, sessions.choose(ws, session))
 
 
-@operation(READS)
+@operation(LOOKS)
 def show(
     ws: Workspace,
     step: str | None = None,

@@ -390,7 +390,7 @@ def test_no_program_of_a_repository_is_started(commons: Commons) -> None:
     here = str(lab.path)
     for method, more in (
         ("files", {"rev": "HEAD"}), ("map", {"rev": "HEAD"}), ("list", {}),
-        ("lines", {"rev": "HEAD", "path": "content"}), ("show", {}), ("diff", {}), ("log", {}),
+        ("lines", {"rev": "HEAD", "path": "content"}), ("diff", {}), ("log", {}),
         ("lines", {"rev": "HEAD", "path": "none"}), ("refs", {"rev": "HEAD", "name": "main"}),
     ):  # fmt: skip
         line.ask(method, repo=here, **more)
