@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,6 +52,9 @@ def _in_memory() -> None:
 _in_memory()
 # Compiling all of the code anew takes a command four times as long as what it does.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# A shell's job in the background ignores Ctrl-C, and so would all that tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A slow machine is no fault of the code; examples that failed are printed, not kept on disk.
 hypothesis.settings.register_profile("house", deadline=None, database=None, print_blob=True)
