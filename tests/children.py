@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -56,3 +57,17 @@ def dead_pid() -> int:
     """The number of a process that lived and is gone."""
     done = subprocess.run(["sh", "-c", "echo $$"], capture_output=True, check=True)
     return int(done.stdout)
+
+
+def is_gone(pid: str, *, deadline_s: float = 30) -> bool:
+    """Whether a process is gone, or is by the deadline."""
+    end = time.monotonic() + deadline_s
+    while time.monotonic() < end:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except FileNotFoundError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.01)
+    return False

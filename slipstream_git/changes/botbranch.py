@@ -187,7 +187,7 @@ def _picked(ws: Workspace, merged: Merged, order: Order, row: Standing, at: Kept
     if commit.parents == (at.oid,):
         return Kept(row.oid, commit.tree)
     parent = commit.parents[0]
-    before = commits.parse(parent, repository.objects.commit(parent)).tree
+    before = commits.tree_of(repository.objects, parent)
     picked = merge.three_way(repository, before, at.tree, commit.tree, ws.clock())
     if picked.conflicts:
         name = merged.branch.removeprefix(BRANCHES)

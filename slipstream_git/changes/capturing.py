@@ -28,7 +28,7 @@ from slipstream_git.gitdb import commits, edited, locks, merge
 from slipstream_git.gitdb.edited import Edit
 from slipstream_git.gitdb.worktrees import owned
 from slipstream_git.hints import Hint, command, of
-from slipstream_git.model import EMPTY_TREE, GITLINK, Entry
+from slipstream_git.model import GITLINK, Entry
 from slipstream_git.results import Applied
 from slipstream_git.text import paths
 from slipstream_git.workspace import Workspace
@@ -47,7 +47,7 @@ def capture(
         from slipstream_git.changes import ownworktree
 
         head = ownworktree.given(ws, session, head)
-    head_tree = commits.parse(head, ws.repository.objects.commit(head)).tree if head else EMPTY_TREE
+    head_tree = commits.tree_of(ws.repository.objects, head)
     named = [_rooted(paths.from_text(path)) for path in wanted]
     with locks.held(ws.repository.layout):  # no landing half way through these files
         found = edited.edits(ws.repository, head, named, untracked=untracked or bool(named))

@@ -327,7 +327,7 @@ def read_revision(
 ) -> WasRead:
     """The same at a revision."""
     commit = ws.repository.resolve(revision)
-    tree = commits.parse(commit, ws.repository.objects.commit(commit)).tree
+    tree = commits.tree_of(ws.repository.objects, commit)
     return WasRead(read_files(ws, tree, wanted, capped=capped), rev=commit)
 
 

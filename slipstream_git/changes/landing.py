@@ -354,7 +354,7 @@ def met(ws: Workspace, session: Session, options: Options = UNSAID) -> Merged:
     if options.check and not found.gates:
         raise SlipError("usage", "--check: .slip.toml defines no gate")
     Permit(ws, session, found.policy, options.allow_protected).landing()
-    head_tree = commits.parse(start, repository.objects.commit(start)).tree if start else EMPTY_TREE
+    head_tree = commits.tree_of(repository.objects, start)
     merged = merge.three_way(repository, session.base_tree, head_tree, session.tree, ws.clock())
     if merged.conflicts:
         raise refusing.conflict(ws, session, branch, head, head_tree, merged)

@@ -32,7 +32,7 @@ def is_made(
     """Whether the branch at ``head`` has what this batch does, which fails there with ``fault``."""
     if head is None or fault.code not in _DONE:
         return False
-    now = commits.parse(head, ws.repository.objects.commit(head)).tree
+    now = commits.tree_of(ws.repository.objects, head)
     tries = 0
     for before in _earlier(ws, head, ops):
         tries += 1

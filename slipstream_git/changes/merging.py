@@ -67,4 +67,4 @@ def _merge_bases(ws: Workspace, ours: str, theirs: str) -> list[str]:
 def _tree(ws: Workspace, oid: str, kind: str) -> str:
     if kind == "tree":
         return oid
-    return commits.parse(oid, ws.repository.objects.commit(oid)).tree
+    return commits.tree_of(ws.repository.objects, oid)

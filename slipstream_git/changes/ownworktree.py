@@ -162,7 +162,7 @@ def _step_below(ws: Workspace, session: Session, view: Repository, head: str) ->
 def _tree(ws: Workspace, commit: str | None) -> str:
     if commit is None:
         return EMPTY_TREE
-    return commits.parse(commit, ws.repository.objects.commit(commit)).tree
+    return commits.tree_of(ws.repository.objects, commit)
 
 
 # Bringing it along -------------------------------------------------------------------------------

@@ -243,7 +243,7 @@ def _as_it_stands(
     trees = repository.trees
     tree = EMPTY_TREE
     if worktree.head is not None:
-        tree = commits.parse(worktree.head, repository.objects.commit(worktree.head)).tree
+        tree = commits.tree_of(repository.objects, worktree.head)
     entries = {p.path: trees.leaf(tree, p.path) for p in placements}
     return tuple(Placement(path, entry, entry) for path, entry in entries.items())
 
@@ -299,7 +299,7 @@ def _index_tree(repository: Repository, intent: Intent) -> str:
     """The tree whose attributes say how files stand in the worktree."""
     for oid in (intent.new_commit, intent.old_head):
         if oid is not None and repository.objects.find(oid) is not None:
-            return commits.parse(oid, repository.objects.commit(oid)).tree
+            return commits.tree_of(repository.objects, oid)
     return EMPTY_TREE
 
 

@@ -19,14 +19,13 @@ from slipstream_git.changes import (
     settings,
 )
 from slipstream_git.changes.builtins import Checks
-from slipstream_git.changes.gating import judging, verdictnotes
+from slipstream_git.changes.gating import judging, surroundings, verdictnotes
 from slipstream_git.changes.gating.verdictnotes import Verdict
 from slipstream_git.changes.sessions import Session
-from slipstream_git.changes.settings import Settings
+from slipstream_git.changes.settings import Gate, Settings
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits
 from slipstream_git.gitdb.commits import Commit
-from slipstream_git.model import EMPTY_TREE
 from slipstream_git.outcomes import GateRow, Report, ReportedCommit
 from slipstream_git.records import NamedTuple
 from slipstream_git.text import markdown
@@ -81,7 +80,7 @@ def of_commits(ws: Workspace, revisions: str) -> Report:
     found = _listed(ws, revisions)
     last, first = found[-1], found[0]
     base = first.parents[0] if first.parents else None
-    before = _tree(ws, base)
+    before = commits.tree_of(ws.repository.objects, base)
     judged = _judged(ws, settings.at(ws.repository, base), before, last.tree)
     rows = [_reported(ws, commit) for commit in found]
     unchecked = judged.unchecked
@@ -130,12 +129,6 @@ def _listed(ws: Workspace, revisions: str) -> list[Commit]:
     return [commits.parse(oid, ws.repository.objects.commit(oid)) for oid in oids]
 
 
-def _tree(ws: Workspace, commit: str | None) -> str:
-    if commit is None:
-        return EMPTY_TREE
-    return commits.parse(commit, ws.repository.objects.commit(commit)).tree
-
-
 def _reported(ws: Workspace, commit: Commit) -> ReportedCommit:
     subject, _, body = commit.message.decode("utf-8", "replace").partition("\n")
     note = provenance.newest(ws, commit.oid) or {}
@@ -155,20 +148,33 @@ def _judged(ws: Workspace, rules: Settings, before: str, tree: str) -> _Judged:
     rows = [row for row in rows if row.status != "skipped"]
     if not rules.gates:
         unchecked.append("The branch defines no gates (.slip.toml)")
-    newest: dict[str, Verdict] = {}
-    for verdict in verdictnotes.every(ws, tree):
-        known = newest.get(verdict.gate)
-        if known is None or verdict.time >= known.time:
-            newest[verdict.gate] = verdict
     for gate in rules.gates:
-        found = newest.get(gate.name)
+        said = [verdict for verdict in verdictnotes.every(ws, tree) if verdict.gate == gate.name]
+        found = _last_word(ws, rules, gate, tree, said)
         if found is not None:
             rows.append(found.row)
+        elif said:
+            unchecked.append(
+                f"Gate {gate.name} was {said[-1].status} here by another definition or in other"
+                " surroundings"
+            )
         elif not judging.is_wanted(ws, gate, before, tree):
             rows.append(judging.skipped(gate))
         else:
             unchecked.append(f"Gate {gate.name} has said nothing of this tree")
+        if found is not None and gate.versions:
+            unchecked.append(f"What the versions of gate {gate.name} print by now")
     return _Judged(rows, unchecked)
+
+
+def _last_word(
+    ws: Workspace, rules: Settings, gate: Gate, tree: str, said: Sequence[Verdict]
+) -> Verdict | None:
+    """The newest verdict of a gate as it is now; what prints its ``versions`` is not run."""
+    if said and not gate.versions:
+        key = surroundings.key(ws, gate, rules.pool, tree)
+        said = [verdict for verdict in said if verdict.key == key]
+    return max(said, key=lambda verdict: (verdict.time, verdict.status), default=None)
 
 
 # Told --------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from slipstream_git.changes import (
     publishing,
     recovery,
     sessions,
+    showing,
     uncaptured,
 )
 from slipstream_git.changes.botbranch import Kept, Own, Standing
@@ -290,18 +291,10 @@ def _with(
     if _is_nothing(merged, merged.tree):
         series.idle.append(group)
         return series
-    label = group.label
-    if clearing and order.is_slow(merged.rules):
-        try:
-            cleared[label] = landing.clear(ws, merged, order, cleared.get(label))
-        except SlipError as fault:
-            raise _named(fault, group) from None
-    made = landing.make(ws, merged, order, cleared.get(label))
-    is_seen = made is not None
-    plain = order._replace(hooks=(), sign=False, is_judged=False)
-    made = made or landing.make(ws, merged, plain, None)
-    if made is None:
-        raise ValueError("a commit that nobody has to see was not made")
+    try:
+        made, is_seen = showing.made(ws, merged, order, cleared, group.label, clearing=clearing)
+    except SlipError as fault:
+        raise _named(fault, group) from None
     if _is_nothing(merged, made.passed.tree):
         series.idle.append(group)
     else:
@@ -331,7 +324,7 @@ def _last(series: Series) -> Stage:
 def _target(ws: Workspace, series: Series) -> Target:
     whole, head_tree = series.whole, series.whole.head_tree
     if whole.head not in (None, whole.start):
-        head_tree = commits.parse(whole.head, ws.repository.objects.commit(whole.head)).tree
+        head_tree = commits.tree_of(ws.repository.objects, whole.head)
     return Target(whole.session, whole.branch, whole.head, head_tree, series.end.tree)
 
 

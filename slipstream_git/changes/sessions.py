@@ -252,7 +252,7 @@ def _tree_of(ws: Workspace, commit: str | None) -> str:
     if commit is None:
         # git knows the empty tree without having it, but fsck misses it.
         return ws.repository.objects.write("tree", b"")
-    return commits.parse(commit, ws.repository.objects.commit(commit)).tree
+    return commits.tree_of(ws.repository.objects, commit)
 
 
 def _session(

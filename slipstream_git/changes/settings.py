@@ -92,7 +92,7 @@ def at(repository: Repository, head: str | None) -> Settings:
     """The settings of a commit; none where it has no file. Raises `policy` for a broken one."""
     if head is None:
         return Settings()
-    tree = commits.parse(head, repository.objects.commit(head)).tree
+    tree = commits.tree_of(repository.objects, head)
     entry = repository.trees.lookup(tree, FILE)
     if entry is None:
         return Settings()
@@ -115,7 +115,7 @@ def at(repository: Repository, head: str | None) -> Settings:
 def _pool(head: str, said: Mapping[str, Any]) -> Pool:
     _check_known(head, said, Pool._fields, "[pool]")
     setup = said.get("setup")
-    if setup is not None and (not isinstance(setup, str) or not setup.strip()):
+    if setup is not None and (not isinstance(setup, str) or not setup.strip() or "\0" in setup):
         raise _broken(head, "[pool] setup is a command, a string")
     return Pool(setup, _names(head, said, "setup_when"), _names(head, said, "share"))
 
@@ -193,6 +193,8 @@ def _texts(head: str, said: Mapping[str, Any], table: str, key: str, what: str) 
     texts = said.get(key, [])
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise _broken(head, f"[{table}] {key} is a list of {what}")
+    if any("\0" in text for text in texts):
+        raise _broken(head, f"[{table}] {key}: no text may hold a NUL")
     return texts
 
 

@@ -125,7 +125,7 @@ def standing(ws: Workspace, session: Session, *, collides: bool) -> str | None:
     if commit is None or commit == session.base or session.unresolved:
         return None
     if not collides:
-        tree = commits.parse(commit, ws.repository.objects.commit(commit)).tree
+        tree = commits.tree_of(ws.repository.objects, commit)
         trees = (session.base_tree, tree, session.tree)
         if merge.three_way(ws.repository, *trees, ws.clock()).tree != tree:
             return None

@@ -93,7 +93,7 @@ def _check_there(ws: Workspace, at: str | None, path: bytes) -> None:
         root = os.fsencode(ws.repository.layout.root or "")
         is_there = os.path.isfile(os.path.join(root, path))
     else:
-        tree = commits.parse(at, ws.repository.objects.commit(at)).tree
+        tree = commits.tree_of(ws.repository.objects, at)
         is_there = ws.repository.trees.leaf(tree, path) is not None
     if not is_there:
         raise SlipError("missing", f"there is no file {paths.display(path)}")

@@ -63,9 +63,15 @@ def _command(row: Operation, directory: str, words: Iterator[str]) -> Call | Non
             or not _take(options[name], name, text if equals else None, words, values)
         ):
             return None
-    if not _place(row, loose, values):
+    if not _place(row, loose, values) or _lacks(row, values):
         return None
     return Call(row, directory, values)
+
+
+def _lacks(row: Operation, values: Mapping[str, Any]) -> bool:
+    """Whether an option is missing that has to be given."""
+    options = (parameter for parameter in row.parameters if not parameter.positional)
+    return any(option.default is ... and option.name not in values for option in options)
 
 
 def _options(row: Operation) -> Mapping[str, Parameter]:

@@ -202,6 +202,7 @@ def _click_parameter(parameter: Parameter) -> click.Parameter | None:
         [*filter(None, (parameter.short,)), parameter.option, parameter.name],
         metavar=parameter.metavar,
         multiple=parameter.kind.many,
+        required=parameter.default is ...,
         type=_type(parameter),
         help=parameter.help,
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from slipstream_git.errors import SlipError
+from slipstream_git.gitdb.objects import Objects
+from slipstream_git.model import EMPTY_TREE
 from slipstream_git.records import NamedTuple
 
 
@@ -39,6 +41,11 @@ def parse(oid: str, raw: bytes) -> Commit:
     if not tree:
         raise SlipError("git-failed", f"commit {oid} is malformed", hint="git fsck")
     return Commit(oid, tree, tuple(parents), author, committer, message)
+
+
+def tree_of(objects: Objects, oid: str | None) -> str:
+    """The tree of a commit; the empty one of none."""
+    return parse(oid, objects.commit(oid)).tree if oid else EMPTY_TREE
 
 
 def encode(

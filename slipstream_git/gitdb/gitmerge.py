@@ -80,9 +80,7 @@ def of_trees(
 
 def of_commits(repository: Repository, ours: str, theirs: str) -> Merge:
     """git's own (recursive) merge of two commits, over all their merge bases."""
-    ours_tree, theirs_tree = (
-        commits.parse(oid, repository.objects.commit(oid)).tree for oid in (ours, theirs)
-    )
+    ours_tree, theirs_tree = (commits.tree_of(repository.objects, oid) for oid in (ours, theirs))
     differences = repository.trees.differences(ours_tree, theirs_tree)
     with (
         quarantine.opened(repository) as room,

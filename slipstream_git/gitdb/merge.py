@@ -57,4 +57,4 @@ def of_commits(repository: Repository, bases: Sequence[str], ours: str, theirs: 
 
 
 def _tree(repository: Repository, commit: str) -> str:
-    return commits.parse(commit, repository.objects.commit(commit)).tree
+    return commits.tree_of(repository.objects, commit)

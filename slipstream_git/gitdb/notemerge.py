@@ -62,7 +62,7 @@ def _notes(repository: Repository, commit: str) -> Mapping[str, str]:
 
 
 def _tree(repository: Repository, commit: str) -> str:
-    return commits.parse(commit, repository.objects.commit(commit)).tree
+    return commits.tree_of(repository.objects, commit)
 
 
 def _is_in(repository: Repository, commit: str, head: str) -> bool:

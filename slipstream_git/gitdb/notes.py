@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from slipstream_git.gitdb import commits
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.repository import Repository
-from slipstream_git.model import EMPTY_TREE, FILE, TREE, Entry
+from slipstream_git.model import FILE, TREE, Entry
 
 
 def adding(
@@ -22,7 +22,7 @@ def adding(
     lines: the object's id, and the line without its end.
     """
     tip = repository.store.ref(ref)
-    tree = commits.parse(tip, repository.objects.commit(tip)).tree if tip else EMPTY_TREE
+    tree = commits.tree_of(repository.objects, tip)
     for target, line in lines:
         path = path_of(repository, tree, target) or fanned(target)
         entry = repository.trees.lookup(tree, path)
@@ -42,7 +42,7 @@ def read(repository: Repository, ref: str, target: str) -> bytes | None:
 
 def at_commit(repository: Repository, tip: str, target: str) -> bytes | None:
     """The note on ``target`` in the notes that a commit holds, None where there is none."""
-    tree = commits.parse(tip, repository.objects.commit(tip)).tree
+    tree = commits.tree_of(repository.objects, tip)
     path = path_of(repository, tree, target)
     entry = repository.trees.leaf(tree, path) if path else None
     return repository.objects.blob(entry.oid) if entry else None

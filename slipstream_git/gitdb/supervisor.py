@@ -70,7 +70,7 @@ class Family:
             return
         self.signal(signal.SIGTERM)
         deadline = time.monotonic() + grace_s
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and not _is_alone():
             if not self.reap():
                 return
             time.sleep(0.01)
@@ -78,6 +78,12 @@ class Family:
         while self.reap() and time.monotonic() < deadline:
             self.signal(signal.SIGKILL)  # again: each may have made another meanwhile
             time.sleep(0.01)
+
+
+def _is_alone() -> bool:
+    """Whether nobody waits any more, who asked twice or is gone: then there is no grace."""
+    ready, _, _ = select.select([0], [], [], 0)
+    return bool(ready) and not os.read(0, 1)
 
 
 def descendants(ancestor: int) -> list[int]:

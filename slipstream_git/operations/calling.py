@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from slipstream_git import hints
-from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import packs
 from slipstream_git.operations.registry import Operation
 from slipstream_git.workspace import Workspace
@@ -23,11 +21,6 @@ def call(row: Operation, ws: Workspace, values: Mapping[str, Any]) -> Any:
     stays, the next one would publish it. Where it has written and slip's packs have become many,
     they are merged afterwards.
     """
-    for parameter in row.parameters:
-        if parameter.default is ... and values.get(parameter.name) is None:
-            said = f"{row.name} needs {parameter.short or parameter.option} {parameter.metavar}"
-            if not parameter.positional:
-                raise SlipError("usage", said, hint=hints.of("slip", row.name, "--help"))
     ws.repository.look_again()
     ws.repository.objects.published = False
     if ws.unfinished and row.name not in LOOKING_FOR_ITSELF:

@@ -72,4 +72,4 @@ def _working_tree(ws: Workspace, *, untracked: bool) -> View:
 
 
 def _tree(ws: Workspace, commit: str) -> str:
-    return commits.parse(commit, ws.repository.objects.commit(commit)).tree
+    return commits.tree_of(ws.repository.objects, commit)

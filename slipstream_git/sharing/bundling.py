@@ -221,7 +221,7 @@ def _verdicts(ws: Workspace, trees: Sequence[str]) -> tuple[str | None, int]:
 def _lines(come: Incoming, part: str, session: Session) -> list[tuple[str, bytes]]:
     """What the part says of the session's own tree and does not stand here yet."""
     view = come.view
-    tree = commits.parse(part, view.objects.commit(part)).tree
+    tree = commits.tree_of(view.objects, part)
     for difference in view.trees.differences(EMPTY_TREE, tree):
         paths.check_existing(difference.path)
     there = set((notes.read(view, GATES, session.tree) or b"").splitlines())

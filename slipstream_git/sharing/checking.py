@@ -47,7 +47,7 @@ def _checked(ws: Workspace, view: Repository, name: str, tip: str) -> Session:
     if base is not None:
         if ws.repository.objects.find(base) is None:
             raise missing_base(base)
-        base_tree = commits.parse(base, ws.repository.objects.commit(base)).tree
+        base_tree = commits.tree_of(ws.repository.objects, base)
     if begin.tree != base_tree:
         raise _malformed("its begin commit changes files")
     session = sessions.at(there, name, tip)
@@ -151,7 +151,7 @@ def _check_journals(steps: list[Step]) -> None:
 
 
 def _tree(view: Repository, commit: str) -> str:
-    return commits.parse(commit, view.objects.commit(commit)).tree
+    return commits.tree_of(view.objects, commit)
 
 
 def _malformed(why: str) -> SlipError:

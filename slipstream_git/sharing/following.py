@@ -48,7 +48,14 @@ class Followed(NamedTuple):
 
 
 class _Stay(Exception):
-    """The branch stays as it is. Its text says why; empty where nobody has to be told."""
+    """The branch stays as it is. Its text says why; empty where nobody has to be told.
+
+    has_own: commits that the other side lacks.
+    """
+
+    def __init__(self, why: str = "", *, has_own: bool = False) -> None:
+        super().__init__(why)
+        self.has_own = has_own
 
 
 def follow(ws: Workspace, attempt: Attempt) -> Followed:
@@ -61,7 +68,7 @@ def follow(ws: Workspace, attempt: Attempt) -> Followed:
         try:
             return _moved(ws, attempt)
         except _Stay as why:
-            found = _told(attempt, str(why))
+            found = _told(attempt, str(why), has_own=why.has_own)
         except SlipError as fault:
             if fault.code == "ref-moved":
                 continue
@@ -100,10 +107,19 @@ def _moved(ws: Workspace, attempt: Attempt) -> Followed:
         made = [part.commit for part in attempt.parts] or [row.commit for row in attempt.rows]
         if made[-1] != attempt.commit:  # people's commits are on top
             made.append(attempt.commit)
-        trees = [_tree(repository, commit) for commit in made]
-        between = [_tree(repository, attempt.old)] if attempt.old and attempt.old != head else []
+        trees = [commits.tree_of(repository.objects, commit) for commit in made]
+        between = (
+            [commits.tree_of(repository.objects, attempt.old)]
+            if attempt.old and attempt.old != head
+            else []
+        )
         target = Target(
-            chains[0], attempt.branch, head, _tree(repository, head), trees[-1], tuple(chains[1:])
+            chains[0],
+            attempt.branch,
+            head,
+            commits.tree_of(repository.objects, head),
+            trees[-1],
+            tuple(chains[1:]),
         )
         found = publishing.ready(
             ws, target, checkout=not attempt.no_checkout, sync=not attempt.no_sync
@@ -139,28 +155,25 @@ def _start(ws: Workspace, attempt: Attempt) -> str | None:
         return head
     if holds(repository, head, attempt.commit):
         raise _Stay
-    raise _Stay(f"{name} has commits here that {_where(attempt)} lacks")
+    raise _Stay(f"{name} has commits here that {_where(attempt)} lacks", has_own=True)
 
 
-def _told(attempt: Attempt, why: str) -> Followed:
+def _told(attempt: Attempt, why: str, *, has_own: bool = False) -> Followed:
     """A branch that stays as it is, with what can be typed to bring it along."""
     if not why:
         return Followed(is_there=True, checkout="skipped", behind=None, warnings=[])
-    merging = ("--rebase",) if "has commits here" in why else ("--ff-only",)
-    remote = without_credentials(attempt.remote)
-    pull = hints.of("git", "pull", *merging, remote, attempt.ref.removeprefix(BRANCHES))
-    said = f"the branch here stays as it was: {why} (when that is settled: {pull})"
+    said = f"the branch here stays as it was: {why}"
+    if not attempt.is_bots:  # which is made anew: what it was is not to be had on top
+        merging = "--rebase" if has_own else "--ff-only"
+        remote = without_credentials(attempt.remote)
+        pull = hints.of("git", "pull", merging, remote, attempt.ref.removeprefix(BRANCHES))
+        name = attempt.branch.removeprefix(BRANCHES)
+        said += f" (when that is settled, on {name}: {pull})"
     return Followed(is_there=False, checkout="skipped", behind=None, warnings=[said])
 
 
 def _where(attempt: Attempt) -> str:
     return without_credentials(attempt.remote)
-
-
-def _tree(repository: Repository, commit: str | None) -> str:
-    if commit is None:
-        return EMPTY_TREE
-    return commits.parse(commit, repository.objects.commit(commit)).tree
 
 
 def _with_it(ws: Workspace, attempt: Attempt) -> tuple[list[RefMove], list[Session]]:

@@ -91,12 +91,12 @@ def commit(ws: Workspace, session: Session, order: Order) -> Landed:
     """
     tally = Tally([], [], [], [])
     options = order.options
-    order = order._replace(text=provenance.trailed(ws, session, order.text))
     try:
         if options.series or options.bot_branch is not None:
             _land_series(ws, Item(session, order), tally)
         else:
-            land(ws, [Item(session, order)], tally, atomic=True)
+            text = provenance.trailed(ws, session, order.text)
+            land(ws, [Item(session, order._replace(text=text))], tally, atomic=True)
         if tally.faults:
             raise tally.faults[0].error
     except SlipError as fault:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 _SPECIAL = re.compile(r"([\\`*{}\[\]|~>$]|(?<![^\W_])_|_(?![^\W_]))")
 # At the beginning of a line: headings, lists, rules, underlines of headings.
 _LEADING = re.compile(r"^([#+\-=]|\d+(?=[.)]))")
-_CALLING = re.compile(r"(?<![\w`])([@#!])(?=\w)")
+_CALLING = re.compile(r"((?<![\w`])[@#!](?=\w)|[#!](?=\d)|\bGH-(?=\d)|^/(?=\w))", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _RUN = re.compile(r"`+")
 # It shows as nothing, and parts a sign from the name that it would call.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,30 +12,21 @@ import pytest
 
 from slipstream_git.changes import settings
 from slipstream_git.changes.gating import surroundings, verdictnotes
+from slipstream_git.changes.gating.surroundings import programs
 from slipstream_git.errors import SlipError
 from slipstream_git.workspace import open_workspace
 from tests.children import Children
 from tests.desk import Desk, Free, Json, delete, replace, write
+from tests.gates import COUNTED, gates, times
 from tests.lab import Ground, Lab, Script
 
 BUILT_IN = ("conflict-markers", "secrets", "oversize", "syntax")
-# A gate that leaves a line for each time that it is run, and is red where there is a file `bad`.
-COUNTED = "echo run >> $RUNS; test ! -e bad || { echo found bad; exit 1; }"
 
 
 @pytest.fixture(autouse=True)
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("RUNS", str(tmp_path / "runs"))
     return tmp_path / "runs"
-
-
-def times(runs: Path) -> int:
-    return runs.read_text().count("\n") if runs.exists() else 0
-
-
-def gates(**commands: str) -> str:
-    """A `.slip.toml` with these gates."""
-    return "".join(f"[gate.{name}]\nrun = {json.dumps(run)}\n" for name, run in commands.items())
 
 
 def ready(desk: Desk, text: str, *ops: Json) -> Desk:
@@ -55,20 +45,6 @@ def gated(answer: Mapping[str, Any]) -> list[Json]:
 def rows(answer: Mapping[str, Any]) -> dict[str, tuple[str, bool]]:
     """Status, and whether it was known, of each gate."""
     return {row["name"]: (row["status"], row["cached"]) for row in gated(answer)}
-
-
-def is_gone(pid: str, *, deadline_s: float = 30) -> bool:
-    """Whether a process is gone, or is by the deadline."""
-    end = time.monotonic() + deadline_s
-    while time.monotonic() < end:
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except FileNotFoundError:
-            return True
-        if state == "Z":
-            return True
-        time.sleep(0.01)
-    return False
 
 
 def listed(fault: SlipError) -> list[Json]:
@@ -495,3 +471,9 @@ def test_every_verdict(desk: Desk) -> None:
     with ws.repository:
         found = verdictnotes.every(ws, tree)
     assert [(v.gate, v.status, v.exit) for v in found] == [("a", "green", 0), ("b", "red", 2)]
+
+
+def test_programs_behind_a_comment_are_part_of_the_key() -> None:
+    run = "# don't lint; twice\nruff check .  # all\nsh -c 'a\nb' && mypy"
+    assert programs(run) == ["ruff", "sh", "mypy"]
+    assert programs("cd lib && CI=1 make test | tee log") == ["cd", "make", "tee"]

@@ -17,9 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.changes.test_check import gated, gates, is_gone, listed, ready, red, rows
-from tests.children import Children
+from tests.changes.test_check import gated, listed, ready, red, rows
+from tests.children import Children, is_gone
 from tests.desk import Desk, write
+from tests.gates import gates
 from tests.lab import SOURCE, Lab, slip_command, slip_environment
 
 CORPUS = SOURCE.parent / "shared" / "data" / "badinputs.json"

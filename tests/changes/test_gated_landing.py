@@ -17,11 +17,10 @@ from slipstream_git.outcomes import GateRow
 from tests.changes.test_hooks import hook
 from tests.children import Children
 from tests.desk import Desk, Free, Json, batch, delete, replace, write
+from tests.gates import COUNTED, gates, times
 from tests.lab import Lab
 from tests.test_bad_inputs import standing
 
-# A gate that leaves a line for each time that it is run, and is red where there is a file `bad`.
-COUNTED = "echo run >> $RUNS; test ! -e bad || { echo found bad; exit 1; }"
 VERDICTS = "refs/notes/slip/gates"
 
 
@@ -29,15 +28,6 @@ VERDICTS = "refs/notes/slip/gates"
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("RUNS", str(tmp_path / "runs"))
     return tmp_path / "runs"
-
-
-def times(runs: Path) -> int:
-    return runs.read_text().count("\n") if runs.exists() else 0
-
-
-def gates(**commands: str) -> str:
-    """A `.slip.toml` with these gates."""
-    return "".join(f"[gate.{name}]\nrun = {json.dumps(run)}\n" for name, run in commands.items())
 
 
 def ready(desk: Desk, text: str, *ops: Json) -> Desk:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from slipstream_git.text.markdown import JOINER
 from tests.desk import Desk, Json, replace, write
 
@@ -111,3 +113,17 @@ def test_the_built_in_checks_have_their_word(desk: Desk) -> None:
     assert told["unchecked"][-2:] == [
         "syntax: switched off", "The branch defines no gates (.slip.toml)"
     ]  # fmt: skip
+
+
+def test_what_another_definition_said_is_no_verdict_of_this_one(desk: Desk) -> None:
+    gated(desk)
+    desk.call("check", session="fix")
+    tree = desk.call("show", session="fix", markdown=True)["tree"]
+    note = desk.lab.git("notes", "--ref=slip/gates", "show", tree)
+    key = json.loads(note)["key"]
+    desk.lab.git("notes", "--ref=slip/gates", "add", "-f", "-m", note.replace(key, "0" * 40), tree)
+    told = desk.call("show", session="fix", markdown=True)
+    assert "tests" not in verdicts(told)
+    assert told["unchecked"] == [
+        "Gate tests was green here by another definition or in other surroundings"
+    ]

@@ -17,7 +17,7 @@ from slipstream_git.changes import closing, running, sessions
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import foreground
 from slipstream_git.workspace import open_workspace
-from tests.children import Children
+from tests.children import Children, is_gone
 from tests.desk import Desk, Free, Json, delete, replace, write
 from tests.lab import Ground, Lab, Link, Script, slip_command, slip_environment, typed
 
@@ -49,19 +49,6 @@ def wait_for(path: Path, *, deadline_s: float = 30) -> str:
             return path.read_text().strip()
         time.sleep(0.01)
     raise AssertionError(f"{path} was not written")
-
-
-def is_gone(pid: str, *, deadline_s: float = 10) -> bool:
-    end = time.monotonic() + deadline_s
-    while time.monotonic() < end:
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except FileNotFoundError:
-            return True
-        if state == "Z":
-            return True
-        time.sleep(0.01)
-    return False
 
 
 # What the command sees ---------------------------------------------------------------------------

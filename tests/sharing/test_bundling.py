@@ -319,3 +319,13 @@ def test_ids_are_what_they_are_of(pair: tuple[Lab, Lab]) -> None:
         data = two.git_bytes("cat-file", kind, oid)
         head = f"{kind} {len(data)}\0".encode()
         assert hashlib.sha1(head + data, usedforsecurity=False).hexdigest() == oid
+
+
+def test_where_to_is_asked_for(hub: Hub) -> None:
+    one = hub.clone("one")
+    staged(one, "s1")
+    before = one.refs()
+    for words in (("bundle", "-s", "s1"), ("bundle", "--session=s1")):
+        assert "-o" in one.slip_json(*words, expect=2).error["message"]
+        assert b"-o" in one.slip(*words, expect=2).err
+    assert one.refs() == before

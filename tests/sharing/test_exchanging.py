@@ -93,6 +93,7 @@ def test_one_that_went_on_in_both_places_stays_in_both(pair: tuple[Lab, Lab]) ->
         assert [row["session"] for row in error["data"]["refused"]] == ["s1"]
         assert tip(two) == here
         hint = error["hint"]
+        assert two.slip(command, expect=1).err.startswith(b"slip: ref-moved: ")
     assert tip(one, "s1") != here
     assert told(one, "pull")["sessions"] == ["s2"]
     typed(hint, two.path)

@@ -160,7 +160,7 @@ def test_commits_of_ones_own_stay_here(hub: Hub) -> None:
 
 def _typeable(notice: bytes) -> str:
     """The command that a notice ends with."""
-    return notice.decode().partition("when that is settled: ")[2].partition(")")[0]
+    return notice.decode().partition("when that is settled, on main: ")[2].partition(")")[0]
 
 
 def test_a_file_in_the_way_stays_and_the_branch_with_it(hub: Hub) -> None:

@@ -70,7 +70,10 @@ def test_a_block_holds_its_lines(text: str) -> None:
 
 
 def test_nobody_is_called_and_nothing_is_closed() -> None:
-    told = markdown.plain("ask @ada, closes #12, see !3 and a@b.c")
+    told = markdown.plain("ask @ada, closes #12, see !3, fixes o/r#4 and GH-5, a@b.c")
+    assert "r#4" not in told
+    assert "GH-5" not in told
+    assert markdown.plain("/merge") != "/merge"
     assert "@ada" not in told
     assert "#12" not in told
     assert "!3" not in told

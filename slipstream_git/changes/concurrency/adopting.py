@@ -256,7 +256,7 @@ def _since_landed(
     """The session with its commits; made on the landing of those before them, where they landed."""
     if landed is None:
         return _extended(ws, draft, draft.base_tree, found, agent)
-    before = commits.parse(landed.adopted, ws.repository.objects.commit(landed.adopted)).tree
+    before = commits.tree_of(ws.repository.objects, landed.adopted)
     try:
         tip = _extended(ws, draft, before, found, agent)
     except SlipError as fault:
@@ -307,7 +307,7 @@ def _grown(ws: Workspace, session: Session, branch: Branch, agent: str) -> Sessi
         raise _other_history(
             session, branch, f"and {onto.removeprefix(BRANCHES)} were merged since"
         )
-    before = commits.parse(last, ws.repository.objects.commit(last)).tree
+    before = commits.tree_of(ws.repository.objects, last)
     return _extended(ws, session, before, _commits(ws, branch, last), agent)
 
 

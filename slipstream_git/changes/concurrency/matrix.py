@@ -188,7 +188,7 @@ class _Matrix:
 
     def _with_branch(self, party: Party, branch: str) -> Pairing | None:
         repository, head = self._repository, self._heads[branch]
-        head_tree = commits.parse(head, repository.objects.commit(head)).tree
+        head_tree = commits.tree_of(repository.objects, head)
         if head_tree == party.base_tree:
             return None
         if party.name.startswith(sessions.BRANCHES):

@@ -18,6 +18,7 @@ from slipstream_git.changes import (
     publishing,
     recovery,
     sessions,
+    showing,
     uncaptured,
 )
 from slipstream_git.changes.concurrency.reporting import Fault, Item, Tally
@@ -214,14 +215,7 @@ def _with(
     if merged is None:
         stack.skipped.append(landing.nothing(session))
         return stack
-    if clearing and order.is_slow(merged.rules):
-        cleared[session.name] = landing.clear(ws, merged, order, cleared.get(session.name))
-    made = landing.make(ws, merged, order, cleared.get(session.name))
-    is_seen = made is not None
-    plain = order._replace(hooks=(), sign=False, is_judged=False)
-    made = made or landing.make(ws, merged, plain, None)
-    if made is None:
-        raise ValueError("a commit that nobody has to see was not made")
+    made, is_seen = showing.made(ws, merged, order, cleared, session.name, clearing=clearing)
     if made.passed.tree == merged.head_tree and merged.start is not None:
         stack.skipped.append(landing.nothing(session))
         return stack

@@ -73,12 +73,27 @@ def programs(run: str) -> list[str]:
 
 
 def _words(run: str) -> Iterator[str]:
-    lexer = shlex.shlex(run.replace("\n", ";"), posix=True, punctuation_chars=True)
+    """Line by line, as a comment ends with its line; what a quotation holds is one of its words."""
+    held = ""
+    for line in run.split("\n"):
+        held += line
+        words, is_whole = _split(held)
+        if is_whole:
+            yield from [*words, ";"]
+        held = "" if is_whole else f"{held}\n"  # the quotation goes on in the next line
+    yield from _split(held)[0]
+
+
+def _split(run: str) -> tuple[list[str], bool]:
+    """The words of a command, and whether every quotation has its end."""
+    lexer = shlex.shlex(run, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
+    words: list[str] = []
     try:
-        yield from lexer
-    except ValueError:  # a quotation without an end, or so it seems
-        return
+        words.extend(lexer)
+    except ValueError:
+        return words, False
+    return words, True
 
 
 class _Surroundings:

@@ -12,8 +12,9 @@ from slipstream_git.changes.gating.judging import Case, Judge
 from slipstream_git.errors import SlipError
 from slipstream_git.outcomes import GateRow
 from tests.changes.concurrency.test_land import rows, staged, subjects, who
-from tests.changes.test_gated_landing import gates, refs, times
+from tests.changes.test_gated_landing import refs
 from tests.desk import Desk, Free, Json, delete, replace, write
+from tests.gates import gates, times
 from tests.test_bad_inputs import standing
 
 # Red where there is a file `bad`, or where both `half1` and `half2` are.
