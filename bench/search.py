@@ -91,8 +91,8 @@ class Searcher:
         count = 0
         pattern = compile_pattern(wish)
         for hit in scanning.scan(self.located(), pattern, None):
-            found.append((hit.path, list(hit.lines())))
-            count += hit.count
+            found.append((hit.path, list(hit.rows)))
+            count += len(hit.rows)
             if count >= most:
                 break
         return found
@@ -110,7 +110,7 @@ class Searcher:
         found: list[Row] = []
         pattern = compile_pattern(wish)
         for hit in scanning.scan(self.located(), pattern, None):
-            found.extend((hit.path, number, text) for number, text in hit.lines())
+            found.extend((hit.path, number, text) for number, text in hit.rows)
         return pattern.engine, found
 
 

@@ -400,8 +400,13 @@ def json_bytes(row: Mapping[str, Any], name: str) -> bytes:
     return a2b_base64(row[f"{name}_b64"]) if f"{name}_b64" in row else str(row[name]).encode()
 
 
+_LEAVES = frozenset({str, int, bool, float})
+
+
 def to_json(value: object) -> Any:
     """A result as JSON values: named tuples become objects without their absent fields."""
+    if value is None or type(value) in _LEAVES:
+        return value
     fields: Any = value
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         defaults = fields._field_defaults

@@ -130,12 +130,15 @@ class Named(NamedTuple):
 
 
 class Symbols(NamedTuple):
-    """others: the symbols of that name whose text the budget had no room for."""
+    """others: the symbols of that name whose text the budget had no room for; omitted: how many
+    more there are.
+    """
 
     matches: list[Definition]
     tokens: int
     tree: str
     others: list[Named] | None = None
+    omitted: int | None = None
     session: str | None = None
     rev: str | None = None
 

@@ -12,10 +12,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import sqrt
 
 from slipstream_git.excerpts import Defined, Directory, Map, Mapped
-from slipstream_git.model import EXECUTABLE, REGULAR
+from slipstream_git.model import EXECUTABLE, REGULAR, Entry
 from slipstream_git.reading import budget, listing, shelf, views
 from slipstream_git.reading.budget import LINE_BYTES, Budget
-from slipstream_git.reading.outlines import File
+from slipstream_git.reading.outlines import File, Outlines
 from slipstream_git.reading.search import ranking
 from slipstream_git.readings import Outline, Symbol
 from slipstream_git.records import NamedTuple
@@ -35,6 +35,8 @@ _FORM = 3
 # hundred they say less of a tree than their names cost. Of the directory's path so much counts.
 SHORT_LINES, MOST_SHORT, _DEPTH = 50, 20, 3
 MOST_SURVEYS = 8
+# Work that touches more paths has a rank of its own, and so has what leaves fewer others for each.
+MOST_TOUCHED, LEAST_OTHERS = 400, 10
 
 
 class Rank(NamedTuple):
@@ -62,20 +64,19 @@ def tree_map(
     """
     view = views.choose(ws, wish)
     start = budget.place(view.tree, after)
-    survey = _survey(ws, view.tree)
     touched = _touched(ws, view)
-    files = _below(survey.files, wanted)
+    survey = _survey_for(ws, view, len(touched))
+    files = _below(_by_work(ws, survey, touched), wanted)
     if not files:
         listing.say_if_none(ws, view.tree, wanted)
-    ordered = _by_work(ws, touched, files, survey.rank)
-    counted: list[File] = []
+    ordered, counted = files, list[File]()
     if not wanted:
-        ordered, counted = _apart(ordered, survey.rank, touched)
+        ordered, counted = _apart(files, survey.short.difference(touched))
     room = Budget(tokens)
     told: list[Mapped] = []
     outlines = shelf.of(ws).outlines
     for file in ordered[start:]:
-        row = _mapped(file, outlines.of(file), survey.rank)
+        row = _mapped(file, outlines.of(file), survey.used)
         if not room.take(_size(row)):
             break
         told.append(row)
@@ -101,17 +102,20 @@ def _promising(ws: Workspace, tree: str) -> list[File]:
     found = [
         File(path, entry.oid)
         for path, entry in ws.repository.trees.walk(tree)
-        if entry.mode in REGULAR and _is_promising(pathnames.display(path), entry.mode)
+        if _is_promising(path, entry)
     ]
     if len(found) > MOST_FILES:
         return sorted(found, key=lambda file: (file.path.count(b"/"), file.path))[:MOST_FILES]
     return found
 
 
-def _is_promising(path: str, mode: int) -> bool:
-    if outlining.language_of(path, b""):
+def _is_promising(path: bytes, entry: Entry) -> bool:
+    if entry.mode not in REGULAR:
+        return False
+    name = pathnames.display(path)
+    if outlining.language_of(name, b""):
         return True
-    return mode == EXECUTABLE or outlining.may_be_script(path)
+    return entry.mode == EXECUTABLE or outlining.may_be_script(name)
 
 
 def _below(files: Sequence[File], wanted: Sequence[str]) -> Sequence[File]:
@@ -121,24 +125,20 @@ def _below(files: Sequence[File], wanted: Sequence[str]) -> Sequence[File]:
     return [file for file in files if matches(file.path)]
 
 
-def _touched(ws: Workspace, view: views.View) -> Collection[bytes]:
-    """The paths that the work under way changes."""
+def _touched(ws: Workspace, view: views.View) -> Mapping[bytes, Entry | None]:
+    """What the work under way makes of which paths; None where it removes a file."""
     if view.before is None or view.before == view.tree:
-        return ()
+        return {}
     differing = ws.repository.trees.differences(view.before, view.tree)
-    return {item.path for item in differing if item.new is not None}
+    return {item.path: item.new for item in differing}
 
 
-def _apart(
-    files: Sequence[File], rank: Rank, touched: Collection[bytes]
-) -> tuple[list[File], list[File]]:
+def _apart(files: Sequence[File], short: Collection[bytes]) -> tuple[Sequence[File], list[File]]:
     """The files that are told one by one, and those that are counted."""
-    told: list[File] = []
-    counted: list[File] = []
-    for file in files:
-        is_short = file.path not in touched and pathnames.display(file.path) in rank.short
-        (counted if is_short else told).append(file)
-    return told, counted
+    if not short:
+        return files, []
+    counted = [file for file in files if file.path in short]
+    return [file for file in files if file.path not in short], counted
 
 
 def _directories(files: Iterable[File]) -> list[Directory]:
@@ -152,50 +152,85 @@ def _directory(path: bytes) -> bytes:
 
 
 def _by_work(
-    ws: Workspace, touched: Collection[bytes], files: Sequence[File], rank: Rank
+    ws: Workspace, survey: Survey, touched: Mapping[bytes, Entry | None]
 ) -> Sequence[File]:
     """Files in the order of their rank, but what the work under way touches first, then what that
     refers to.
     """
     if not touched:
-        return files
-    outlines = shelf.of(ws).outlines.every(files)
-    near = {name for path in touched if path in outlines for name in outlines[path].names}
+        return survey.files
+    outlines = shelf.of(ws).outlines
+    own: list[File] = []
+    names: set[str] = set()
+    for path, entry in touched.items():
+        if entry is not None and _is_promising(path, entry):
+            outline = outlines.of(File(path, entry.oid))
+            names.update(outline.names)
+            if outline.language:
+                own.append(File(path, entry.oid))
+    near = survey.defining(outlines, names)
 
     def key(file: File) -> tuple[bool, float, bytes]:
-        score = rank.scores.get(pathnames.display(file.path), 0.0)
-        if any(symbol.name in near for symbol in outlines[file.path].symbols):
-            score *= NEAR_WEIGHT
-        return file.path not in touched, -score, file.path
+        score = survey.scores.get(file.path, 0.0)
+        return (
+            file.path not in touched,
+            -score * (NEAR_WEIGHT if file.path in near else 1.0),
+            file.path,
+        )
 
-    return sorted(files, key=key)
+    return sorted([*own, *(file for file in survey.files if file.path not in touched)], key=key)
 
 
 # The rank of a tree ------------------------------------------------------------------------------
 
 
-class Survey(NamedTuple):
-    """What a tree's map is made of. files: in the order of their rank."""
+class Survey:
+    """What a tree's map is made of: its files in the order of their rank.
 
-    files: Sequence[File]
-    rank: Rank
+    scores: by path. used: by name, how many files use it without defining it. short: the paths of
+    short tests that are only counted.
+    """
+
+    def __init__(self, files: Sequence[File], rank: Rank) -> None:
+        names = {file: pathnames.display(file.path) for file in files}
+        told = [file for file in files if names[file] in rank.scores]
+        self.scores = {file.path: rank.scores[names[file]] for file in told}
+        self.files = sorted(told, key=lambda file: (-self.scores[file.path], file.path))
+        self.used = rank.used
+        self.short = frozenset(file.path for file in told if names[file] in rank.short)
+        self._defining: Mapping[str, Sequence[bytes]] | None = None
+
+    def defining(self, outlines: Outlines, names: Iterable[str]) -> Collection[bytes]:
+        """The files that define one of these names."""
+        if self._defining is None:
+            found: dict[str, list[bytes]] = defaultdict(list)
+            for path, outline in outlines.every(self.files).items():
+                for name in {symbol.name for symbol in outline.symbols}:
+                    found[name].append(path)
+            self._defining = dict(found)
+        return {path for name in names for path in self._defining.get(name, ())}
+
+
+def _survey_for(ws: Workspace, view: views.View, touched: int) -> Survey:
+    """The survey of what the work under way began with, where it has changed little of that: so a
+    step costs no more than its own files, and sessions share what they have in common.
+    """
+    if view.before is not None and 0 < touched <= MOST_TOUCHED:
+        survey = _survey(ws, view.before)
+        if touched * LEAST_OTHERS <= len(survey.files):
+            return survey
+    return _survey(ws, view.tree)
 
 
 def _survey(ws: Workspace, tree: str) -> Survey:
-    kept = shelf.of(ws)
-    found = kept.surveys.get(tree)
+    kept = shelf.of(ws).surveys
+    found = kept.pop(tree, None)
     if not isinstance(found, Survey):
         files = _promising(ws, tree)
-        rank = _rank(ws, tree, files)
-        scored = [
-            (-rank.scores[name], file.path, file)
-            for file in files
-            if (name := pathnames.display(file.path)) in rank.scores
-        ]
-        found = Survey([file for *_, file in sorted(scored)], rank)
-        if len(kept.surveys) >= MOST_SURVEYS:
-            kept.surveys.clear()
-        kept.surveys[tree] = found
+        found = Survey(files, _rank(ws, tree, files))
+    kept[tree] = found
+    while len(kept) > MOST_SURVEYS:
+        kept.pop(next(iter(list(kept))), None)  # (another thread may have been quicker)
     return found
 
 
@@ -261,8 +296,8 @@ def _weighed(path: bytes, outline: Outline, score: float) -> float:
 # Telling -----------------------------------------------------------------------------------------
 
 
-def _mapped(file: File, outline: Outline, rank: Rank) -> Mapped:
-    told = _chosen(outline.symbols, rank.used)
+def _mapped(file: File, outline: Outline, used: Mapping[str, int]) -> Mapped:
+    told = _chosen(outline.symbols, used)
     return Mapped(
         oid=file.oid,
         lang=outline.language,

@@ -45,8 +45,8 @@ def symbol(
 ) -> Symbols:
     """The text of what ``name`` names: plain (``run``), or qualified (``Session.run``).
 
-    inside: only in this file or below this directory. The names of what the budget has no room for
-    are told. Raises `missing`.
+    inside: only in this file or below this directory. What the budget has no room for is named, as
+    far as another such budget goes, and the rest is counted. Raises `missing`.
     """
     view = views.choose(ws, wish)
     found = sorted(_defined(ws, view, name, inside), key=_likeliest)
@@ -54,17 +54,23 @@ def symbol(
         raise _unknown(name, inside)
     room = Budget(tokens)
     told: list[Definition] = []
-    others: list[Named] = []
     for item in found:
-        told_text = _definition(ws, item)
-        if not others and room.take(len(told_text.text) + len(told_text.path) + LINE_BYTES):
-            told.append(told_text)
-        else:
-            others.append(_named(item))
-    first = _cut(told[0], tokens)
+        definition = _definition(ws, item)
+        if not room.take(len(definition.text) + len(definition.path) + LINE_BYTES):
+            break
+        told.append(definition)
+    told[0] = _cut(told[0], tokens)
+    more = Budget(tokens)
+    others: list[Named] = []
+    for item in found[len(told) :]:
+        other = _named(item)
+        if not more.take(len(other.path) + len(other.name) + len(other.signature) + LINE_BYTES):
+            break
+        others.append(other)
     return Symbols(
-        [first, *told[1:]], room.tokens, view.tree, others or None, view.session, view.rev
-    )
+        told, room.tokens, view.tree, others or None,
+        len(found) - len(told) - len(others) or None, view.session, view.rev,
+    )  # fmt: skip
 
 
 def _cut(definition: Definition, tokens: int) -> Definition:
@@ -126,9 +132,8 @@ def _holding(
         name = around[-1].encode("utf-8", "surrogateescape")
         ordered.sort(key=lambda hit: hit.path not in speaking and name not in hit.path)
     ordered = ordered[:MOST_FILES]
-    trees = ws.repository.trees
-    entries = [(hit.path, trees.leaf(view.tree, hit.path)) for hit in ordered]
-    found = [File(path, entry.oid) for path, entry in entries if entry is not None]
+    ids = ((hit.path, searching.blob_of(ws, view, hit)) for hit in ordered)
+    found = [File(path, oid) for path, oid in ids if oid is not None]
     return found, len(hits) - len(ordered)
 
 

@@ -50,7 +50,7 @@ class Outlines:
         self._database: sqlite3.Connection | None = None
 
     def of(self, file: File) -> Outline:
-        return self.every([file])[file.path]
+        return self._kept.get(_key(file)) or self.every([file])[file.path]
 
     def every(
         self, files: Sequence[File], progress: Callable[[int, int], None] | None = None

@@ -303,6 +303,40 @@ def test_what_a_session_touches_comes_first(here: Lab) -> None:
     assert ok(here.slip_json("map", "-s", "s"))["files"][0]["path"] == "zz.py"
 
 
+def test_a_session_of_a_large_tree_has_the_map_of_its_base_with_its_own_files_first(
+    here: Lab,
+) -> None:
+    many = {f"many/m{n:02}.py": f"def many_{n:02}():\n    pass\n" for n in range(40)}
+    many |= {f"use{n}.py": "many_07()\nmany_07()\n" for n in range(3)}
+    here.commit(many, "many")
+    before = [row["path"] for row in ok(here.slip_json("map", "--tokens", "0"))["files"]]
+    here.slip("begin", "s")
+    # A new file, one that changes what it defines, and one that goes.
+    here.slip("write", "new.py", "-s", "s", stdin=b"def new():\n    many_31()\n")
+    here.slip("write", "many/m05.py", "-s", "s", stdin=b"def other():\n    pass\n")
+    here.slip("rm", "many/m20.py", "-s", "s")
+    told = ok(here.slip_json("map", "-s", "s", "--tokens", "0"))["files"]
+    paths = [row["path"] for row in told]
+    assert set(paths[:2]) == {"new.py", "many/m05.py"}
+    of_file = {row["path"]: [item["name"] for item in row["symbols"]] for row in told}
+    assert of_file["many/m05.py"] == ["other"]
+    gone = {"many/m20.py", "many/m05.py"}
+    assert paths[2:] == [path for path in before if path not in gone]
+    here.slip("write", "new.py", "-s", "s", stdin=b"def new():\n    run_all([many_07()])\n")
+    paths = [row["path"] for row in ok(here.slip_json("map", "-s", "s", "--tokens", "0"))["files"]]
+    assert set(paths[2:4]) == {"src/app.py", "many/m07.py"}  # what the work refers to
+
+
+def test_of_too_many_names_the_rest_are_counted(here: Lab) -> None:
+    here.commit({f"d{n}/x.py": "def twin():\n    return 1\n" for n in range(30)}, "twins")
+    told = ok(here.slip_json("symbol", "twin", "--tokens", "40"))
+    assert len(told["matches"]) + len(told["others"]) + told["omitted"] == 30
+    assert told["others"]
+    text = here.slip("symbol", "twin", "--tokens", "40").text
+    more = 30 - len(told["matches"])
+    assert text.endswith(f"# {more} more of that name; choose with --inside PATH\n")
+
+
 # search ------------------------------------------------------------------------------------------
 
 

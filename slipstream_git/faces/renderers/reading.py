@@ -48,7 +48,8 @@ def _symbols(value: excerpts.Symbols) -> Iterable[str]:
     for other in value.others or ():
         yield f"{other.path}:{other.line}-{other.end} {other.kind} {other.name}: {other.signature}"
     if value.others:
-        yield f"# {_count(len(value.others), 'more')} of that name; choose with --inside PATH"
+        more = len(value.others) + (value.omitted or 0)
+        yield f"# {_count(more, 'more')} of that name; choose with --inside PATH"
 
 
 def _lines(value: excerpts.LinesRead) -> Iterable[str]:

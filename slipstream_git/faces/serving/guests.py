@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 from zlib import crc32
 
 from slipstream_git.errors import SlipError
+from slipstream_git.faces.serving.turns import READERS, Turns
 from slipstream_git.gitdb.window import Closed, Reader, Window, of_server
 from slipstream_git.workspace import Workspace, look_through
 
@@ -61,10 +62,9 @@ _Key = tuple[Reader, tuple[tuple[int, int], ...]]
 
 
 class _View:
-    """A window with a workspace in it; whoever holds the lock is alone there."""
+    """A window with a workspace in it."""
 
     def __init__(self, window: Window, env: Mapping[str, str]) -> None:
-        self.lock = Lock()
         self.users = 0
         self.window = window
         try:
@@ -93,6 +93,7 @@ class Windows:
         # Whoever holds one makes, or closes, the window of its key.
         self._lanes: WeakValueDictionary[_Key, Lock] = WeakValueDictionary()
         self._open: OrderedDict[_Key, _View] = OrderedDict()
+        self._turns = Turns(READERS)
         self.opened = 0
 
     def __len__(self) -> int:
@@ -153,7 +154,7 @@ class Windows:
     def _view(self, reader: Reader, handed: Sequence[int]) -> Iterator[_View]:
         view = self._taken(reader, handed)
         try:
-            with view.lock:
+            with self._turns.alone(view):
                 try:
                     view.window.look()
                 except Closed:

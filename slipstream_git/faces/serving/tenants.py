@@ -2,7 +2,8 @@
 
 Opening one costs a few git processes; held open, a call costs none. Calls into the same repository,
 through whichever of its worktrees, go one after the other, in a thread of their own: those that
-read in one lane, with a handle of its own, and the rest, which may wait for a hook, in another.
+read in one lane, with a handle of its own, and the rest, which may wait for a hook, in another. Few
+read at once, whatever they read: Python computes one thing at a time, and who came first is first.
 Before each call the place is looked at again: a repository that was moved, deleted or replaced is
 opened anew.
 """
@@ -15,16 +16,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any
-from weakref import WeakValueDictionary
 
 from slipstream_git.errors import SlipError
+from slipstream_git.faces.serving.turns import FOR_EVER, READERS, Turns
 from slipstream_git.records import NamedTuple
 from slipstream_git.workspace import Workspace, open_workspace
 
 # Of the server's own environment: they would give each call the place of whoever started it.
 NOT_FOR_CALLS = ("SLIP_SESSION", "GIT_DIR", "GIT_WORK_TREE")
-# As a lock has it.
-FOR_EVER = -1.0
 
 
 class _Tenant:
@@ -33,9 +32,8 @@ class _Tenant:
     Their descriptors keep the numbers of these directories from being given to others.
     """
 
-    def __init__(self, place: str, workspace: Workspace, lane: Lock) -> None:
+    def __init__(self, place: str, workspace: Workspace) -> None:
         self.workspace = workspace
-        self.lane = lane
         self.users = 0
         layout = workspace.repository.layout
         self._pointer = os.path.join(place, ".git")
@@ -89,8 +87,7 @@ class Tenants:
         self._in_main_thread = in_main_thread
         self._guard = Lock()
         self._open: OrderedDict[_Name, _Tenant] = OrderedDict()
-        # Whoever holds one is alone in a repository.
-        self._lanes: WeakValueDictionary[tuple[str, bool], Lock] = WeakValueDictionary()
+        self._reading, self._writing = Turns(READERS), Turns()
         self.opened = 0
 
     def __len__(self) -> int:
@@ -121,16 +118,16 @@ class Tenants:
             raise SlipError("git-failed", f"{directory} is no directory")
         while True:
             tenant = self._taken(_Name(_place(real), path, reading))
+            lane = tenant.workspace.repository.layout.common_dir
+            turns = self._reading if reading else self._writing
             try:
-                if not tenant.lane.acquire(timeout=patience_s):
-                    yield None
-                    return
-                try:
+                with turns.alone(lane, patience_s) as is_ours:
+                    if not is_ours:
+                        yield None
+                        return
                     if tenant.is_current:
                         yield tenant.workspace._replace(directory=real)
                         return
-                finally:
-                    tenant.lane.release()
                 self._forget(tenant)
             finally:
                 self._give_back(tenant)
@@ -164,12 +161,10 @@ class Tenants:
         env = self._env | ({} if name.path is None else {"PATH": name.path})
         workspace = open_workspace(name.place, env, in_process=True)
         workspace = workspace._replace(in_main_thread=self._in_main_thread)
-        common_dir = workspace.repository.layout.common_dir
         with self._guard:
             self.opened += 1
-            lane = self._lanes.setdefault((common_dir, name.reading), Lock())
         try:
-            return _Tenant(name.place, workspace, lane)
+            return _Tenant(name.place, workspace)
         except OSError as fault:
             raise SlipError("git-failed", f"{name.place}: {fault.strerror}") from None
 

@@ -7,31 +7,15 @@ from itertools import groupby
 
 from slipstream_git.gitdb import grep
 from slipstream_git.gitdb.repository import Repository
-from slipstream_git.records import NamedTuple
+from slipstream_git.reading.search.ranking import Hit
 from slipstream_git.text.patterns import Wish
-
-
-class Grepped(NamedTuple):
-    """A file with its matching lines, in the place of `scanning.Matched`."""
-
-    path: bytes
-    found: list[tuple[int, bytes]]
-
-    # (`count` of a tuple is never called.)
-    @property
-    def count(self) -> int:  # type: ignore[override]
-        return len(self.found)
-
-    def lines(self, most: int | None = None) -> Iterator[tuple[int, bytes]]:
-        return iter(self.found[:most])
-
 
 _COMMIT = b"tree %s\nauthor slip <> 0 +0000\ncommitter slip <> 0 +0000\n\n"
 
 
 def scan(
     repository: Repository, tree: str, commit: str | None, wish: Wish, under: bytes
-) -> Iterator[Grepped]:
+) -> Iterator[Hit]:
     """Files below ``under`` with matching lines, sorted by path.
 
     A commit is searched, since git heeds attributes only then. Where there is none with this tree,
@@ -47,7 +31,7 @@ def scan(
         with quarantine.opened(repository) as room:
             rows = iter(list(grep.lines(repository.git, commit, wanted, room.env)))
     for path, lines in groupby(rows, key=lambda row: row[0]):
-        yield Grepped(path, [(number, text) for _, number, text in lines])
+        yield Hit(path, [(number, text) for _, number, text in lines])
 
 
 def _options(wish: Wish) -> list[str]:

@@ -7,11 +7,11 @@ go by path, so the order is always the same.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
-from typing import Protocol, TypeVar
 
 from slipstream_git.readings import Outline
+from slipstream_git.records import NamedTuple
 from slipstream_git.text.patterns import Wish
 
 # So many lines of a file are looked at; the others are taken for no better.
@@ -37,56 +37,67 @@ _FUNCTION = rb"^%b%b%%b\s*\([^;]*$|^\s+%b%b%%b\s*\([^;]*\{\s*$" % (
 DEFINITION, WORD, PART = 0, 1, 2
 
 
-class Hit(Protocol):
-    """A file with lines that match, from whichever engine."""
-
-    @property
-    def path(self) -> bytes: ...
-    @property
-    def count(self) -> int: ...
-    def lines(self, most: int | None = None) -> Iterator[tuple[int, bytes]]: ...
+Row = tuple[int, bytes]
 
 
-AnyHit = TypeVar("AnyHit", bound=Hit)
+class Hit(NamedTuple):
+    """A file with lines that match: each its number, 1-based, and its text.
+
+    oid: the file's blob, where the engine knows it.
+    """
+
+    path: bytes
+    rows: Sequence[Row]
+    oid: str | None = None
 
 
-def ordered(hits: Sequence[AnyHit], wish: Wish, changed: Collection[bytes]) -> list[AnyHit]:
+def ordered(hits: Sequence[Hit], wish: Wish, changed: Collection[bytes]) -> list[Hit]:
     """Files, the likeliest first."""
+    rank = _ranker(wish)
 
-    def key(hit: AnyHit) -> tuple[bool, bool, bool, int, bytes]:
-        best = min((_line_rank(text, wish) for _, text in hit.lines(MOST_LOOKED_AT)), default=PART)
+    def key(hit: Hit) -> tuple[bool, bool, bool, int, bytes]:
+        best = WORD
+        if rank is not None:
+            best = min((rank(text) for _, text in hit.rows[:MOST_LOOKED_AT]), default=PART)
         return hit.path not in changed, best != DEFINITION, is_test(hit.path), best, hit.path
 
     return sorted(hits, key=key)
 
 
-def lines(hit: Hit, wish: Wish, outline: Outline | None) -> list[tuple[int, bytes]]:
+def lines(hit: Hit, wish: Wish, outline: Outline | None) -> Sequence[Row]:
     """Lines of a file, the likeliest first; beyond `MOST_LOOKED_AT` in their order."""
+    rank = _ranker(wish)
     defined = set()
     if outline is not None:
         defined = {symbol.at[0] for symbol in outline.symbols if symbol.name == wish.pattern}
+    if rank is None and not defined:
+        return hit.rows
 
-    def key(row: tuple[int, tuple[int, bytes]]) -> tuple[int, int]:
-        place, (number, text) = row
-        if place >= MOST_LOOKED_AT:
-            return PART, place
-        return DEFINITION if number in defined else _line_rank(text, wish), place
+    def key(row: Row) -> int:
+        if row[0] in defined:
+            return DEFINITION
+        return WORD if rank is None else rank(row[1])
 
-    return [row for _, row in sorted(enumerate(hit.lines()), key=key)]
+    return [*sorted(hit.rows[:MOST_LOOKED_AT], key=key), *hit.rows[MOST_LOOKED_AT:]]
 
 
 def is_test(path: bytes) -> bool:
     return _TESTS.search(path) is not None
 
 
-def _line_rank(text: bytes, wish: Wish) -> int:
+def _ranker(wish: Wish) -> Callable[[bytes], int] | None:
+    """What tells how likely a line is; None for what is no name: all lines are as likely."""
     forms = _forms(wish.pattern, ignore_case=wish.ignore_case)
     if forms is None:
-        return WORD
-    definition, word = forms
-    if definition.search(text):
-        return DEFINITION
-    return WORD if word.search(text) else PART
+        return None
+    defines, holds = forms[0].search, forms[1].search
+
+    def rank(text: bytes) -> int:
+        if defines(text):
+            return DEFINITION
+        return WORD if holds(text) else PART
+
+    return rank
 
 
 @lru_cache(maxsize=64)

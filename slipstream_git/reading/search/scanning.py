@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slipstream_git.reading.search.places import Located, Part
+from slipstream_git.reading.search.ranking import Hit, Row
 from slipstream_git.reading.search.segments import Bits, Segment
 from slipstream_git.records import NamedTuple
 from slipstream_git.text.linefinding import Span, Text
 from slipstream_git.text.patterns import Pattern
 
 Wanted = Callable[[bytes], bool]
-Row = tuple[int, bytes]
 
 # Units to a chunk: little for a reader who wants little.
 FIRST_UNITS, MOST_UNITS = 16, 256
@@ -30,21 +30,6 @@ FIRST_UNITS, MOST_UNITS = 16, 256
 # is the interpreter that is busy, and threads would stand in each other's way.
 THREADS = 2
 LARGE_CHUNK, FEW_PIECES, FEW_SPANS = 512 << 10, 8, 250
-
-
-class Matched(NamedTuple):
-    """A file with lines that match: each its number, 1-based, and its text."""
-
-    path: bytes
-    rows: Sequence[Row]
-
-    # (`count` of a tuple is never called.)
-    @property
-    def count(self) -> int:  # type: ignore[override]
-        return len(self.rows)
-
-    def lines(self, most: int | None = None) -> Iterator[Row]:
-        return iter(self.rows if most is None else self.rows[:most])
 
 
 class _Chunk(NamedTuple):
@@ -61,7 +46,7 @@ class _Chunk(NamedTuple):
     shifts: Sequence[int]
 
 
-def scan(located: Located, pattern: Pattern, wanted: Wanted | None) -> Iterator[Matched]:
+def scan(located: Located, pattern: Pattern, wanted: Wanted | None) -> Iterator[Hit]:
     """Files with matching lines, those of a segment together; sorted by path within each.
 
     wanted: which paths; None for all. The caller stops when it has enough.
@@ -73,9 +58,9 @@ def scan(located: Located, pattern: Pattern, wanted: Wanted | None) -> Iterator[
 
 def _of_part(
     located: Located, part: Part, pattern: Pattern, wanted: Wanted | None
-) -> Iterator[Matched]:
+) -> Iterator[Hit]:
     segment = part.segment
-    paths = located.whole.paths
+    paths, ids = located.whole.paths, located.whole.ids
     units = part.units
     held = segment.may_hold(pattern.need, folds=pattern.folds)
     if held is not None:
@@ -94,7 +79,7 @@ def _of_part(
         for place in (first, *part.more.get(blob, ())):
             path = paths[place]
             if place not in located.gone and (wanted is None or wanted(path)):
-                yield Matched(path, rows)
+                yield Hit(path, rows, ids[place])
 
 
 def _set(bits: Bits) -> NDArray[np.int64]:
@@ -242,13 +227,13 @@ def _within_blobs(segment: Segment, chunk: _Chunk, span: Span) -> Iterator[Span]
         left, count = behind, count - lines
 
 
-def _beside(located: Located, pattern: Pattern, wanted: Wanted | None) -> Iterator[Matched]:
+def _beside(located: Located, pattern: Pattern, wanted: Wanted | None) -> Iterator[Hit]:
     """Files that no segment holds, searched as they are."""
     for path, text in located.beside.items():
         if text and (wanted is None or wanted(path)):
             rows = list(_numbered(text, pattern.lines(text, 0, len(text))))
             if rows:
-                yield Matched(path, rows)
+                yield Hit(path, rows)
 
 
 def _numbered(text: bytes, found: Iterable[Span]) -> Iterator[Row]:

@@ -86,7 +86,9 @@ def search(ws: Workspace, wish: views.Wish, request: Request) -> Searched:
         told, shown, counts = teller.lines(ordered[start:])
     lines_told = sum(1 + (line.again or 0) for line in told if not line.context)
     _, following = budget.page(len(ordered), start, shown, view.tree)
-    partly = not request.counting and lines_told < sum(hit.count for hit in ordered[start:][:shown])
+    partly = not request.counting and lines_told < sum(
+        len(hit.rows) for hit in ordered[start:][:shown]
+    )
     return Searched(
         view.tree, told, harvest.total, len(ordered),
         truncated=following is not None or partly or not harvest.whole,
@@ -98,6 +100,14 @@ def search(ws: Workspace, wish: views.Wish, request: Request) -> Searched:
 def files(ws: Workspace, view: views.View, request: Request) -> list[Hit]:
     """The files of a view with lines that match, sorted by path."""
     return _harvest(ws, view, request).hits
+
+
+def blob_of(ws: Workspace, view: views.View, hit: Hit) -> str | None:
+    """The blob of a file that was found in a view."""
+    if hit.oid is not None:
+        return hit.oid
+    entry = ws.repository.trees.leaf(view.tree, hit.path)
+    return None if entry is None else entry.oid
 
 
 def _changed(ws: Workspace, view: views.View) -> frozenset[bytes]:
@@ -154,7 +164,7 @@ def _taken(hits: Iterable[Hit], request: Request) -> tuple[list[Hit], int, bool]
     whole = True
     for hit in hits:
         found.append(hit)
-        total += hit.count
+        total += len(hit.rows)
         if total >= most and not request.counting:
             whole = False
             break
@@ -179,7 +189,7 @@ class _Teller:
     def counts(self, hits: Sequence[Hit]) -> tuple[int, list[InFile]]:
         told = []
         for hit in hits:
-            row = InFile(lines=hit.count, **budget.named(hit.path))
+            row = InFile(lines=len(hit.rows), **budget.named(hit.path))
             if not self._room.take(len(row.path) + LINE_BYTES):
                 break
             told.append(row)
@@ -196,7 +206,7 @@ class _Teller:
                 break
             self._left -= sum(not row.context for row in rows)
             told += rows
-            counts.append(InFile(lines=hit.count, **budget.named(hit.path)))
+            counts.append(InFile(lines=len(hit.rows), **budget.named(hit.path)))
         return told, len(counts), counts
 
     def every(self, hits: Sequence[Hit], start: int) -> tuple[list[Line], list[InFile]]:
@@ -205,16 +215,16 @@ class _Teller:
         counts: list[InFile] = []
         passed = 0
         for hit in hits:
-            passed += hit.count
+            passed += len(hit.rows)
             if passed <= start:
                 continue
-            rows = list(hit.lines())[hit.count - (passed - max(start, passed - hit.count)) :]
+            rows = hit.rows[len(hit.rows) - (passed - max(start, passed - len(hit.rows))) :]
             size = len(hit.path) + sum(len(text) + LINE_BYTES for _, text in rows)
             whole = len(rows) <= self._left and self._room.take(size)
             if not whole:
                 rows = [row for row in rows[: self._left] if self._room.take(len(row[1]))]
             told += self._around(hit, rows, None)
-            counts.append(InFile(lines=hit.count, **budget.named(hit.path)))
+            counts.append(InFile(lines=len(hit.rows), **budget.named(hit.path)))
             self._left -= len(rows)
             if not whole:
                 break
@@ -238,10 +248,8 @@ class _Teller:
         return [row._replace(again=again.get(row.line) or None) for row in told]
 
     def _outline(self, hit: Hit) -> Outline | None:
-        entry = self._ws.repository.trees.leaf(self._view.tree, hit.path)
-        if entry is None:
-            return None
-        return shelf.of(self._ws).outlines.of(File(hit.path, entry.oid))
+        oid = blob_of(self._ws, self._view, hit)
+        return None if oid is None else shelf.of(self._ws).outlines.of(File(hit.path, oid))
 
     def _around(
         self, hit: Hit, rows: Sequence[tuple[int, bytes]], outline: Outline | None
@@ -250,11 +258,11 @@ class _Teller:
         near = self._request.context
         if not near:
             return [self._line(hit.path, number, text, outline) for number, text in rows]
-        entry = self._ws.repository.trees.leaf(self._view.tree, hit.path)
-        every = shelf.of(self._ws).blob(entry.oid).split(b"\n") if entry else []
+        oid = blob_of(self._ws, self._view, hit)
+        every = shelf.of(self._ws).blob(oid).split(b"\n") if oid else []
         if every and not every[-1]:
             every.pop()
-        matching = {number for number, _ in hit.lines()}
+        matching = {number for number, _ in hit.rows}
         wanted = sorted(
             {
                 line
