@@ -105,7 +105,7 @@ def _defined(ws: Workspace, view: views.View, name: str, inside: str | None) -> 
 def _is_prototype(ws: Workspace, file: File, outline: Outline, item: Symbol) -> bool:
     if outline.language not in ("c", "cpp") or item.kind not in ("function", "method"):
         return False
-    return shelf.of(ws).blob(file.oid)[item.start : item.stop].rstrip().endswith(b";")
+    return shelf.of(ws).text(file.oid)[item.start : item.stop].rstrip().endswith(b";")
 
 
 def _stands_in(item: Symbol, wanted: Sequence[str], path: bytes) -> bool:
@@ -162,7 +162,7 @@ def _unknown(name: str, inside: str | None) -> SlipError:
 
 def _definition(ws: Workspace, item: _Found) -> Definition:
     symbol = item.symbol
-    data = shelf.of(ws).blob(item.file.oid)
+    data = shelf.of(ws).text(item.file.oid)
     rows = data.split(b"\n")[symbol.doc - 1 : symbol.end]
     text, lossy = budget.text_of(b"\n".join(rows) + b"\n")
     return Definition(
@@ -222,7 +222,7 @@ def refs(
 
 
 def _uses(ws: Workspace, file: File, outline: Outline, word: str) -> list[Used]:
-    data = shelf.of(ws).blob(file.oid)
+    data = shelf.of(ws).text(file.oid)
     rows = data.split(b"\n")
     told: dict[int, Used] = {}
     for use in outlining.uses(paths.display(file.path), data, word):

@@ -55,6 +55,15 @@ class Shelf:
         """A blob's bytes."""
         return self._repository.objects.blob(oid)
 
+    def text(self, oid: str) -> bytes:
+        """A blob's text for who wants lines of it; with a line break at its end, or as it is.
+
+        From the index where that is open, whose pages all repositories share: libgit2 keeps up to
+        16 MB of each pack that it reads.
+        """
+        found = self._places.text(oid) if self._places is not None else None
+        return self.blob(oid) if found is None else found
+
     def located(
         self, tree: str, before: str | None, progress: Callable[[int, int], None]
     ) -> Located:

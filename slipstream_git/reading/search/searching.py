@@ -259,7 +259,7 @@ class _Teller:
         if not near:
             return [self._line(hit.path, number, text, outline) for number, text in rows]
         oid = blob_of(self._ws, self._view, hit)
-        every = shelf.of(self._ws).blob(oid).split(b"\n") if oid else []
+        every = shelf.of(self._ws).text(oid).split(b"\n") if oid else []
         if every and not every[-1]:
             every.pop()
         matching = {number for number, _ in hit.rows}
