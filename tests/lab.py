@@ -21,6 +21,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -135,7 +136,7 @@ class Lab:
         out = self.git_bytes(*arguments, stdin=stdin, expect=expect, env=env)
         return os.fsdecode(out).removesuffix("\n")
 
-    def commit(self, files: dict[str, Content], message: str = "work") -> str:
+    def commit(self, files: Mapping[str, Content], message: str = "work") -> str:
         """Write and delete (None) these files, and commit all that is staged then; the new id.
 
         In a bare repository the commit goes onto the branch that HEAD names.
@@ -154,7 +155,7 @@ class Lab:
         self.git("commit", "--quiet", "--allow-empty", "--no-verify", "-m", message)
         return self.oid("HEAD")
 
-    def _commit_bare(self, files: dict[str, Content], message: str) -> str:
+    def _commit_bare(self, files: Mapping[str, Content], message: str) -> str:
         branch = self.git("symbolic-ref", "HEAD")
         said = message.encode() + b"\n"
         person = self.git("var", "GIT_COMMITTER_IDENT").encode()
