@@ -38,6 +38,8 @@ GRACE_S = 10.0
 MOST_FILES = 4096
 # A window has two for each pack, and a client one for each directory that it opened.
 MOST_FILES_SHARED = 65536
+# As malloc.h has it.
+_M_ARENA_MAX = -8
 LIMITS = (
     "message_bytes", "clients", "rate", "user_rate", "group_rate", "repositories", "sessions",
     "memory", "patience_s", "hang_s", "idle_s",
@@ -48,6 +50,7 @@ def serve(wish: Wish) -> Served:
     """Serve until told to end. Raises `locked` where another server listens, `usage`."""
     _check(wish)
     _allow_files(MOST_FILES if wish.shared is None else MOST_FILES_SHARED)
+    _keep_one_heap()
     if wish.stdio:
         return Daemon(wish, None).run()
     path = os.path.abspath(wish.socket) if wish.socket else addresses.address(os.environ)
@@ -100,6 +103,18 @@ def _allow_files(most: int) -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _keep_one_heap() -> None:
+    """Tell glibc to keep one heap for all threads: by itself it makes eight for each processor, and
+    what a thread frees in one serves nobody in another. One thread computes at a time anyhow.
+    """
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    with suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 class Daemon:
