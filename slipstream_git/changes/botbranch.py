@@ -169,7 +169,7 @@ def kept(
         raise SlipError(
             "unsupported",
             f"{name} has a merge that the bot did not make, which cannot be picked: {listed}",
-            hint=hints.of("git", "log", "--merges", f"{merged.start}..{name}"),
+            hint=hints.of("git", "log", "--merges", f"{merged.start}..{merged.head}"),
             data=data,
         )
     found: list[Kept] = []

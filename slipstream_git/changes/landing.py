@@ -357,7 +357,7 @@ def met(ws: Workspace, session: Session, options: Options = UNSAID) -> Merged:
     head_tree = commits.tree_of(repository.objects, start)
     merged = merge.three_way(repository, session.base_tree, head_tree, session.tree, ws.clock())
     if merged.conflicts:
-        raise refusing.conflict(ws, session, branch, head, head_tree, merged)
+        raise refusing.conflict(ws, session, branch, head, head_tree, merged, options.push)
     engine = merged.engine if head != session.base else None
     return Merged(session, branch, head, start, head_tree, merged.tree, engine, (), found)
 

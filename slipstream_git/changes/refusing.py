@@ -7,6 +7,8 @@ from slipstream_git.changes import sessions
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.merged import Merge
+from slipstream_git.gitdb.process import without_credentials
+from slipstream_git.hints import Hint
 from slipstream_git.workspace import Workspace
 
 
@@ -17,12 +19,15 @@ def conflict(
     head: str | None,
     head_tree: str,
     merged: Merge,
+    push: str | None = None,
 ) -> SlipError:
-    """The session collides with the branch, whose head is given."""
+    """The session collides with the branch, whose head is given.
+
+    push: the remote that has it so; the branch here may not know of that head.
+    """
     from slipstream_git.changes import conflicts
 
     name = branch.removeprefix(sessions.BRANCHES)
-    own = session.onto is not None and branch == ws.repository.pointed_at(session.onto)
     return conflicts.error(
         ws,
         merged.conflicts,
@@ -32,8 +37,16 @@ def conflict(
             trees=(session.base_tree, head_tree, session.tree), session=session,
         ),
         advice=f"; `slip rebase` moves {session.name} there, and what collides is decided in it",
-        hint=hints.of("slip", "rebase", "-s", session.name, *([] if own else ["--onto", name])),
+        hint=rebasing(ws, session, branch, push),
     )  # fmt: skip
+
+
+def rebasing(ws: Workspace, session: Session, branch: str, push: str | None) -> Hint:
+    """The command that moves a session onto its branch, as the remote ``push`` has that."""
+    own = session.onto is not None and branch == ws.repository.pointed_at(session.onto)
+    onto = [] if own else ["--onto", branch.removeprefix(sessions.BRANCHES)]
+    there = ["--fetch", without_credentials(push)] if push else []
+    return hints.of("slip", "rebase", "-s", session.name, *onto, *there)
 
 
 def unresolved(ws: Workspace, session: Session) -> SlipError:

@@ -39,6 +39,7 @@ def rebase(
     *,
     session: str | None = None,
     onto: str | None = None,
+    fetch: str | None = None,
     no_remembered: bool = False,
 ) -> meetings.Rebased:
     """Move the session onto the head of its branch.
@@ -48,12 +49,19 @@ def rebase(
     chain as it was is kept as a closed session.
 
     onto (BRANCH): move it onto this branch, which becomes the session's own
+    fetch (REMOTE): move it onto what the branch holds on this remote, or at this URL, which is
+        where `--push REMOTE` lands it; no branch here moves
     no_remembered: settle no conflict as the same one was settled before
     """
     from slipstream_git.changes import sessions
     from slipstream_git.changes.concurrency import rebasing
 
-    return rebasing.rebase(ws, sessions.choose(ws, session), onto, recall=not no_remembered)
+    chosen, there = sessions.choose(ws, session), None
+    if fetch is not None:
+        from slipstream_git.sharing import pushing
+
+        there = pushing.head_there(ws, chosen, onto, fetch)
+    return rebasing.rebase(ws, chosen, onto, recall=not no_remembered, there=there)
 
 
 @operation(ACTS)

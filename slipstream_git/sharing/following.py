@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from slipstream_git import hints
 from slipstream_git.changes import (
+    bringing,
     closing,
     landing,
     provenance,
@@ -30,6 +31,7 @@ from slipstream_git.gitdb.process import without_credentials
 from slipstream_git.gitdb.pushes import Attempt
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.repository import Repository
+from slipstream_git.hints import Hint
 from slipstream_git.model import EMPTY_TREE
 from slipstream_git.records import NamedTuple
 from slipstream_git.workspace import Workspace
@@ -68,11 +70,11 @@ def follow(ws: Workspace, attempt: Attempt) -> Followed:
         try:
             return _moved(ws, attempt)
         except _Stay as why:
-            found = _told(attempt, str(why), has_own=why.has_own)
+            found = _told(ws, attempt, str(why), has_own=why.has_own)
         except SlipError as fault:
             if fault.code == "ref-moved":
                 continue
-            found = _told(attempt, fault.message)
+            found = _told(ws, attempt, fault.message)
         finally:
             ws.repository.objects.discard()
         try:
@@ -158,18 +160,33 @@ def _start(ws: Workspace, attempt: Attempt) -> str | None:
     raise _Stay(f"{name} has commits here that {_where(attempt)} lacks", has_own=True)
 
 
-def _told(attempt: Attempt, why: str, *, has_own: bool = False) -> Followed:
+def _told(ws: Workspace, attempt: Attempt, why: str, *, has_own: bool = False) -> Followed:
     """A branch that stays as it is, with what can be typed to bring it along."""
     if not why:
         return Followed(is_there=True, checkout="skipped", behind=None, warnings=[])
     said = f"the branch here stays as it was: {why}"
     if not attempt.is_bots:  # which is made anew: what it was is not to be had on top
-        merging = "--rebase" if has_own else "--ff-only"
-        remote = without_credentials(attempt.remote)
-        pull = hints.of("git", "pull", merging, remote, attempt.ref.removeprefix(BRANCHES))
-        name = attempt.branch.removeprefix(BRANCHES)
-        said += f" (when that is settled, on {name}: {pull})"
+        command = _bringing(ws, attempt, has_own=has_own)
+        said += f" (when that is settled: {command})" if command else ""
     return Followed(is_there=False, checkout="skipped", behind=None, warnings=[said])
+
+
+def _bringing(ws: Workspace, attempt: Attempt, *, has_own: bool) -> Hint | None:
+    """The command that brings the branch along, wherever that is checked out."""
+    remote, there = _where(attempt), attempt.ref.removeprefix(BRANCHES)
+    name = attempt.branch.removeprefix(BRANCHES)
+    worktrees = [w for w in bringing.every_worktree(ws) if not w.bare and not w.prunable]
+    places = [w.root for w in worktrees if w.branch == attempt.branch]
+    if not places and not has_own:
+        return hints.of("git", "fetch", remote, f"{there}:{name}")
+    pull = ("pull", "--rebase" if has_own else "--ff-only", remote, there)
+    if ws.repository.layout.root in places:
+        return hints.of("git", *pull)
+    if places:
+        return hints.of("git", "-C", places[0], *pull)
+    if ws.repository.layout.root is None:
+        return None
+    return hints.of("git", "switch", name).then(hints.of("git", *pull))
 
 
 def _where(attempt: Attempt) -> str:

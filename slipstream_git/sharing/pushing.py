@@ -17,6 +17,7 @@ from slipstream_git.changes import (
     committing,
     landing,
     provenance,
+    refusing,
     seriallanding,
     sessions,
     uncaptured,
@@ -35,6 +36,7 @@ from slipstream_git.gitdb.barriers import NEVER
 from slipstream_git.gitdb.pushes import Attempt, Part, Row
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.remotes import Remote
+from slipstream_git.hints import Again
 from slipstream_git.outcomes import Landed, Pushed
 from slipstream_git.records import NamedTuple
 from slipstream_git.sharing import following, recalling
@@ -141,8 +143,15 @@ def land(ws: Workspace, queue: Sequence[Item], tally: Tally, /, *, atomic: bool)
         stack = _computed(ws, goal, head, queue, cleared, atomic=atomic)
         return _of_stack(ws, stack, gone)
 
+    refused = len(tally.faults)
     with locks.queued(ws.repository.layout, goal.queue):
         _contend(ws, goal, load, options, tally, atomic=atomic)
+    if any(row.committed for row in tally.landed):
+        chains = {item.session.name: item.session for item in queue}
+        for name, error in tally.faults[refused:]:
+            if error.code == "conflict" and isinstance(error.hint, Again):
+                # What it collides with is there by now.
+                error.hint = refusing.rebasing(ws, chains[name], goal.branch, options.push)
 
 
 def already(ws: Workspace, done: Landed, options: Options) -> Landed:
@@ -159,6 +168,21 @@ def already(ws: Workspace, done: Landed, options: Options) -> Landed:
         f"{done.session} has landed here as {(done.commit or '')[:10]}; {goal.shown} lacks that",
         hint=hints.of("git", "push", goal.remote.shown, ":".join(dict.fromkeys(names))),
     )
+
+
+def head_there(ws: Workspace, session: Session, onto: str | None, remote: str) -> str:
+    """What the branch that a session would be pushed to holds there, fetched. Raises `missing`."""
+    goal = goal_of(ws, session, landing.UNSAID._replace(onto=onto, push=remote))
+    pace = Pace(ws, goal.queue, goal.remote.shown)
+    head = pace.patient(lambda: goal.remote.head(goal.ref))
+    if head is None:
+        name = goal.ref.removeprefix(sessions.BRANCHES)
+        raise SlipError(
+            "missing",
+            f"{goal.remote.shown} has no branch {name} to move {session.name} onto",
+            hint=hints.of("git", "ls-remote", "--heads", goal.remote.shown),
+        )
+    return head
 
 
 def goal_of(ws: Workspace, session: Session, options: Options) -> Goal:

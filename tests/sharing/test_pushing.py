@@ -154,13 +154,13 @@ def test_commits_of_ones_own_stay_here(hub: Hub) -> None:
     assert tracking == refs
     assert after._replace(refs={}, status=b"") == before._replace(refs={}, status=b"")
     assert sessions(one) == []
-    typed(_typeable(reply.err), one.path)
+    typed(typeable(reply.err), one.path)
     assert one.git("log", "--format=%s", "-2").splitlines() == ["mine", "Do s1"]
 
 
-def _typeable(notice: bytes) -> str:
+def typeable(notice: bytes) -> str:
     """The command that a notice ends with."""
-    return notice.decode().partition("when that is settled, on main: ")[2].partition(")")[0]
+    return notice.decode().partition("when that is settled: ")[2].partition(")")[0]
 
 
 def test_a_file_in_the_way_stays_and_the_branch_with_it(hub: Hub) -> None:
@@ -174,7 +174,7 @@ def test_a_file_in_the_way_stays_and_the_branch_with_it(hub: Hub) -> None:
     assert one.oid("main") == base
     assert sessions(one) == []
     one.git("stash", "--quiet")
-    typed(_typeable(reply.err), one.path)
+    typed(typeable(reply.err), one.path)
     assert one.oid("main") == hub.lab.oid("main")
 
 

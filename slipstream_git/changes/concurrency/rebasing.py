@@ -52,14 +52,22 @@ class _Plan(NamedTuple):
     remembered: tuple[bytes, ...] = ()
 
 
-def rebase(ws: Workspace, session: Session, onto: str | None, *, recall: bool) -> Rebased:
+def rebase(
+    ws: Workspace,
+    session: Session,
+    onto: str | None,
+    *,
+    recall: bool,
+    there: str | None = None,
+) -> Rebased:
     """Move a session onto the head of its branch, or of another one, which becomes its own.
 
-    recall: settle conflicts as they were settled before. Raises `missing`, `conflict` where paths
-    are left from the last time, `ref-moved`, `quota`: nothing has changed then.
+    recall: settle conflicts as they were settled before. there: what the branch holds elsewhere,
+    which is what it is moved onto then; the branch here may lack it. Raises `missing`, `conflict`
+    where paths are left from the last time, `ref-moved`, `quota`: nothing has changed then.
     """
     for now in sessions.tries(ws, session):
-        place = _place(ws, now, onto)
+        place = _place(ws, now, onto, there)
         if place is None or (place.head == now.base and place.branch == now.onto):
             return _unmoved(ws, now, place)
         unresolved.check(ws, now, "rebased")
@@ -78,7 +86,7 @@ def rebase(ws: Workspace, session: Session, onto: str | None, *, recall: bool) -
     raise sessions.kept_moving(f"session {session.name}")
 
 
-def _place(ws: Workspace, session: Session, onto: str | None) -> Place | None:
+def _place(ws: Workspace, session: Session, onto: str | None, there: str | None) -> Place | None:
     """The branch and its head; None for one that the landing makes and that is not there yet."""
     branch = session.onto if onto is None else sessions.branch_ref(ws, onto)
     if branch is None:
@@ -87,7 +95,7 @@ def _place(ws: Workspace, session: Session, onto: str | None) -> Place | None:
             f"{session.name} was begun on a detached HEAD; name the branch to move it onto",
             hint=f"slip rebase -s {session.name} --onto BRANCH",
         )
-    head = ws.repository.store.ref(ws.repository.pointed_at(branch))
+    head = there or ws.repository.store.ref(ws.repository.pointed_at(branch))
     if head is None:
         if session.makes_onto and onto is None:
             return None
