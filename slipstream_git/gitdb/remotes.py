@@ -6,11 +6,14 @@ line; whether a push happened is never read from words, but from what the other 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 
 from slipstream_git.errors import SlipError
+from slipstream_git.gitdb import locks, sweeping
 from slipstream_git.gitdb.process import Git, Output, without_credentials
+from slipstream_git.gitdb.refs import PATIENTLY, locked
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.hints import of
 from slipstream_git.records import NamedTuple
@@ -36,6 +39,7 @@ _DENIED = re.compile(
     r"(?i)could not read (?:username|password)|authentication failed|permission denied"
     r"|prompts disabled|host key verification|returned error: 40[13]"
 )
+_LOCK = re.compile(r"nable to create '([^']+[.]lock)': File exists")
 _PROGRESS = re.compile(rb"\((\d+)/(\d+)\)")
 _PUSH_FAULT = re.compile(r"^!\t[^\t]*\t(.*)$", re.MULTILINE)
 
@@ -162,9 +166,15 @@ class Remote(NamedTuple):
         )  # fmt: skip
         return None if done.status == 0 else _refusal(done)
 
-    def unreached(self, what: str, done: Output) -> Unreached:
-        """The refusal where git could not do what it was asked, in one line."""
+    def unreached(self, what: str, done: Output) -> SlipError:
+        """The refusal where git could not do what it was asked, in one line.
+
+        `Unreached`, or `locked` where a lock of this repository was in its way.
+        """
         said = _gist(done)
+        own = self._locks_here(done)
+        if own:
+            return locked(", ".join(name.removesuffix(".lock") for name in own), said)
         text = done.said
         if _DENIED.search(text):
             hint = of("git", "ls-remote", self.shown)
@@ -190,7 +200,31 @@ class Remote(NamedTuple):
         if config.get("http.lowspeedtime") is None:
             git = git.setting("http.lowSpeedLimit=1", f"http.lowSpeedTime={_STALLED_S}")
         heard = _progress(self.telling) if watched and self.telling else None
-        return git.reach(*arguments, asking=self.asking, heard=heard)
+        if not trusting:
+            git = git.setting(*PATIENTLY[1:])
+        done = git.reach(*arguments, asking=self.asking, heard=heard)
+        if done.status and self._cleared(done):
+            done = git.reach(*arguments, asking=self.asking, heard=heard)
+        return done
+
+    def _cleared(self, done: Output) -> bool:
+        """Whether locks were in git's way that a killed fetch had left on slip's own refs.
+
+        Looked for under the landing lock: a landing holds its locks as long as it places files.
+        """
+        if not any(name.startswith("refs/slip/") for name in self._locks_here(done)):
+            return False
+        layout = self.repository.layout
+        with locks.held(layout):
+            return sweeping.clear_stale_locks(layout.common_dir)
+
+    def _locks_here(self, done: Output) -> list[str]:
+        """The locks of this repository that git could not take, by their place in it."""
+        home = os.path.realpath(self.repository.layout.common_dir)
+        text = done.err.decode("utf-8", "surrogateescape")
+        lines = [line for line in text.splitlines() if not line.startswith("remote:")]
+        paths = [os.path.realpath(path) for path in _LOCK.findall("\n".join(lines))]
+        return [os.path.relpath(path, home) for path in paths if path.startswith(f"{home}/")]
 
 
 def named(
