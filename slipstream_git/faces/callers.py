@@ -49,8 +49,8 @@ class Caller(Protocol):
         """Whether a file of theirs has this name."""
         ...
 
-    def file(self, name: str) -> bytes:
-        """A file of theirs. Raises `usage`, `too-large`."""
+    def file(self, name: str, *, stored: bool = False) -> bytes:
+        """A file of theirs; stored: a regular one. Raises `usage`, `too-large`."""
         ...
 
     def tell(self, text: str, *, aside: bool = False) -> None:
@@ -103,8 +103,8 @@ class OwnProcess:
     def has_file(self, name: str) -> bool:
         return os.path.exists(name)
 
-    def file(self, name: str) -> bytes:
-        return inputs.file_at(name, name)
+    def file(self, name: str, *, stored: bool = False) -> bytes:
+        return inputs.file_at(name, name, stored=stored)
 
     def tell(self, text: str, *, aside: bool = False) -> None:
         stream = sys.stderr if aside else sys.stdout

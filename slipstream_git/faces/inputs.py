@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
 
 TYPE_CHECKING = False  # as `typing` has it, without its import
@@ -22,15 +24,24 @@ def standard() -> bytes | None:
     return None if sys.stdin.isatty() else all_of(sys.stdin.buffer, "standard input")
 
 
-def file_at(path: str, name: str) -> bytes:
-    """A file's bytes. name: what the caller calls it. Raises `usage`, `too-large`."""
+def file_at(path: str, name: str, *, stored: bool = False) -> bytes:
+    """A file's bytes. name: what the caller calls it. Raises `usage`, `too-large`.
+
+    stored: a regular file's, or none: nobody waits for who writes into a pipe.
+    """
+    from slipstream_git.errors import SlipError
+
     try:
-        with open(path, "rb") as stream:
+        with open(path, "rb", opener=_opened_at_once if stored else None) as stream:
+            if stored and not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise SlipError("usage", f"{name} is no regular file")
             return all_of(stream, name)
     except OSError as fault:
-        from slipstream_git.errors import SlipError
-
         raise SlipError("usage", f"{name}: {fault.strerror}") from None
+
+
+def _opened_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def all_of(stream: BinaryIO, name: str) -> bytes:

@@ -18,7 +18,7 @@ from slipstream_git.faces import reports
 from slipstream_git.faces.callers import Caller, Elsewhere
 from slipstream_git.faces.calls import Call
 from slipstream_git.operations import calling
-from slipstream_git.operations.registry import Operation, Parameter
+from slipstream_git.operations.registry import Kind, Operation, Parameter
 
 if TYPE_CHECKING:  # its import is paid for by commands that need a repository
     from slipstream_git.faces.standing import Standing
@@ -146,7 +146,7 @@ def _filled(row: Operation, values: Mapping[str, Any], caller: Caller) -> dict[s
         if kind == "stdin" or (kind in READ_KINDS and _wants_stdin(parameter, value)):
             filled[parameter.name] = _standard_input(row, caller)
         elif kind in READ_KINDS and value is not None:
-            filled[parameter.name] = _given(kind, value, caller)
+            filled[parameter.name] = _given(parameter.kind, value, caller)
         elif value is None and parameter.default is not ...:
             filled[parameter.name] = parameter.default
         else:
@@ -166,11 +166,11 @@ def _standard_input(row: Operation, caller: Caller) -> bytes:
     return found
 
 
-def _given(kind: str, text: str, caller: Caller) -> bytes:
+def _given(kind: Kind, text: str, caller: Caller) -> bytes:
     """A file's bytes; for a batch that is no file's name, the JSON text itself."""
-    if kind == "batch" and text.lstrip()[:1] in ("[", "{") and not caller.has_file(text):
+    if kind.value == "batch" and text.lstrip()[:1] in ("[", "{") and not caller.has_file(text):
         return text.encode("utf-8", "surrogateescape")
-    return caller.file(text)
+    return caller.file(text, stored=kind.stored)
 
 
 # Answers -----------------------------------------------------------------------------------------

@@ -51,11 +51,15 @@ TITLES: Mapping[str, tuple[str, str]] = {
 
 
 class Kind(NamedTuple):
-    """What a parameter takes. ``many``: any number of them. ``optional``: may be left out."""
+    """What a parameter takes. ``many``: any number of them. ``optional``: may be left out.
+
+    stored: a named file is a regular one; at a pipe one would wait for whoever writes there.
+    """
 
     value: str
     many: bool = False
     optional: bool = False
+    stored: bool = False
 
 
 TYPES: Mapping[str, Kind] = {
@@ -69,6 +73,7 @@ TYPES: Mapping[str, Kind] = {
     "Several": Kind("text", many=True),
     # Bytes that the command line takes from a named file or from standard input.
     "FileOrStdin | None": Kind("file", optional=True),
+    "StoredOrStdin | None": Kind("file", optional=True, stored=True),
     # The same, or the JSON text itself.
     "Batch | None": Kind("batch", optional=True),
     "Stdin": Kind("stdin"),
@@ -134,6 +139,7 @@ ALONE = "alone"  # has the process, its terminal and its directory to itself
 CONTEXTS = ("ws", "env", "face")
 
 FileOrStdin = bytes
+StoredOrStdin = bytes
 Batch = bytes
 Stdin = bytes
 Several = tuple[str, ...]

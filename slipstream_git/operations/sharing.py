@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from slipstream_git.operations.registry import ACTS, FileOrStdin, operation
+from slipstream_git.operations.registry import ACTS, StoredOrStdin, operation
 
 if TYPE_CHECKING:
     from slipstream_git import outcomes
@@ -73,7 +73,7 @@ def bundle(ws: Workspace, *, output: str, session: str | None = None) -> outcome
 @operation(ACTS)
 def unbundle(
     ws: Workspace,
-    bundle: FileOrStdin | None = None,
+    bundle: StoredOrStdin | None = None,
     name: str | None = None,
     *,
     verdicts: bool = False,
@@ -83,7 +83,7 @@ def unbundle(
     All of it is looked at before anything is taken: its refs, its objects, every step of the chain
     and the paths that it touches. Its base has to be here. It lands like any other session.
 
-    bundle (FILE): the bundle, or - for standard input (the default)
+    bundle (FILE): the bundle, a regular file, or - for standard input (the default)
     name (NAME): what to call the session (default: as it was called)
     verdicts: take what the bundle says of gates; only from whom you would believe it
     """
@@ -93,4 +93,4 @@ def unbundle(
 
 
 # The annotations above are read as text by the table; these names are what they mean.
-_NAMED_TYPES: tuple[Any, ...] = (FileOrStdin,)
+_NAMED_TYPES: tuple[Any, ...] = (StoredOrStdin,)

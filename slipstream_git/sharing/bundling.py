@@ -9,9 +9,9 @@ asked for.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping, Sequence
 
-from slipstream_git import hints
 from slipstream_git.changes import bounds, sessions
 from slipstream_git.changes.sessions import OPEN, Session
 from slipstream_git.errors import SlipError
@@ -85,10 +85,11 @@ def unbundle(ws: Workspace, data: bytes, name: str | None, *, verdicts: bool) ->
     paths.session_name(told)
     for oid in header.needs:
         if ws.repository.objects.find(oid) is None:
-            raise checking.missing_base(oid)
+            raise checking.missing_base(ws, oid)
     wanted = name or told
     taken = ws.repository.store.refs(OPEN)
-    if taken.get(OPEN + wanted) != tip:
+    already = taken.get(OPEN + wanted) == tip
+    if not already:
         sessions.check_free(wanted, taken)
     with incoming.opened(ws.repository) as come:
         _verify(ws, data)
@@ -97,19 +98,20 @@ def unbundle(ws: Workspace, data: bytes, name: str | None, *, verdicts: bool) ->
             raise SlipError("git-failed", f"the bundle is broken: {done.said}")
         session = checking.check(ws, come.view, wanted, tip)
         lines = _lines(come, part, session) if part else []
-        if taken.get(OPEN + wanted) == tip:
-            return _told(session, len(lines), taken=False, already=True)
-        come.take([tip], LARGEST)
-    moves = [RefMove(OPEN + wanted, None, tip)]
+        if not already:
+            come.take([tip], LARGEST)
+    moves = [] if already else [RefMove(OPEN + wanted, None, tip)]
     if lines and verdicts:
         moves.append(notes.adding(ws.repository, GATES, lines, ws.signature()))
+    if not moves:
+        return _told(session, len(lines), taken=False, already=True)
     bounds.check_quota(ws)
     kept = ws.repository.objects.publish()
     try:
         sessions.move(ws, moves, f"slip: unbundle {wanted}")
     finally:
         kept.release()
-    return _told(session, len(lines), taken=verdicts, already=False)
+    return _told(session, len(lines), taken=verdicts, already=already)
 
 
 def _told(session: Session, verdicts: int, *, taken: bool, already: bool) -> Unbundled:
@@ -124,8 +126,10 @@ def _told(session: Session, verdicts: int, *, taken: bool, already: bool) -> Unb
 
 def _check_place(path: str) -> None:
     try:
-        with open(path, "rb") as stream:
-            is_bundle = stream.read(len(_HEADS[0])) in _HEADS
+        is_bundle = False
+        if stat.S_ISREG(os.stat(path).st_mode):  # nobody waits for who writes into a pipe
+            with open(path, "rb") as stream:
+                is_bundle = stream.read(len(_HEADS[0])) in _HEADS
     except FileNotFoundError:
         return
     except OSError as fault:
@@ -198,7 +202,7 @@ def _verify(ws: Workspace, data: bytes) -> None:
         raise SlipError(
             "git-failed",
             f"git does not accept the bundle: {done.said}",
-            hint=hints.of("git", "fetch", "--all"),
+            hint=checking.fetching(ws),
         )
 
 

@@ -7,14 +7,17 @@ all, what it would put into a tree, and whether its base is here.
 
 from __future__ import annotations
 
+import os
 from itertools import pairwise
 
+from slipstream_git import hints
 from slipstream_git.changes import bounds, chain, sessions
 from slipstream_git.changes.chain import Step
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits
 from slipstream_git.gitdb.repository import Repository
+from slipstream_git.hints import Hint
 from slipstream_git.model import EMPTY_TREE, EXECUTABLE, FILE, GITLINK, SYMLINK
 from slipstream_git.text import paths, scopes
 from slipstream_git.workspace import Workspace
@@ -46,7 +49,7 @@ def _checked(ws: Workspace, view: Repository, name: str, tip: str) -> Session:
     base_tree = EMPTY_TREE
     if base is not None:
         if ws.repository.objects.find(base) is None:
-            raise missing_base(base)
+            raise missing_base(ws, base)
         base_tree = commits.tree_of(ws.repository.objects, base)
     if begin.tree != base_tree:
         raise _malformed("its begin commit changes files")
@@ -77,14 +80,21 @@ def _check_modest(session: Session) -> None:
         )
 
 
-def missing_base(base: str) -> SlipError:
+def missing_base(ws: Workspace, base: str) -> SlipError:
     """That a commit which a session stands on is not here."""
     return SlipError(
         "missing",
         f"its base {base} is not in this repository; fetch the branch that has it",
-        hint="git fetch --all",
+        hint=fetching(ws),
         data={"base": base},
     )
+
+
+def fetching(ws: Workspace) -> Hint:
+    """The command that brings commits of the project which are not here."""
+    if os.path.exists(os.path.join(ws.repository.layout.common_dir, "shallow")):
+        return hints.of("git", "fetch", "--unshallow")
+    return hints.of("git", "fetch", "--all")
 
 
 def _steps(there: Workspace, tip: str) -> list[Step]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -161,6 +162,46 @@ def test_what_gates_said_comes_where_it_is_asked_for(pair: tuple[Lab, Lab]) -> N
     assert json.loads(two.git("notes", "--ref=slip/gates", "show", tree)) == json.loads(line)
 
 
+def test_what_gates_said_comes_where_the_session_is_here_already(pair: tuple[Lab, Lab]) -> None:
+    one, two = pair
+    tree = one.oid("refs/slip/sessions/s1^{tree}")
+    line = json.dumps({"gate": "tests", "key": "k", "status": "green"})
+    one.git("notes", "--ref=slip/gates", "add", "-m", line, tree)
+    path = bundled(one)
+    two.slip("unbundle", str(path))
+    tip = two.oid("refs/slip/sessions/s1")
+    for is_new in (True, False):
+        reply = two.slip_json("unbundle", str(path), "--verdicts").json
+        assert (reply["already"], reply["tip"]) == (True, tip)
+        assert (reply["verdicts"], reply["verdicts_taken"]) == (int(is_new), is_new)
+    assert json.loads(two.git("notes", "--ref=slip/gates", "show", tree)) == json.loads(line)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "directory", "device"])
+def test_what_is_no_regular_file_is_waited_for_by_nobody(
+    pair: tuple[Lab, Lab], tmp_path: Path, kind: str
+) -> None:
+    one, two = pair
+    path, pipe = tmp_path / "odd", tmp_path / "pipe"
+    os.mkfifo(pipe)
+    if kind == "directory":
+        path.mkdir()
+    else:
+        path = {"pipe": pipe, "device": Path("/dev/zero")}.get(kind, path)
+    if kind == "link":
+        path.symlink_to(pipe)
+    assert str(path) in refused(two, path, code="usage")
+    before = one.refs()
+    error = one.slip_json("bundle", "-s", "s1", "-o", str(path), expect=1).error
+    assert error["code"] == "exists"
+    assert one.refs() == before
+    # Through standard input whatever it is can be read.
+    good = bundled(one)
+    with subprocess.Popen(["cat", str(good)], stdout=subprocess.PIPE) as cat:
+        assert cat.stdout is not None
+        two.slip("unbundle", "-", stdin=cat.stdout.read())
+
+
 # --- nothing is believed --------------------------------------------------------------------------
 
 
@@ -174,6 +215,20 @@ def test_the_base_has_to_be_here(hub: Hub) -> None:
     hint = two.slip_json("unbundle", str(path), expect=1).error["hint"]
     typed(hint, two.path)
     two.slip("unbundle", str(path))
+
+
+def test_the_base_is_older_than_a_shallow_clone(hub: Hub, ground: Ground) -> None:
+    one = hub.clone("one")
+    staged(one, "s1")
+    path = bundled(one)
+    hub.commit({"new": "1\n"}, "new")
+    two = ground.at(ground.place / "two")
+    hub.lab.git("clone", "-q", "--template=", "--depth=1", f"file://{hub.lab.path}", str(two.path))
+    assert one.oid("main") in refused(two, path, code="missing")
+    typed(two.slip_json("unbundle", str(path), expect=1).error["hint"], two.path)
+    two.slip("unbundle", str(path))
+    two.slip("commit", "-s", "s1")
+    assert two.read("s1") == b"s1\n"
 
 
 def cut_header(data: bytes) -> bytes:

@@ -19,6 +19,8 @@ def _bundled(value: outcomes.Bundled) -> Iterable[str]:
 def _unbundled(value: outcomes.Unbundled) -> Iterable[str]:
     if value.already:
         yield f"{value.session} is here already, with this very chain"
+        if value.verdicts_taken:
+            yield f"{counted(value.verdicts, 'verdict')} of gates taken"
         return
     steps = counted(value.steps, "step")
     yield f"{value.session}: {steps} on {short(value.base)}, for {branch(value.onto)}"

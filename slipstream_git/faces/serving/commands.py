@@ -134,8 +134,9 @@ class Remote:
     def has_file(self, name: str) -> bool:
         return os.path.exists(self._placed(name))
 
-    def file(self, name: str) -> bytes:
+    def file(self, name: str, *, stored: bool = False) -> bytes:
         """A regular file of theirs: anything else gives what it holds to one reader alone."""
+        del stored  # as all of them are that are read here
         path = self._placed(name)
         try:
             opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
