@@ -19,7 +19,7 @@ from slipstream_git.changes.messages import Identity
 from slipstream_git.changes.permitting import Permit
 from slipstream_git.changes.sessions import BRANCHES, Session
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import commits, merge
+from slipstream_git.gitdb import commits, merge, remotes
 from slipstream_git.gitdb.commits import Commit
 from slipstream_git.records import NamedTuple
 from slipstream_git.workspace import Workspace
@@ -97,7 +97,7 @@ def whole(ws: Workspace, session: Session, order: Order) -> Merged | None:
 
 
 def standing(ws: Workspace, merged: Merged, order: Order) -> list[Standing]:
-    """The branch's commits that the base has not, oldest first."""
+    """The branch's own commits, oldest first; not those of a newer base that it stands on."""
     if merged.head is None:
         return []
     span = f"{merged.start}..{merged.head}" if merged.start else merged.head
@@ -112,7 +112,28 @@ def standing(ws: Workspace, merged: Merged, order: Order) -> list[Standing]:
         is_own = oid in noted if noted else _who(commit) == _who(order.identity)
         is_own = is_own and oid not in others
         found.append(Standing(oid, commit, is_own))
-    return found
+    newer = _of_a_newer_base(ws, merged, found)
+    return [row for row in found if row.oid not in newer]
+
+
+def _of_a_newer_base(ws: Workspace, merged: Merged, there: Sequence[Standing]) -> set[str]:
+    """What the branch has below the bot's commits that another branch has, too.
+
+    The bot was begun on an older base than the last time. What no other branch has is kept, whoever
+    put it there.
+    """
+    first = next((row for row in there if row.is_own), None)
+    if first is None or not first.commit.parents or first is there[0]:
+        return set()
+    name = merged.branch.removeprefix(BRANCHES)
+    asked = (
+        "rev-list", first.commit.parents[0], "--not",
+        f"--exclude={name}", "--branches", f"--exclude=*/{name}", "--remotes",
+        *remotes.kept_heads(merged.branch),
+    )  # fmt: skip
+    alone = set(ws.repository.git.run(*asked).out.decode().split())
+    below = there[: there.index(first)]
+    return {row.oid for row in below} - alone
 
 
 def _who(of: Commit | Identity) -> tuple[bytes, bytes]:

@@ -41,7 +41,8 @@ class Attempt(NamedTuple):
 
     remote: as the user named it. ref: there. branch: here, makes: which is made where it is not
     there. rows: the sessions, in order; parts: of the only one, the commits of its series. is_bots:
-    a branch that is made anew. The rest is how the landing was asked for.
+    a branch that is made anew. here: what that held here, where it was not there and this was taken
+    for it. The rest is how the landing was asked for.
     """
 
     id: str
@@ -59,6 +60,7 @@ class Attempt(NamedTuple):
     no_sync: bool = False
     parts: tuple[Part, ...] = ()
     is_bots: bool = False
+    here: str | None = None
 
 
 def note(layout: Layout, attempt: Attempt) -> None:

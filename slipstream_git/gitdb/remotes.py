@@ -90,7 +90,7 @@ class Remote(NamedTuple):
 
     def place(self, kind: str, ref: str) -> str:
         """Where one of its refs is kept here; flat, so that no name is in another's way."""
-        return f"{FETCHED}{self.key}/{kind}-{digest(ref.encode()).hex()[:16]}"
+        return f"{FETCHED}{self.key}/{_flat(kind, ref)}"
 
     def fetched(self, refspecs: Sequence[str], *, tracking: bool = True) -> Output:
         """Fetch these; any exit status.
@@ -240,6 +240,15 @@ def named(
     is_plain = configured is not None and _PLAIN.fullmatch(name) and not name.endswith(".lock")
     key = name if is_plain else f"url-{digest(name.encode('utf-8', 'surrogateescape')).hex()[:12]}"
     return Remote(repository, name, key, asking, telling)
+
+
+def kept_heads(ref: str) -> tuple[str, str]:
+    """The options of `git rev-list` for the heads of other branches than ``ref`` elsewhere."""
+    return f"--exclude={FETCHED}*/{_flat('head', ref)}", f"--glob={FETCHED}*/head-*"
+
+
+def _flat(kind: str, ref: str) -> str:
+    return f"{kind}-{digest(ref.encode()).hex()[:16]}"
 
 
 def _refusal(done: Output) -> Refusal:

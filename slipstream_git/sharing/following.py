@@ -151,7 +151,7 @@ def _start(ws: Workspace, attempt: Attempt) -> str | None:
         if not attempt.makes:
             raise _Stay(f"there is no branch {name} here")
         return None
-    if head == attempt.old or holds(repository, attempt.commit, head):
+    if head in (attempt.old, attempt.here) or holds(repository, attempt.commit, head):
         if head == attempt.commit:
             raise _Stay
         return head

@@ -28,6 +28,7 @@ from slipstream_git.changes.concurrency.reporting import Fault, Item, Tally
 from slipstream_git.changes.concurrency.stacking import Stack, Stage
 from slipstream_git.changes.landing import Cleared, Order
 from slipstream_git.changes.publishing import Ready
+from slipstream_git.changes.seriallanding import Series
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import attributes, locks, pushes, remotes
@@ -68,8 +69,8 @@ class Goal(NamedTuple):
 class Load(NamedTuple):
     """What would be pushed: a branch's next commits, of which ``commit`` is the last.
 
-    commit: None where there is nothing to push. rows, parts: as `Attempt` has them. landed: what
-    each session is told, and what follows in git's own way once it is there.
+    commit: None where there is nothing to push. rows, parts, here: as `Attempt` has them. landed:
+    what each session is told, and what follows in git's own way once it is there.
     """
 
     commit: str | None
@@ -79,6 +80,7 @@ class Load(NamedTuple):
     faults: Sequence[Fault] = ()
     parts: tuple[Part, ...] = ()
     makes: bool = False
+    here: str | None = None
 
 
 # What would be pushed onto a head.
@@ -207,6 +209,8 @@ def _contend(
     """Merge and push until it is there, or is not to be."""
     pace = Pace(ws, goal.queue, goal.remote.shown)
     pace.wait()
+    if options.bot_branch is not None:  # what it may have been made on
+        pace.patient(lambda: goal.remote.head("HEAD", tracking=False))
     head = pace.patient(lambda: goal.remote.head(goal.ref, tracking=not options.dry_run))
     while True:
         tally.warnings.extend(recalling.settle(ws, goal.remote.name, goal.ref, head))
@@ -279,6 +283,7 @@ def _noted(ws: Workspace, goal: Goal, head: str | None, load: Load, options: Opt
         no_sync=options.no_sync,
         parts=load.parts,
         is_bots=options.bot_branch is not None,
+        here=load.here,
     )
     try:
         pushes.note(ws.repository.layout, attempt)
@@ -339,7 +344,7 @@ def _series(
             if found is None:
                 return Load(None, (), (), [landing.nothing(session)])
             if found.same:
-                return Load(None, (), (), [seriallanding.as_it_was(found)])
+                return _as_it_was(found, head)
             if found.is_seen:
                 break
             ws.repository.objects.discard()
@@ -352,7 +357,22 @@ def _series(
         ((told, partial(seriallanding.followed, ws, found)),),
         parts=tuple(Part(oid, label, tuple(steps)) for oid, label, steps in found.shares),
         makes=session.makes_onto,
+        here=found.whole.head if head is None else None,
     )
+
+
+def _as_it_was(found: Series, head: str | None) -> Load:
+    """A bot's branch that is as it would be made, there; or here alone, from where it is pushed."""
+    told = seriallanding.as_it_was(found)
+    if head is not None:
+        return Load(None, (), (), [told])
+    session, here = found.whole.session, found.whole.head
+    row = Row(session.name, session.tip, found.same[-1])
+    return Load(here, (row,), ((told._replace(reason=None, already=None), _unchanged),), here=here)
+
+
+def _unchanged(landed: Landed) -> Landed:
+    return landed
 
 
 def _of_stack(ws: Workspace, stack: Stack, gone: Sequence[Landed]) -> Load:

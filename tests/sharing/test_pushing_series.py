@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from typing import Any
+
+import pytest
 
 from tests.lab import Lab
 from tests.sharing.hubs import Hub, hook, push
@@ -55,12 +58,18 @@ def test_a_dry_run_moves_nothing(hub: Hub) -> None:
     assert (one.refs("refs/heads/"), sessions(one), hub.lab.refs()) == before
 
 
-def run_bot(hub: Hub, name: str, **parts: str) -> tuple[Lab, dict[str, object]]:
+def run_bot(hub: Hub, name: str, **parts: str) -> tuple[Lab, dict[str, Any]]:
     """A bot's run in a clone of its own."""
-    lab = hub.clone(name)
+    return run_bot_in(hub.clone(name), **parts)
+
+
+def run_bot_in(lab: Lab, **parts: str) -> tuple[Lab, dict[str, Any]]:
     lab.git("config", "user.name", "Bot")
     lab.git("config", "user.email", "bot@example.com")
-    labelled(lab, "codemod", **parts)
+    lab.slip("begin", "codemod", "--base", "main")
+    for label, content in parts.items():
+        write = ("write", f"{label}.txt", "-s", "codemod", "--group", label)
+        lab.slip(*write, stdin=content.encode())
     return lab, push(lab, "codemod", *BOT, *DATE).json
 
 
@@ -103,3 +112,59 @@ def test_what_people_pushed_to_a_bots_branch_stays_on_top(hub: Hub) -> None:
     assert reply.error["code"] == "exists"
     assert reply.error["data"]["commits"] == [hub.lab.oid("bot/x")]
     assert hub.lab.refs() == before
+
+
+def test_one_begun_on_an_older_base_takes_no_commit_of_it_for_a_persons(hub: Hub) -> None:
+    hub.clone("old")
+    hub.commit({"new": "x\n"}, "theirs")
+    run_bot(hub, "first", a="1\n", b="2\n")
+    person = hub.clone("person")
+    person.git("checkout", "-q", "bot/x")
+    person.commit({"fix": "x\n"}, "a person's fix")
+    person.git("push", "-q")
+    hub.commit({"newest": "x\n"}, "theirs, too")
+    old = Lab(hub.ground.place / "old")
+    base = old.oid("main")
+    _, anew = run_bot_in(old, a="1\n", b="3\n")
+    assert hub.lab.git("log", "--format=%s", f"{base}..bot/x").splitlines() == [
+        "a person's fix", "b", "a",
+    ]  # fmt: skip
+    assert anew["kept"] == [hub.lab.oid("bot/x")]
+
+
+def test_what_no_other_branch_has_is_a_persons_wherever_it_stands(hub: Hub) -> None:
+    run_bot(hub, "first", a="1\n")
+    base = hub.lab.oid("main")
+    person = hub.clone("person")
+    person.git("checkout", "-q", "-b", "work", "main")
+    person.commit({"fix": "x\n"}, "a person's fix")
+    person.git("-c", "user.email=bot@example.com", "cherry-pick", "origin/bot/x")
+    person.git("push", "-q", "--force", "origin", "work:bot/x")
+    run_bot(hub, "second", a="2\n")
+    assert hub.lab.git("log", "--format=%s", f"{base}..bot/x").splitlines() == [
+        "a person's fix", "a",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("content", ["1\n", "2\n"])
+def test_one_that_was_deleted_there_is_pushed_again(hub: Hub, content: str) -> None:
+    bot, _ = run_bot(hub, "bot", a="1\n")
+    bot.git("checkout", "-q", "bot/x")
+    hub.lab.git("branch", "-q", "-D", "bot/x")
+    _, again = run_bot_in(bot, a=content)
+    assert hub.lab.oid("bot/x") == bot.oid("bot/x") == again["commit"]
+    assert hub.lab.tree("bot/x")["a.txt"] == content.encode()
+    assert again["pushed"]["remote"] == "origin"
+    assert bot.git("status", "--porcelain") == ""
+    assert (sessions(bot), waiting(bot)) == ([], [])
+
+
+def test_people_stay_on_one_that_was_deleted_there(hub: Hub) -> None:
+    bot, _ = run_bot(hub, "bot", a="1\n")
+    bot.git("checkout", "-q", "bot/x")
+    bot.git("config", "user.email", "ada@example.com")
+    bot.commit({"fix": "x\n"}, "a person's fix")
+    hub.lab.git("branch", "-q", "-D", "bot/x")
+    run_bot_in(bot, a="2\n")
+    assert hub.lab.git("log", "--format=%s", "main..bot/x").splitlines() == ["a person's fix", "a"]
+    assert hub.lab.oid("bot/x") == bot.oid("bot/x")
