@@ -92,35 +92,6 @@ class Report(NamedTuple):
     markdown: str = ""
 
 
-class Why(NamedTuple):
-    """Where a line is from. Without ``commit`` and ``session`` it is not committed.
-
-    time: the author's, in seconds since the epoch. kind: of the step. op: as the chain has it,
-    op_index counting from 0. kept_as: what `slip reopen` takes. chain_gone: the session's steps are
-    not here any more, or never were.
-    """
-
-    path: str
-    line: int
-    text: str
-    commit: str | None = None
-    author: str | None = None
-    time: int | None = None
-    subject: str | None = None
-    session: str | None = None
-    title: str | None = None
-    agent: str | None = None
-    group: str | None = None
-    step: int | None = None
-    step_commit: str | None = None
-    kind: str | None = None
-    op: Any = None
-    op_index: int | None = None
-    kept_as: str | None = None
-    chain_gone: bool | None = None
-    path_b64: str | None = None
-
-
 class SplitPart(NamedTuple):
     """One part of a session that was split: its label, and the step that brings it."""
 
@@ -206,13 +177,15 @@ class SeriesCommit(NamedTuple):
 
 
 class Pushed(NamedTuple):
-    """Where a landing went that was pushed. ref: the full name there.
+    """Where a landing went that was pushed, or would go. ref: the full name there.
 
-    tries: how often it was merged and pushed. followed: the branch here holds it, too.
+    old: what it held there, null where it was not there. tries: how often it was merged and pushed,
+    0 for a dry run. followed: the branch here holds it, too.
     """
 
     remote: str
     ref: str
+    old: str | None
     tries: int
     followed: bool
 
@@ -220,7 +193,8 @@ class Pushed(NamedTuple):
 class Landed(NamedTuple):
     """What commit answers; ``old_head`` is null for a first commit, ``engine`` without a merge.
 
-    Of a series, ``commit`` is the last. ``kept``: people's commits on top, of a bot's branch.
+    ``committed``: by this very call; ``already``: before it, as ``commit``. Of a series, that is
+    the last. ``kept``: people's commits on top, of a bot's branch.
     """
 
     session: str
@@ -287,15 +261,18 @@ class Unshared(NamedTuple):
 class Exchanged(NamedTuple):
     """What push and pull answer; where any session is ``refused`` this is the error's ``data``.
 
-    sessions: those that went or came. closed: those taken away there because they are closed here.
-    notes: what notes went or came, by their refs.
+    way: ``to`` the remote for a push, ``from`` it for a pull. sessions: those that went or came.
+    closed: those taken away there because they are closed here. notes: what notes went or came, by
+    their refs; came: those that a push merged into its own first.
     """
 
+    way: str
     remote: str
     sessions: list[str]
     closed: list[str]
     notes: list[str]
     refused: list[Unshared]
+    came: list[str] | None = None
 
 
 class Written(NamedTuple):
@@ -324,8 +301,8 @@ class LeftAlone(NamedTuple):
 
 class RecoveredIntent(NamedTuple):
     """What became of a command that died: ``landed``, ``flushed``, ``closed``, ``reopened``,
-    ``rebased``, ``resolved``, ``expired``, or ``undone``; of a push ``pushed``, ``undone``, or
-    ``unknown``.
+    ``rebased``, ``resolved``, ``expired``, ``pulled``, or ``undone``; of a push ``pushed``,
+    ``undone``, or ``unknown``.
     """
 
     session: str

@@ -136,3 +136,35 @@ def path_b64(path: bytes, shown: str) -> str | None:
     if shown.encode("utf-8", "surrogatepass") == path:
         return None
     return b2a_base64(path, newline=False).decode()
+
+
+class Why(NamedTuple):
+    """Where a line is from. Without ``commit`` and ``session`` it is not committed.
+
+    time: the author's, in seconds since the epoch. kind: of the step. op: as the chain has it,
+    op_index counting from 0. was_step, was_commit: the step that it is of, where a split or a
+    rebase has made that step anew. kept_as: what `slip reopen` takes. chain_gone: the session's
+    steps are not here any more, or never were.
+    """
+
+    path: str
+    line: int
+    text: str
+    commit: str | None = None
+    author: str | None = None
+    time: int | None = None
+    subject: str | None = None
+    session: str | None = None
+    title: str | None = None
+    agent: str | None = None
+    group: str | None = None
+    step: int | None = None
+    step_commit: str | None = None
+    kind: str | None = None
+    op: Any = None
+    op_index: int | None = None
+    was_step: int | None = None
+    was_commit: str | None = None
+    kept_as: str | None = None
+    chain_gone: bool | None = None
+    path_b64: str | None = None

@@ -101,7 +101,7 @@ def landed_already(ws: Workspace, name: str | None) -> Landed | None:
     if not facts.landed:
         return None
     return Landed(
-        wanted, committed=True, old_head=None, engine=None, already=True, commit=facts.landed
+        wanted, committed=False, old_head=None, engine=None, already=True, commit=facts.landed
     )
 
 

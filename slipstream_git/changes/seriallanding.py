@@ -362,7 +362,7 @@ def as_it_was(series: Series) -> Landed:
     whole = series.whole
     return Landed(
         session=whole.session.name,
-        committed=True,
+        committed=False,
         old_head=whole.head,
         engine=None,
         reason="the branch is as it would be made now",
@@ -389,7 +389,7 @@ def _row(ws: Workspace, stage: Stage) -> SeriesCommit:
 
 def followed(ws: Workspace, series: Series | None, landed: Landed) -> Landed:
     """What git runs after each commit."""
-    if series is None or not landed.committed or landed.already:
+    if series is None or not landed.committed:
         return landed
     provenance.tell_of_branch(ws, series.whole.session)
     stages: Sequence[Stage] = series.stages

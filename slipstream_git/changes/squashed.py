@@ -108,7 +108,7 @@ def closed(ws: Workspace, session: Session, commit: str, *, dry_run: bool) -> La
         finally:
             kept.release()
     return Landed(
-        session.name, committed=not dry_run, old_head=None, engine=None, already=True,
+        session.name, committed=False, old_head=None, engine=None, already=True,
         commit=commit,
         reason="its branch has this work as a commit that was made elsewhere",
         dry_run=dry_run or None,

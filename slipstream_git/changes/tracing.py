@@ -16,9 +16,8 @@ from slipstream_git.changes.sessions import Session
 from slipstream_git.codec import json_bytes
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits
-from slipstream_git.outcomes import Why
 from slipstream_git.records import NamedTuple
-from slipstream_git.results import path_b64
+from slipstream_git.results import Why, path_b64
 from slipstream_git.text import paths
 from slipstream_git.text.decimals import decimal
 from slipstream_git.text.patchnames import unquote
@@ -66,7 +65,7 @@ def why(ws: Workspace, session: Session | None, revision: str | None, place: str
         return told
     step = None if session is None else _step(ws, session, line.commit)
     if session is not None and step is not None:
-        return _of_step(told, session, step, line)
+        return _of_step(ws, told, session, step, line)
     told = told._replace(
         commit=line.commit,
         author=f"{line.header.get('author')} {line.header.get('author-mail')}",
@@ -139,7 +138,7 @@ def _of_landed(ws: Workspace, told: Why, note: Mapping[str, Any], line: _Line) -
     except SlipError:
         return told._replace(chain_gone=True)
     told = told._replace(kept_as=_kept_as(ws, session))
-    return told if step is None or made is None else _of_step(told, session, step, made)
+    return told if step is None or made is None else _of_step(ws, told, session, step, made)
 
 
 def _blamed_in_chain(ws: Workspace, session: Session, line: _Line) -> _Line | None:
@@ -163,12 +162,17 @@ def _step(ws: Workspace, session: Session, commit: str) -> Step | None:
     return next((s for s in sessions.steps(ws, session) if s.commit == commit), None)
 
 
-def _of_step(told: Why, session: Session, step: Step, line: _Line) -> Why:
+def _of_step(ws: Workspace, told: Why, session: Session, step: Step, line: _Line) -> Why:
     index, op = _op(step, line)
+    was = _made_anew(ws, session, step, line)
+    if was is not None:
+        index, op = _op(*was)
+        told = told._replace(was_step=was[0].number, was_commit=was[0].commit)
+    agents = (step.facts.agent, was[0].facts.agent if was else "", told.agent, session.agent)
     return told._replace(
         session=session.name,
         title=told.title or session.title or None,
-        agent=step.facts.agent or told.agent or session.agent or None,
+        agent=next(filter(None, agents), None),
         group=step.facts.group or told.group,
         step=step.number,
         step_commit=step.commit,
@@ -176,6 +180,31 @@ def _of_step(told: Why, session: Session, step: Step, line: _Line) -> Why:
         op=op,
         op_index=index,
     )
+
+
+def _made_anew(
+    ws: Workspace, session: Session, step: Step, line: _Line
+) -> tuple[Step, _Line] | None:
+    """The step that a line is from in the chain of which a split or a rebase made this step.
+
+    None where it did not, or where that chain has no such line, or is gone.
+    """
+    found = None
+    while step.facts.kind in ("split", "rebase"):
+        # The first step that was made so keeps the chain as it was.
+        made = [s for s in sessions.steps(ws, session) if s.facts.kind == step.facts.kind]
+        kept = [s.parents[1] for s in made if s.number <= step.number and len(s.parents) > 1]
+        try:
+            session = sessions.at(ws, session.name, kept[-1])
+            older = _blamed_in_chain(ws, session, line)
+            before = None if older is None else _step(ws, session, older.commit or "")
+        except (SlipError, IndexError):
+            return found
+        if older is None or before is None:
+            return found
+        found = before, older
+        step, line = found
+    return found
 
 
 def _op(step: Step, line: _Line) -> tuple[int | None, dict[str, Any] | None]:

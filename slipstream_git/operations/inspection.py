@@ -117,7 +117,7 @@ def show(
 @operation(LOOKS)
 def why(
     ws: Workspace, place: str, *, session: str | None = None, rev: str | None = None
-) -> outcomes.Why:
+) -> results.Why:
     """Tell where a line is from: its commit, and the session, step, op and agent that made it.
 
     What landed is known by its note, and its steps as long as the session's chain is kept (`slip

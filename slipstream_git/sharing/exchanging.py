@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from slipstream_git import hints
-from slipstream_git.changes import bounds, sessions
+from slipstream_git.changes import bounds, closing, sessions
 from slipstream_git.changes.sessions import OPEN
 from slipstream_git.codec import to_json
 from slipstream_git.errors import SlipError
@@ -40,17 +40,20 @@ def push(ws: Workspace, name: str | None, names: Sequence[str]) -> Exchanged:
     remote = reached(ws, name)
     pace = Pace(ws, remote.key, remote.shown)
     wanted = _named(ws, names)
+    came: list[str] = []
     while True:
         there = pace.patient(lambda: remote.listed(f"{OPEN}*", *NOTES))
-        told = Exchanged(remote.shown, [], [], [], [])
-        if not _notes_come(ws, remote, there):
+        told = Exchanged("to", remote.shown, [], [], [], [])
+        if not _notes_come(ws, remote, there, came):
             pace.lost(remote.shown)
             continue
         moves = _going(ws, remote, wanted, there, told, everyone=not names)
         refusal = remote.push({ref: (there.get(ref), new) for ref, new in moves.items()})
         if refusal is None:
-            _keep(ws, remote, {ref: new for ref, new in moves.items() if ref.startswith(OPEN)})
-            return _answer(told, "pushed")
+            # Those that stand there already may have gone by a slip that was killed before this.
+            same = {ref: oid for ref, oid in there.items() if ws.repository.store.ref(ref) == oid}
+            _keep(ws, remote, same | moves)
+            return _answer(told._replace(came=list(dict.fromkeys(came)) or None))
         if not refusal.final:
             pace.failed()
         now = pace.patient(lambda: remote.listed(f"{OPEN}*", *NOTES))
@@ -62,15 +65,16 @@ def push(ws: Workspace, name: str | None, names: Sequence[str]) -> Exchanged:
             raise SlipError("git-failed", said, hint=hints.of("slip", "push", remote.shown))
 
 
-def _notes_come(ws: Workspace, remote: Remote, there: Mapping[str, str]) -> bool:
+def _notes_come(ws: Workspace, remote: Remote, there: Mapping[str, str], came: list[str]) -> bool:
     """Merge the notes that stand there into those here; False where they moved meanwhile."""
-    aside = Exchanged(remote.shown, [], [], [], [])
+    aside = Exchanged("from", remote.shown, [], [], [], [])
     try:
         _come(ws, remote, {ref: oid for ref, oid in there.items() if ref in NOTES}, aside, None)
     except SlipError as fault:
         if fault.code != "ref-moved":
             raise
         return False
+    came.extend(aside.notes)
     return True
 
 
@@ -86,10 +90,12 @@ def pull(ws: Workspace, name: str | None, names: Sequence[str], called: str | No
         paths.session_name(called)
     remote = reached(ws, name)
     pace = Pace(ws, remote.key, remote.shown)
-    pace.patient(remote.followed)  # so that the bases are here
+    locked = pace.patient(remote.followed)  # so that the bases are here
+    if locked:
+        ws.notify(locked)
     for _ in range(TRIES):
         there = pace.patient(lambda: remote.listed(f"{OPEN}*", *NOTES))
-        told = Exchanged(remote.shown, [], [], [], [])
+        told = Exchanged("from", remote.shown, [], [], [], [])
         for wanted in names:
             paths.session_name(wanted)
             if OPEN + wanted not in there:
@@ -105,7 +111,7 @@ def pull(ws: Workspace, name: str | None, names: Sequence[str], called: str | No
             if fault.code != "ref-moved":
                 raise
         else:
-            return _answer(told, "pulled")
+            return _answer(told)
     raise sessions.kept_moving(remote.shown, TRIES)
 
 
@@ -127,12 +133,12 @@ def _named(ws: Workspace, names: Sequence[str]) -> list[str]:
     ]
 
 
-def _answer(told: Exchanged, done: str) -> Exchanged:
+def _answer(told: Exchanged) -> Exchanged:
     """The answer. Raises its first refusal, with the whole answer as data."""
     if not told.refused:
         return told
     said = "; ".join(row.message for row in told.refused)
-    first = told.refused[0]
+    first, done = told.refused[0], "pushed" if told.way == "to" else "pulled"
     raise SlipError(
         first.code, f"{said}; {done}: {', '.join(told.sessions) or 'none'}", hint=first.hint,
         data=to_json(told),
@@ -208,12 +214,12 @@ def _tracking(remote: Remote, name: str) -> str:
 
 
 def _keep(ws: Workspace, remote: Remote, known: Mapping[str, str | None]) -> None:
-    """Remember what stands there by now."""
+    """Remember what sessions stand there by now."""
     moves = []
     for ref, oid in known.items():
         place = _tracking(remote, ref.removeprefix(OPEN))
         now = ws.repository.store.ref(place)
-        if now != oid:
+        if ref.startswith(OPEN) and now != oid:
             moves.append(RefMove(place, now, oid))
     if moves:
         sessions.move(ws, moves, f"slip: push {remote.shown}")
@@ -260,7 +266,9 @@ def _come(
         more = ws.repository.objects.publish()
         try:
             if moves:
-                sessions.move(ws, moves, f"slip: pull {remote.shown}")
+                # What makes a ref decides for what moves or deletes one.
+                moves.sort(key=lambda move: move.old is not None)
+                closing.move_together(ws, moves, f"slip: pull {remote.shown}")
         finally:
             more.release()
     finally:

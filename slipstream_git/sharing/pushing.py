@@ -163,7 +163,7 @@ def already(ws: Workspace, done: Landed, options: Options) -> Landed:
     pace = Pace(ws, goal.remote.place("head", goal.ref), goal.remote.shown)
     head = pace.patient(lambda: goal.remote.head(goal.ref))
     if done.commit and following.holds(ws.repository, head, done.commit):
-        return done._replace(pushed=Pushed(goal.remote.shown, goal.ref, 0, followed=True))
+        return done._replace(pushed=Pushed(goal.remote.shown, goal.ref, head, 0, followed=True))
     names = [ref.removeprefix(sessions.BRANCHES) for ref in (goal.branch, goal.ref)]
     raise SlipError(
         "missing",
@@ -216,7 +216,7 @@ def _contend(
         tally.warnings.extend(recalling.settle(ws, goal.remote.name, goal.ref, head))
         found = load(head)
         if found.commit is None or options.dry_run or (atomic and found.faults):
-            _tell(goal, found, tally, pace.tries, None)
+            _tell(found, tally, Pushed(goal.remote.shown, goal.ref, head, 0, followed=False))
             return
         kept = ws.repository.objects.publish()
         try:
@@ -227,7 +227,10 @@ def _contend(
                 followed = following.follow(ws, attempt)
                 pushes.drop(ws.repository.layout, attempt)
                 recalling.settle(ws, goal.remote.name, goal.ref, now)
-                _tell(goal, found, tally, pace.tries, followed)
+                pushed = Pushed(
+                    goal.remote.shown, goal.ref, head, pace.tries, followed=followed.is_there
+                )
+                _tell(found, tally, pushed, followed)
                 return
         finally:
             kept.release()
@@ -368,7 +371,12 @@ def _as_it_was(found: Series, head: str | None) -> Load:
         return Load(None, (), (), [told])
     session, here = found.whole.session, found.whole.head
     row = Row(session.name, session.tip, found.same[-1])
-    return Load(here, (row,), ((told._replace(reason=None, already=None), _unchanged),), here=here)
+    return Load(
+        here,
+        (row,),
+        ((told._replace(committed=True, reason=None, already=None), _unchanged),),
+        here=here,
+    )
 
 
 def _unchanged(landed: Landed) -> Landed:
@@ -406,16 +414,14 @@ def _told(ws: Workspace, stage: Stage) -> tuple[Landed, Callable[[Landed], Lande
 # Told --------------------------------------------------------------------------------------------
 
 
-def _tell(goal: Goal, load: Load, tally: Tally, tries: int, followed: Followed | None) -> None:
+def _tell(load: Load, tally: Tally, pushed: Pushed, followed: Followed | None = None) -> None:
     """What became of each, in ``tally``; followed: None where nothing was pushed."""
     tally.faults.extend(load.faults)
     tally.skipped.extend(load.skipped)
     for told, after in load.landed:
         if followed is None:
-            nowhere = Pushed(goal.remote.shown, goal.ref, 0, followed=False)
-            tally.landed.append(told._replace(pushed=nowhere))
+            tally.landed.append(told._replace(pushed=pushed))
             continue
-        pushed = Pushed(goal.remote.shown, goal.ref, tries, followed.is_there)
         there = told._replace(
             checkout=followed.checkout, behind_worktrees=followed.behind, pushed=pushed
         )

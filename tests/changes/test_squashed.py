@@ -28,7 +28,7 @@ def squash(repo: Lab, **changes: bytes | str | None) -> str:
 
 
 def is_closed_as(desk: Desk, told: Json, commit: str) -> None:
-    assert (told["committed"], told["already"], told["commit"]) == (True, True, commit)
+    assert (told["committed"], told["already"], told["commit"]) == (False, True, commit)
     refs = desk.lab.refs("refs/slip")
     assert list(refs) == ["refs/slip/closed/s/1"]
     landed = desk.lab.git("log", "-1", "--format=%(trailers:key=Slip-Landed,valueonly)",

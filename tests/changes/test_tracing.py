@@ -106,3 +106,37 @@ def test_without_a_worktree_of_that_file(desk: Desk) -> None:
     shutil.rmtree(desk.lab.path / "src")
     desk.refused("missing", "why", place="src/app.py:1")
     assert desk.call("why", place="src/app.py:1", rev="HEAD")["commit"]
+
+
+def test_a_split_hides_no_op(desk: Desk) -> None:
+    """What landed leads through the step that a rule made, to the op that wrote it."""
+    desk.lab.commit({"both": "a\nb\n"})
+    desk.begin("fix", title="Fix it")
+    desk.apply(write("lib/a.py", "one\ntwo\n"), write("docs/x", "x\n"))
+    desk.apply(replace("lib/a.py", "two", "TWO"), replace("both", "a\n", "A\n"), agent="helper")
+    was = desk.lab.oid("refs/slip/sessions/fix")
+    desk.call("split", by="directory")
+    desk.apply(replace("both", "b\n", "B\n"))
+    mine = desk.call("why", place="lib/a.py:2", session="fix")
+    desk.commit("Fix all of it")
+    for told in (mine, desk.call("why", place="lib/a.py:2")):
+        assert (told["kind"], told["group"], told["agent"]) == ("split", "lib/", "helper")
+        assert (told["was_step"], told["was_commit"]) == (2, was)
+        assert told["op"] == {"op": "str_replace", "path": "lib/a.py", "old": "two", "new": "TWO"}
+    first = desk.call("why", place="docs/x:1")
+    assert (first["was_step"], first["op"]["op"]) == (1, "write")
+    assert b"of step 2 before that" in desk.lab.slip("why", "lib/a.py:2").out
+
+
+def test_what_a_rebase_decided_is_not_looked_for_before_it(desk: Desk) -> None:
+    desk.begin("fix", title="Fix it")
+    desk.apply(replace("README.md", "# Demo", "# Mine"), write("new", "one\n"))
+    desk.lab.commit({"README.md": "# Theirs\n"})
+    desk.call("rebase")
+    desk.call("resolve", path="README.md", content=b"# Both\n")
+    desk.commit("Fix")
+    told = desk.call("why", place="new:1")
+    assert (told["kind"], told["was_step"], told["op"]["op"]) == ("rebase", 1, "write")
+    decided = desk.call("why", place="README.md:1")
+    assert decided["kind"] == "resolve"
+    assert "was_step" not in decided

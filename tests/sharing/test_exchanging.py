@@ -60,6 +60,25 @@ def test_a_session_goes_and_comes(hub: Hub, pair: tuple[Lab, Lab]) -> None:
     assert one.slip("diff", "-s", "s1").out == two.slip("diff", "-s", "s1").out
 
 
+def test_it_is_told_which_way_it_went(hub: Hub, pair: tuple[Lab, Lab]) -> None:
+    one, two = pair
+    staged(one, "s1")
+    for lab, branch in ((one, "b1"), (two, "b2")):
+        lab.git("switch", "--quiet", "--create", branch)
+        staged(lab, f"landed-{branch}")
+        lab.slip("commit", "-s", f"landed-{branch}")
+    assert one.slip("push").out == b"s1 pushed to origin\nnotes landed pushed to origin\n"
+    assert one.slip("push").out == b"nothing new here that origin lacks\n"
+    assert two.slip("push").out == (
+        b"notes landed merged from origin\nnotes landed pushed to origin\n"
+    )
+    assert two.slip("pull").out == b"s1 pulled from origin\n"
+    assert two.slip("pull").out == b"nothing new on origin\n"
+    one.slip("abort", "-s", "s1")
+    assert b"s1 is closed here, and taken away from origin\n" in one.slip("push").out
+    assert told(one, "pull")["way"] == "from"
+
+
 def test_nobody_who_does_not_ask_sees_it(hub: Hub, pair: tuple[Lab, Lab]) -> None:
     one, two = pair
     staged(one, "s1")

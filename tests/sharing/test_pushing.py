@@ -47,10 +47,11 @@ def soon(path: Path) -> None:
 def test_it_lands_there_and_the_branch_here_follows(hub: Hub) -> None:
     one = hub.clone("one")
     staged(one, "s1")
+    base = hub.lab.oid("main")
     reply = push(one, "s1").json
     assert reply["commit"] == hub.lab.oid("main") == one.oid("main") == one.oid("origin/main")
     assert reply["pushed"] == {
-        "remote": "origin", "ref": "refs/heads/main", "tries": 1, "followed": True,
+        "remote": "origin", "ref": "refs/heads/main", "old": base, "tries": 1, "followed": True,
     }  # fmt: skip
     assert reply["checkout"] == "updated"
     assert one.read("s1") == b"s1\n"
@@ -314,6 +315,14 @@ def test_a_dry_run_tells_and_moves_nothing(hub: Hub) -> None:
     reply = push(one, "s1", "--dry-run").json
     assert reply["dry_run"]
     assert [change["path"] for change in reply["changes"]] == ["s1"]
+    head = hub.lab.oid("main")
+    assert (reply["pushed"]["remote"], reply["pushed"]["ref"], reply["pushed"]["old"]) == (
+        "origin", "refs/heads/main", head,
+    )  # fmt: skip
+    said = one.slip("commit", "-s", "s1", "--push", "origin", "--dry-run").out.decode()
+    assert f"would land on main of origin, which is at {head[:10]}" in said
+    new = one.slip("commit", "-s", "s1", "--push", "origin", "--dry-run", "--onto", "new").text
+    assert "would land on new of origin, not there yet" in new
     assert (one.snapshot(), hub.lab.refs()) == (before, there)
 
 
@@ -326,7 +335,8 @@ def test_one_that_landed_here_alone_is_told(hub: Hub) -> None:
     assert hub.subjects() == []
     typed(error["hint"], one.path)
     assert hub.subjects() == ["Do s1"]
-    assert push(one, "s1").json["already"]
+    reply = push(one, "s1").json
+    assert (reply["already"], reply["committed"]) == (True, False)
 
 
 # --- several in one push --------------------------------------------------------------------------

@@ -144,7 +144,7 @@ def _try(ws: Workspace, item: Item, tally: Tally) -> Fault | None:
         fault = Fault(item.session.name, error)
         tally.faults.append(fault)
         return fault
-    (tally.landed if done.committed and not done.already else tally.skipped).append(done)
+    (tally.landed if done.committed else tally.skipped).append(done)
     return None
 
 
@@ -158,7 +158,7 @@ def _landed(ws: Workspace, item: Item) -> Landed:
         if already is None:
             raise
         return already
-    return done if done.committed else closing.landed_already(ws, name) or done
+    return done if done.committed or done.already else closing.landed_already(ws, name) or done
 
 
 # Who ---------------------------------------------------------------------------------------------

@@ -82,11 +82,11 @@ def landed(value: outcomes.Landed) -> Iterable[str]:
         yield f"{value.session}: nothing committed: {value.reason}"
         return
     how = f", merged by {value.engine}" if value.merged else ""
+    where = f" of {value.pushed.remote}" if value.pushed else ""
+    ref = value.pushed.ref if value.pushed else value.branch
     if value.dry_run:
-        yield f"{value.session} would land on {branch(value.branch)}{how}"
+        yield f"{value.session} would land on {branch(ref)}{where}{_there(value)}{how}"
     else:
-        where = f" of {value.pushed.remote}" if value.pushed else ""
-        ref = value.pushed.ref if value.pushed else value.branch
         yield f"{value.session} landed on {branch(ref)}{where} as {short(value.commit)}{how}"
     yield from _series(value)
     yield from changes(value.changes or [])
@@ -96,6 +96,13 @@ def landed(value: outcomes.Landed) -> Iterable[str]:
     for worktree in value.behind_worktrees or []:
         yield f"left behind: {worktree}"
     yield from (f"warning: {warning}" for warning in value.warnings or [])
+
+
+def _there(value: outcomes.Landed) -> str:
+    """What the branch there holds now."""
+    if value.pushed is None:
+        return ""
+    return f", which is at {short(value.pushed.old)}" if value.pushed.old else ", not there yet"
 
 
 def _series(value: outcomes.Landed) -> Iterable[str]:

@@ -104,7 +104,7 @@ def _report(value: outcomes.Report) -> Iterable[str]:
     yield value.markdown.rstrip("\n")
 
 
-def _why(value: outcomes.Why) -> Iterable[str]:
+def _why(value: results.Why) -> Iterable[str]:
     yield f"{value.path}:{value.line}: {value.text}"
     if value.commit is None and value.session is None:
         yield "not committed yet"
@@ -125,7 +125,8 @@ def _why(value: outcomes.Why) -> Iterable[str]:
     else:
         yield "its steps do not have this line: it was merged or converted when it landed"
     if value.op is not None:
-        yield f"op {value.op_index}: {json.dumps(value.op, ensure_ascii=False)}"
+        was = f" of step {value.was_step} before that" if value.was_step else ""
+        yield f"op {value.op_index}{was}: {json.dumps(value.op, ensure_ascii=False)}"
     if value.kept_as:
         yield f"all of it: slip reopen {value.kept_as}"
 

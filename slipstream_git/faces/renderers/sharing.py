@@ -29,14 +29,22 @@ def _unbundled(value: outcomes.Unbundled) -> Iterable[str]:
 
 
 def _exchanged(value: outcomes.Exchanged) -> Iterable[str]:
+    way = f"{'pushed' if value.way == 'to' else 'pulled'} {value.way} {value.remote}"
     for name in value.sessions:
-        yield f"{name} ({value.remote})"
+        yield f"{name} {way}"
     for name in value.closed:
-        yield f"{name} is closed, and taken away from {value.remote}"
+        yield f"{name} is closed here, and taken away from {value.remote}"
+    for ref in value.came or ():
+        yield f"notes {_named(ref)} merged from {value.remote}"
     for ref in value.notes:
-        yield f"notes: {ref.removeprefix('refs/notes/slip/')}"
-    if not value.sessions and not value.closed and not value.notes:
-        yield f"nothing new here or on {value.remote}"
+        yield f"notes {_named(ref)} {way}"
+    if not (value.sessions or value.closed or value.notes or value.came):
+        lacking = f"here that {value.remote} lacks" if value.way == "to" else f"on {value.remote}"
+        yield f"nothing new {lacking}"
+
+
+def _named(ref: str) -> str:
+    return ref.removeprefix("refs/notes/slip/")
 
 
 RENDERERS: Mapping[str, Callable[[Any], Iterable[str]]] = {
