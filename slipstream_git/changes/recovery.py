@@ -110,12 +110,18 @@ def _outcome(intent: Intent, moves: Sequence[RefMove], *, landed: bool) -> str:
         return "flushed"
     if not landed:
         return "undone"
-    if intent.branch is not None:
-        return "landed"
+    return "landed" if intent.branch is not None else _became(moves)
+
+
+def _became(moves: Sequence[RefMove]) -> str:
+    """What moves of slip's own refs alone have made of a session."""
     name, _, new = moves[0]
+    is_made = any(_is_session(move.name) and move.new is not None for move in moves)
+    if is_made and not any(move.name.startswith(sessions.CLOSED) for move in moves):
+        return "pulled"
     if _is_session(name):
         return "closed" if new is None else "reopened"
-    if any(_is_session(move.name) and move.new is not None for move in moves):
+    if is_made:
         return "rebased"
     return "expired" if new is None else "closed"
 

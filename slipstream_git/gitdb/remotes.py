@@ -113,19 +113,27 @@ class Remote(NamedTuple):
             watched=True, by=git.setting("fetch.fsckObjects=true", "fetch.unpackLimit=1"),
         )  # fmt: skip
 
-    def followed(self) -> None:
-        """Fetch as the user has it configured, and as `git fetch` alone would. `Unreached`."""
+    def followed(self) -> str | None:
+        """Fetch as the user has it configured, and as `git fetch` alone would. `Unreached`.
+
+        Gives what to say of refs of the user's that are locked, and stay as they are.
+        """
         done = self._reach("fetch", "--quiet", "--end-of-options", self.name, watched=True)
-        if done.status:
-            raise self.unreached("fetch", done)
+        fault = self.unreached("fetch", done) if done.status else None
+        if fault is not None and fault.code != "locked":
+            raise fault
+        return None if fault is None else f"{fault.message} (try: {fault.hint})"
 
     def head(self, ref: str, *, tracking: bool = True) -> str | None:
         """Fetch one ref; the commit that it holds there, None where it is not there.
 
-        Raises `Unreached`.
+        A tracking ref of the user's that is locked stays as it is. Raises `Unreached`.
         """
         place = self.place("head", ref)
         done = self.fetched([f"+{ref}:{place}"], tracking=tracking)
+        if done.status and self._locks_here(done):
+            tracking = False
+            done = self.fetched([f"+{ref}:{place}"], tracking=False)
         if done.status and ref not in self.listed(ref):
             return None
         if done.status:  # it may have come up between the two questions

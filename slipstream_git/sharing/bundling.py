@@ -12,7 +12,7 @@ import os
 import stat
 from collections.abc import Mapping, Sequence
 
-from slipstream_git.changes import bounds, sessions
+from slipstream_git.changes import bounds, closing, sessions
 from slipstream_git.changes.sessions import OPEN, Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, incoming, notes, quarantine
@@ -108,7 +108,7 @@ def unbundle(ws: Workspace, data: bytes, name: str | None, *, verdicts: bool) ->
     bounds.check_quota(ws)
     kept = ws.repository.objects.publish()
     try:
-        sessions.move(ws, moves, f"slip: unbundle {wanted}")
+        closing.move_together(ws, moves, f"slip: unbundle {wanted}")
     finally:
         kept.release()
     return _told(session, len(lines), taken=verdicts, already=already)

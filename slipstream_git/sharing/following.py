@@ -66,6 +66,7 @@ def follow(ws: Workspace, attempt: Attempt) -> Followed:
     All of it is one transaction, as a landing is; where the branch has to stay as it is, the rest.
     Raises `ref-moved` or `locked` where others kept being faster: all of it is left to be done.
     """
+    has_failed = False
     for _ in range(landing.TRIES):
         try:
             return _moved(ws, attempt)
@@ -73,6 +74,9 @@ def follow(ws: Workspace, attempt: Attempt) -> Followed:
             found = _told(ws, attempt, str(why), has_own=why.has_own)
         except SlipError as fault:
             if fault.code == "ref-moved":
+                continue
+            if fault.code == "git-failed" and not has_failed:
+                has_failed = True  # a git that was killed, a disk that was full: it may have passed
                 continue
             found = _told(ws, attempt, fault.message)
         finally:

@@ -1,8 +1,9 @@
 """Prints what a person sees of the repository here once the next slip has looked at it.
 
 Open and closed sessions, refs by their trees, status, index and files: no ids of commits and no
-times, so that two ways to the same state print the same. With a file that holds a JSON list of such
-texts it prints only what is none of them. `test_crashpoints.py` runs it.
+times, so that two ways to the same state print the same; and what a shared repository beside this
+one has. With a file that holds a JSON list of such texts it prints only what is none of them.
+`test_crashpoints.py` runs it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from slipstream_git import codec
 from slipstream_git.errors import SlipError
 from slipstream_git.operations import calling, registry
 from slipstream_git.workspace import open_workspace
+
+SHARED = "../shared.git"
 
 
 def git(*arguments: str) -> str:
@@ -45,8 +48,10 @@ def show() -> Iterator[object]:
                 yield [row.get(key) for key in ("session", "onto", "title", "changes")]
     except SlipError as fault:
         yield fault.code, fault.message
-    # The note of a landing names commits of the chain, which hold the time.
-    yield git("for-each-ref", "--format=%(refname) %(tree)", "refs/heads/", "refs/slip/")
+    # The note of a landing names commits of the chain, which hold the time; what another repository
+    # had when it was asked last is no state of this one.
+    seen = ("refs/heads/", "refs/slip/sessions/", "refs/slip/closed/")
+    yield git("for-each-ref", "--format=%(refname) %(tree)", *seen)
     notes = git("for-each-ref", "--format=%(refname)", "refs/notes/").split()
     # What gates said is as true before a landing as after it.
     yield [name for name in notes if name != "refs/notes/slip/gates"]
@@ -56,6 +61,11 @@ def show() -> Iterator[object]:
         if path.is_file() and ".git" not in path.parts:
             yield path, oct(path.stat().st_mode), path.read_bytes()
     yield sorted(Path(".git/slip/intents").glob("*"))
+    if Path(SHARED).exists():
+        yield git("-C", SHARED, "for-each-ref", "--format=%(refname) %(tree)", *seen)
+        yield git("-C", SHARED, "for-each-ref", "--format=%(refname)", "refs/notes/")
+        yield git("-C", SHARED, "log", "--format=%s", "main")
+        git("-C", SHARED, "fsck", "--strict", "--no-dangling", "--no-progress")
 
 
 def main() -> None:
@@ -63,6 +73,8 @@ def main() -> None:
         if Path.cwd().parent.name == "fixture":
             # What all runs start from must stay as it is, its dead landing too.
             shutil.copytree(".", f"{aside}/work", symlinks=True)
+            if Path(SHARED).exists():
+                shutil.copytree(SHARED, f"{aside}/{Path(SHARED).name}")
             os.chdir(f"{aside}/work")
             git("update-index", "-q", "--refresh")
         shown = "".join(f"{line}\n" for line in show())

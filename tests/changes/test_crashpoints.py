@@ -308,12 +308,20 @@ def lock_kept(point: dict[str, Any]) -> bool:
     return syscall.startswith("unlink") and f"./{path}" in point["locks"]
 
 
-def check(case: Case, repo: Lab, place: Path, cache: Path, every: int) -> None:
-    """Run the command with a fault at every so manyth point; none may be told as a violation."""
+def check(
+    case: Case, repo: Lab, place: Path, cache: Path, every: int, *, shared: Path | None = None
+) -> None:
+    """Run the command with a fault at every so manyth point; none may be told as a violation.
+
+    shared: a repository that stands beside each copy, in which no fault happens.
+    """
     case.start(Desk(repo, "git"))
     batches = {"OPS": batch(*OPS), "AGAIN": batch(*AGAIN)}
     for name, content in batches.items():
         (place / name).write_bytes(content)
+    copying = f"cp -a {shlex.quote(str(repo.path))}/. ."
+    if shared is not None:
+        copying += f" && cp -a {shlex.quote(str(shared))} ../{shared.name}"
     words = [*case.command, *case.parts]
     command = [str(place / word) if word in batches else word for word in words]
     link = LINK.format(own=case.linked) if case.linked else ""
@@ -325,7 +333,7 @@ def check(case: Case, repo: Lab, place: Path, cache: Path, every: int) -> None:
     # The command again may find it done (exit 1), but must leave the state after.
     done = subprocess.run(
         [
-            *(sys.executable, str(TOOL), "--setup", f"cp -a {shlex.quote(str(repo.path))}/. ."),
+            *(sys.executable, str(TOOL), "--setup", copying),
             *("--cmd", link + shlex.join(slip_command(*command)), "--modes", case.modes),
             *("--shard", f"{every // 2}/{every}", "--jobs", "1", "--retry", "--retry-ok", "0,1"),
             *(*judged, "--json", str(place / "report")),

@@ -72,20 +72,26 @@ def test_one_that_somebody_holds_is_left_to_him(hub: Hub, children: Children) ->
     assert hub.subjects() == ["Do s0", "theirs", "Do s1"]
 
 
-def test_one_of_a_ref_of_the_users_is_named_and_no_remote_blamed(hub: Hub) -> None:
+def test_one_of_a_ref_of_the_users_stays_and_so_does_the_ref(hub: Hub) -> None:
     one = pushed_once(hub)
+    before = one.oid("origin/main")
     path = left(one, "refs/remotes/origin/main")
-    error = push(one, "s1", expect=1).error
-    assert error["code"] == "locked"
-    assert "refs/remotes/origin/main" in error["message"]
-    assert "cannot be reached" not in error["message"]
+    assert push(one, "s1").json["pushed"]["followed"]
+    assert hub.subjects() == ["Do s0", "theirs", "Do s1"]
+    assert one.oid("origin/main") == before
     assert path.exists()
+    # A fetch of the user's own is told of it, and no remote is blamed.
+    hub.clone("two").slip("push")
+    reply = one.slip("pull")
+    said = reply.err.decode()
+    assert "refs/remotes/origin/main" in said
+    assert "cannot be reached" not in said
     old = time.time() - LONG_AGO_S
     os.utime(path, (old, old))
-    typed(error["hint"], one.path)
+    typed(said.partition("(try: ")[2].rpartition(")")[0], one.path)
     assert not path.exists()
-    push(one, "s1")
-    assert hub.subjects() == ["Do s0", "theirs", "Do s1"]
+    assert one.slip("pull").err == b""
+    assert one.oid("origin/main") == hub.lab.oid("main")
 
 
 def test_one_of_the_other_repository_is_its_own(hub: Hub) -> None:
