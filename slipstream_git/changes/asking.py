@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from slipstream_git import hints
 from slipstream_git.changes.messages import Message
 from slipstream_git.errors import SlipError
+from slipstream_git.gitdb.process import without_credentials
 from slipstream_git.hints import Again, Hint
 from slipstream_git.records import NamedTuple
 
@@ -94,7 +95,7 @@ def _plain(option: str) -> str:
 def _rows(options: Options) -> Iterator[tuple[str, ...]]:
     message = options.message
     valued = {
-        "push": options.push,
+        "push": options.push and without_credentials(options.push),
         "onto": options.onto,
         "author": message.author,
         "date": message.date,

@@ -49,7 +49,8 @@ NO_CODE_FROM_CONFIG = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=f
 HEARING_S = 0.2
 
 # Of a URL that git quotes; it leaves them out itself in most of its messages, not in all.
-_CREDENTIALS = r"(?i)(\b[a-z][a-z0-9+.-]*://)[^/\s'\"]*@"
+_CREDENTIALS = r"(?i)\b([a-z][a-z0-9+.-]*://)([^/\s'\"]*@)"
+_IN_A_QUERY = r"(?i)([?&][\w.-]*(?:token|key|passw(?:or)?d|secret|signature|auth)=)[^&#\s'\"]+"
 
 
 Child = subprocess.Popen[bytes]
@@ -69,8 +70,19 @@ class Output(NamedTuple):
 
 
 def without_credentials(text: str) -> str:
-    """Text without the names and passwords of URLs in it."""
-    return re.sub(_CREDENTIALS, r"\1", text)
+    """Text without the names and passwords of URLs in it, and what stands for these in a query.
+
+    The name of who logs in by ssh stays: a command that is typed would else log in as another.
+    """
+    return re.sub(_IN_A_QUERY, r"\1…", re.sub(_CREDENTIALS, _bare, text))
+
+
+def _bare(found: re.Match[str]) -> str:
+    scheme, login = found[1], found[2]
+    name, colon, _ = login.partition(":")
+    if "ssh" not in scheme.lower():
+        return scheme
+    return f"{scheme}{name}@" if colon else f"{scheme}{login}"
 
 
 def _without_git(env: Mapping[str, str], location: Sequence[str] = ()) -> dict[str, str]:

@@ -265,7 +265,15 @@ def _refusal(done: Output) -> Refusal:
     lines = done.err.decode("utf-8", "replace").splitlines()
     remarks = [line.removeprefix("remote:").strip() for line in lines if line.startswith("remote:")]
     told = "; ".join(line for line in remarks if line)
-    return Refusal(without_credentials(said), without_credentials(told), "hook declined" in out)
+    return Refusal(_blotted(said), _blotted(told), "hook declined" in out)
+
+
+def _blotted(text: str) -> str:
+    """What another repository's programs or git said, without anybody's credentials."""
+    from slipstream_git.text import secrets  # only on the way to an error
+
+    data = without_credentials(text).encode("utf-8", "surrogateescape")
+    return secrets.redacted(data).decode("utf-8", "surrogateescape")
 
 
 def _gist(done: Output) -> str:
@@ -273,7 +281,7 @@ def _gist(done: Output) -> str:
     lines = [line.strip() for line in done.said.split("; ")]
     told = [line for line in lines if line and not line.startswith(("hint:", "warning:"))]
     chosen = [line for line in told if line not in _ALWAYS] or told
-    said = "; ".join(dict.fromkeys(chosen))
+    said = _blotted("; ".join(dict.fromkeys(chosen)))
     return said[:_LONGEST_SAID] or f"exit status {done.status}"
 
 

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb.process import Git
+from slipstream_git.gitdb.process import Git, without_credentials
 from tests.lab import Lab
 
 
@@ -23,3 +23,19 @@ def test_a_failure_names_the_subcommand(repo: Lab, words: tuple[str, ...]) -> No
     with pytest.raises(SlipError) as caught:
         Git(str(repo.path), os.environ).run(*words)
     assert caught.value.message == "git rev-parse: fatal: Needed a single revision"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("to https://ada:hunter2@host/x.git", "to https://host/x.git"),
+        ("'http://oauth2@host/x'", "'http://host/x'"),
+        ("ssh://git@host/x", "ssh://git@host/x"),
+        ("git+ssh://git:hunter2@host/x", "git+ssh://git@host/x"),
+        ("https://host/x?private_token=hunter2&a=b", "https://host/x?private_token=…&a=b"),
+        ("https://host/x?a=b&X-Amz-Signature=hunter2", "https://host/x?a=b&X-Amz-Signature=…"),
+        ("git@host:x.git", "git@host:x.git"),
+    ],
+)
+def test_what_is_secret_in_a_url(text: str, shown: str) -> None:
+    assert without_credentials(text) == shown
