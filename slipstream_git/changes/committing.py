@@ -49,13 +49,15 @@ def commit(ws: Workspace, session: Session, order: Order) -> Landed:
     except SlipError as fault:
         from slipstream_git.changes import squashed
 
-        found = _found_elsewhere(ws, session, order) if squashed.may_explain(fault) else None
+        found = None
+        if squashed.may_explain(fault):
+            found = found_elsewhere(ws, session, order, _head(ws, session, order))
         if found is None:
             raise
         return found
     if done.commit is not None:
         return done
-    return _found_elsewhere(ws, session, order) or done
+    return found_elsewhere(ws, session, order, _head(ws, session, order)) or done
 
 
 def as_landed(ws: Workspace, session: Session, order: Order, done: Landed) -> Landed:
@@ -82,14 +84,22 @@ def _commit(ws: Workspace, session: Session, order: Order) -> Landed:
     return done
 
 
-def _found_elsewhere(ws: Workspace, session: Session, order: Order) -> Landed | None:
-    """The session closed as landed with a commit that its branch has; None where it has none."""
+def _head(ws: Workspace, session: Session, order: Order) -> str | None:
+    return ws.repository.store.ref(landing.branch_of(ws, session, order.options))
+
+
+def found_elsewhere(
+    ws: Workspace, session: Session, order: Order, head: str | None
+) -> Landed | None:
+    """The session closed as landed with a commit that its branch has; None where it has none.
+
+    head: of the branch, here or there.
+    """
     options = order.options
     if options.keep or options.bot_branch or not session.has_ref or session.unresolved:
         return None
     from slipstream_git.changes import squashed
 
-    head = ws.repository.store.ref(landing.branch_of(ws, session, options))
     commit = squashed.landing_of(ws, session, head)
     if commit is None:
         return None

@@ -40,7 +40,7 @@ from slipstream_git.gitdb.remotes import Remote
 from slipstream_git.hints import Again
 from slipstream_git.outcomes import Landed, Pushed
 from slipstream_git.records import NamedTuple
-from slipstream_git.sharing import following, recalling
+from slipstream_git.sharing import following, recalling, recognising
 from slipstream_git.sharing.following import Followed
 from slipstream_git.sharing.pacing import Pace
 from slipstream_git.workspace import Workspace
@@ -121,8 +121,12 @@ def _land_series(ws: Workspace, item: Item, tally: Tally) -> None:
         now, gone = stacking.as_now(ws, [item])
         return _series(ws, goal, head, now[0], cleared) if now else Load(None, (), (), gone)
 
-    with locks.queued(ws.repository.layout, goal.queue):
-        _contend(ws, goal, load, item.order.options, tally, atomic=True)
+    try:
+        with locks.queued(ws.repository.layout, goal.queue):
+            _contend(ws, goal, load, item.order.options, tally, atomic=True)
+    except SlipError as fault:
+        tally.faults.append(Fault(item.session.name, fault))
+    recognising.recognise(ws, [item], _there(ws, goal), tally, 0)
 
 
 def land(ws: Workspace, queue: Sequence[Item], tally: Tally, /, *, atomic: bool) -> None:
@@ -145,15 +149,22 @@ def land(ws: Workspace, queue: Sequence[Item], tally: Tally, /, *, atomic: bool)
         stack = _computed(ws, goal, head, queue, cleared, atomic=atomic)
         return _of_stack(ws, stack, gone)
 
-    refused = len(tally.faults)
+    refused, asked = len(tally.faults), queue
     with locks.queued(ws.repository.layout, goal.queue):
         _contend(ws, goal, load, options, tally, atomic=atomic)
+    recognising.recognise(ws, asked, _there(ws, goal), tally, refused)
     if any(row.committed for row in tally.landed):
-        chains = {item.session.name: item.session for item in queue}
+        chains = {item.session.name: item.session for item in asked}
         for name, error in tally.faults[refused:]:
             if error.code == "conflict" and isinstance(error.hint, Again):
                 # What it collides with is there by now.
                 error.hint = refusing.rebasing(ws, chains[name], goal.branch, options.push)
+
+
+def _there(ws: Workspace, goal: Goal) -> Pushed:
+    """The branch there as it was fetched last; nothing was pushed."""
+    head = ws.repository.store.ref(goal.queue)
+    return Pushed(goal.remote.shown, goal.ref, head, 0, followed=False)
 
 
 def already(ws: Workspace, done: Landed, options: Options) -> Landed:
