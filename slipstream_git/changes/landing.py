@@ -397,14 +397,21 @@ def moves(
 
     shares: of a series, what each of its commits holds.
     """
-    found = [RefMove(merged.branch, merged.head, oid)]
-    found += [] if options.keep else closing.landed(ws, merged.session, oid)
-    found += provenance.noting(ws, merged.session, shares or [Share(oid)], options)
-    if merged.session.rebased:
+    branch = RefMove(merged.branch, merged.head, oid)
+    return (branch, *moves_beside(ws, merged.session, oid, options, shares))
+
+
+def moves_beside(
+    ws: Workspace, session: Session, oid: str, options: Options, shares: Sequence[Share] = ()
+) -> list[RefMove]:
+    """The same without the branch."""
+    found = [] if options.keep else [*closing.landed(ws, session, oid)]
+    found += provenance.noting(ws, session, shares or [Share(oid)], options)
+    if session.rebased:
         from slipstream_git.changes import resolutions
 
-        found += resolutions.noting(ws, merged.session)
-    return tuple(found)
+        found += resolutions.noting(ws, session)
+    return found
 
 
 # What is told ------------------------------------------------------------------------------------

@@ -19,7 +19,6 @@ from slipstream_git.changes import (
     sessions,
 )
 from slipstream_git.changes.asking import Options
-from slipstream_git.changes.landing import Merged
 from slipstream_git.changes.messages import Message
 from slipstream_git.changes.provenance import Share
 from slipstream_git.changes.publishing import Plan, Target
@@ -32,7 +31,6 @@ from slipstream_git.gitdb.pushes import Attempt
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.hints import Hint
-from slipstream_git.model import EMPTY_TREE
 from slipstream_git.records import NamedTuple
 from slipstream_git.workspace import Workspace
 
@@ -220,10 +218,9 @@ def _with_it(ws: Workspace, attempt: Attempt) -> tuple[list[RefMove], list[Sessi
                 check=False if attempt.unchecked else None,
                 bot_branch="" if attempt.is_bots else None,
             )  # fmt: skip
-            merged = Merged(session, attempt.branch, None, None, EMPTY_TREE, "", None, ())
             shares = [Share(*part) for part in attempt.parts]
-            moves = landing.moves(ws, merged, row.commit, options, shares)
-            refs.move(moves[1:], f"slip: {row.session}")
+            moves = landing.moves_beside(ws, session, row.commit, options, shares)
+            refs.move(moves, f"slip: {row.session}")
     return list(refs.planned()), found
 
 
