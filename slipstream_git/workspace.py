@@ -23,6 +23,10 @@ def _nowhere(_notice: str) -> None:
     """For callers that read only the answer."""
 
 
+def _unrecorded(_kind: str, _session: str = "", **_facts: object) -> None:
+    """For callers that leave no trace."""
+
+
 def _unseen(_done: int, _of: int, _what: str = "") -> None:
     """For callers that nobody watches."""
 
@@ -39,6 +43,8 @@ class Workspace(NamedTuple):
     main thread; None where this is that. most_sessions: that may be open at once, 0 for any number.
     doing: is told what takes long just now, in a few words; no words when it is over. at_terminal:
     somebody sits there who can be asked for a password.
+    record: notes what happened, ``record(kind, session, agent=, identity=, **facts)`` as
+    `events.event` names it; it refuses nothing.
     """
 
     repository: Repository
@@ -54,6 +60,7 @@ class Workspace(NamedTuple):
     most_sessions: int = 0
     doing: Callable[[str], None] = _nowhere
     at_terminal: bool = False
+    record: Callable[..., None] = _unrecorded
 
     @property
     def default_session(self) -> str | None:
@@ -109,7 +116,7 @@ def open_workspace(
     zone = _zone_of(env)
     return Workspace(
         repository, clock, env, _random_token, notify, zone, output, place, progress,
-        doing=doing,
+        doing=doing, record=_recorder(repository, clock, _random_token),
     )  # fmt: skip
 
 
@@ -118,6 +125,23 @@ def look_through(place: str, env: Mapping[str, str]) -> Workspace:
     return Workspace(
         open_window(place, env), lambda: int(time.time()), env, _random_token, directory=place
     )
+
+
+def _recorder(
+    repository: Repository, clock: Callable[[], int], token: Callable[[], str]
+) -> Callable[..., None]:
+    """Appends to the repository's logs of events."""
+
+    def record(
+        kind: str, session: str = "", *, agent: str = "", identity: str = "", **facts: object
+    ) -> None:
+        from slipstream_git.events import log
+        from slipstream_git.events.event import Event
+
+        found = Event(f"{kind} {identity or token()}", clock(), kind, session, agent, facts)
+        log.append(repository.layout, found)
+
+    return record
 
 
 def _zone_of(env: Mapping[str, str]) -> Callable[[int], int | None]:

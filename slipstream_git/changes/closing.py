@@ -29,6 +29,7 @@ def abort(ws: Workspace, session: Session) -> Closed:
     uncaptured.check(ws, session)
     gone, kept = sessions.closing(ws, session)
     move_together(ws, [kept, gone], f"slip: abort {session.name}")
+    ws.record("drop", session.name, agent=session.agent, tip=session.tip)
     return Closed(session.name, kept.name, session.tip)
 
 
@@ -47,6 +48,7 @@ def reopen(ws: Workspace, name: str) -> Begun:
     moves = [RefMove(OPEN + plain, None, tip), RefMove(f"{CLOSED}{plain}/{number}", tip, None)]
     move_together(ws, moves, f"slip: reopen {plain}")
     session = sessions.at(ws, plain, tip)
+    ws.record("reopen", plain, agent=session.agent, tip=tip)
     return Begun(session.name, session.ref, session.base, session.onto, tip)
 
 

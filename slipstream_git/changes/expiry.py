@@ -38,6 +38,7 @@ def collect(ws: Workspace, *, expire: str | None, dry_run: bool) -> Collected:
     gone = list(old) if dry_run else _expired(ws, old)
     if not dry_run:
         _sweep(ws)
+        _let_events_go(ws)
         _merge_packs(ws)
     now = was if dry_run else usage.measured(ws.repository)
     return Collected(
@@ -119,6 +120,17 @@ def _sweep(ws: Workspace) -> None:
         if fault.code != "locked":
             raise
         ws.notify("a landing is under way; what dead processes left is not swept")
+
+
+def _let_events_go(ws: Workspace) -> None:
+    """Logs go with the last chain of their session."""
+    from slipstream_git.events import log
+
+    opened = ws.repository.store.refs(sessions.OPEN)
+    closed = ws.repository.store.refs(sessions.CLOSED)
+    living = {ref.removeprefix(sessions.OPEN).lower() for ref in opened}
+    living |= {ref.removeprefix(sessions.CLOSED).rpartition("/")[0].lower() for ref in closed}
+    log.expire(ws.repository.layout, living)
 
 
 def _merge_packs(ws: Workspace) -> None:

@@ -24,6 +24,7 @@ from slipstream_git.changes import (
     refusing,
     sessions,
     settings,
+    telling,
     uncaptured,
     underway,
 )
@@ -326,7 +327,11 @@ def ran_after(ws: Workspace, merged: Merged | None, order: Order, landed: Landed
 
 def proposed(ws: Workspace, session: Session, order: Order) -> Merged | None:
     """What would land, in the overlay; None when that would change nothing."""
-    merged = met(ws, session, order.options)
+    try:
+        merged = met(ws, session, order.options)
+    except SlipError as fault:
+        telling.refused(ws, session, fault)
+        raise
     before = merged.head_tree
     tree, normalised = normalising.as_stored(ws, before, merged.tree, order.stored)
     if tree == before and (merged.start is not None or before == EMPTY_TREE):

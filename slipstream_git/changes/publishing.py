@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import pairwise
 
-from slipstream_git.changes import bringing, hooks, recovery
+from slipstream_git.changes import bringing, hooks, recovery, telling
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import transaction
@@ -153,7 +153,9 @@ def publish(ws: Workspace, plan: Plan, found: Ready) -> list[str]:
                     if left and isinstance(fault, SlipError):
                         fault.message += f" (left as it is: {'; '.join(left)})"
                     raise
-            return _concluded(ws, plan, found, intent)
+            warnings = _concluded(ws, plan, found, intent)
+            telling.landed(ws, plan.target.sessions, plan.moves, plan.target.branch, plan.commit)
+            return warnings
         finally:
             kept.release()
 

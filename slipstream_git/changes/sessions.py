@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 
 from slipstream_git import hints
-from slipstream_git.changes import bounds, chain
+from slipstream_git.changes import bounds, chain, telling
 from slipstream_git.changes.chain import Facts, Step
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, locks, sweeping
@@ -159,6 +159,7 @@ def opened(ws: Workspace, draft: Session, tip: str, *, numbered: bool) -> Sessio
         raise _exists(draft.name) from None
     finally:
         kept.release()
+    telling.began(ws, draft, tip)
     return draft
 
 

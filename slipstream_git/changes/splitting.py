@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from slipstream_git import hints
-from slipstream_git.changes import bounds, captures, chain, closing, sessions, unresolved
+from slipstream_git.changes import bounds, captures, chain, closing, sessions, telling, unresolved
 from slipstream_git.changes.chain import Facts, Step
 from slipstream_git.changes.sessions import Session
 from slipstream_git.codec import bytes_field, json_bytes
@@ -293,4 +293,5 @@ def _published(ws: Workspace, session: Session, tip: str) -> str:
         closing.move_together(ws, moves, f"slip: split {session.name}")
     finally:
         kept.release()
+    telling.rebased(ws, session, tip)
     return closed.name

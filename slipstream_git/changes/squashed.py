@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from slipstream_git.changes import closing, provenance, uncaptured
+from slipstream_git.changes import closing, provenance, telling, uncaptured
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, merge, notes
@@ -107,6 +107,7 @@ def closed(ws: Workspace, session: Session, commit: str, *, dry_run: bool) -> La
             return done
         finally:
             kept.release()
+        telling.landed(ws, [session], moves, session.onto or "", commit)
     return Landed(
         session.name, committed=False, old_head=None, engine=None, already=True,
         commit=commit,

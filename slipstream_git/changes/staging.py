@@ -9,7 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from slipstream_git.changes import bounds, chain, differences, overlapping, sessions, views
+from slipstream_git.changes import (
+    bounds,
+    chain,
+    differences,
+    overlapping,
+    sessions,
+    telling,
+    views,
+)
 from slipstream_git.changes.chain import Facts
 from slipstream_git.changes.permitting import Permit
 from slipstream_git.changes.sessions import Session
@@ -130,6 +138,7 @@ def advance(ws: Workspace, session: Session, tip: str) -> bool:
         return False
     finally:
         kept.release()
+    telling.stepped(ws, session, tip)
     return True
 
 

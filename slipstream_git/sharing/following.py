@@ -17,6 +17,7 @@ from slipstream_git.changes import (
     publishing,
     recovery,
     sessions,
+    telling,
 )
 from slipstream_git.changes.asking import Options
 from slipstream_git.changes.messages import Message
@@ -232,7 +233,7 @@ def _is_noted(ws: Workspace, commit: str, session: Session) -> bool:
 
 def _close_alone(ws: Workspace, attempt: Attempt) -> None:
     """All that goes with a landing but for the branch. Raises `ref-moved`."""
-    moves, _ = _with_it(ws, attempt)
+    moves, chains = _with_it(ws, attempt)
     if not moves:
         return
     kept = ws.repository.objects.publish()
@@ -242,6 +243,7 @@ def _close_alone(ws: Workspace, attempt: Attempt) -> None:
         closing.move_together(ws, ordered, f"slip: land on {_where(attempt)}")
     finally:
         kept.release()
+    telling.landed(ws, chains, moves, attempt.branch, attempt.commit)
 
 
 def names(attempts: Sequence[Attempt]) -> list[str]:

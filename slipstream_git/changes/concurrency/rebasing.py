@@ -18,6 +18,7 @@ from slipstream_git.changes import (
     differences,
     resolutions,
     sessions,
+    telling,
     unresolved,
 )
 from slipstream_git.changes.concurrency import rebuilding, settling
@@ -186,6 +187,7 @@ def _published(ws: Workspace, session: Session, plan: _Plan) -> str:
         closing.move_together(ws, moves, f"slip: rebase {session.name}")
     finally:
         kept.release()
+    telling.rebased(ws, session, plan.tip)
     return closed.name
 
 

@@ -24,7 +24,7 @@ def check(ws: Workspace, session: Session, names: Sequence[str], *, rerun: bool)
     own = builtins.Checks(repository).rows(session.base_tree, session.tree, found)
     # Of the built-in ones it is told what was asked for by name, and what is red.
     rows = [r for r in own if (r.name in names if names else r.status == "red")]
-    rows += Judge(ws, found, rerun=rerun).rows(case, gates)
+    rows += Judge(ws, found, session.name, rerun=rerun).rows(case, gates)
     if judging.failing(rows):
         raise judging.refusal(session.name, session.tree, rows, gates)
     return Checked(session.name, session.tree, rows)

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from slipstream_git import hints
+from slipstream_git.changes import telling
 from slipstream_git.changes.gating import surroundings, verdictnotes
 from slipstream_git.changes.gating.verdictnotes import Verdict
 from slipstream_git.changes.settings import Gate, Settings
@@ -49,9 +50,15 @@ class Case(NamedTuple):
 
 
 class Judge:
-    """Judges trees by the gates of one `.slip.toml`. rerun: what was noted before counts not."""
+    """Judges trees by the gates of one `.slip.toml`. rerun: what was noted before counts not.
 
-    def __init__(self, ws: Workspace, settings: Settings, *, rerun: bool = False) -> None:
+    session: whose trees they are; empty where several are judged as one.
+    """
+
+    def __init__(
+        self, ws: Workspace, settings: Settings, session: str = "", *, rerun: bool = False
+    ) -> None:
+        self._session = session
         self._ws = ws
         self._settings = settings
         self._rerun = rerun
@@ -66,6 +73,7 @@ class Judge:
             for number, gate in enumerate(gates, 1):
                 of = f" ({number} of {len(gates)})" if len(gates) > 1 else ""
                 found.append(self._row(case, gate, f"gate {gate.name}{of}"))
+                telling.judged(self._ws, self._session, case.tree, found[-1])
         finally:
             self._ws.doing("")
         return found
@@ -192,7 +200,7 @@ def passed(
     ws: Workspace, session: str, case: Case, rules: Settings, gates: Sequence[Gate]
 ) -> list[GateRow]:
     """What these gates say of a tree, where that is nothing bad. Raises `gate-failed`, …"""
-    rows = Judge(ws, rules).rows(case, gates)
+    rows = Judge(ws, rules, session).rows(case, gates)
     if failing(rows):
         raise refusal(session, case.tree, rows, gates)
     return rows

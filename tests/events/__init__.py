@@ -1,0 +1,1 @@
+"""Tests of events: the log, its fold, and what verbs tell."""
