@@ -12,6 +12,7 @@ from slipstream_git import hints
 from slipstream_git.changes import (
     asking,
     bringing,
+    carrying,
     closing,
     differences,
     hooks,
@@ -327,11 +328,8 @@ def ran_after(ws: Workspace, merged: Merged | None, order: Order, landed: Landed
 
 def proposed(ws: Workspace, session: Session, order: Order) -> Merged | None:
     """What would land, in the overlay; None when that would change nothing."""
-    try:
+    with telling.refusals(ws, session):
         merged = met(ws, session, order.options)
-    except SlipError as fault:
-        telling.refused(ws, session, fault)
-        raise
     before = merged.head_tree
     tree, normalised = normalising.as_stored(ws, before, merged.tree, order.stored)
     if tree == before and (merged.start is not None or before == EMPTY_TREE):
@@ -412,6 +410,7 @@ def moves_beside(
     """The same without the branch."""
     found = [] if options.keep else [*closing.landed(ws, session, oid)]
     found += provenance.noting(ws, session, shares or [Share(oid)], options)
+    found += carrying.moves(ws, session, oid)
     if session.rebased:
         from slipstream_git.changes import resolutions
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from slipstream_git.changes import closing, provenance, telling, uncaptured
+from slipstream_git.changes import carrying, closing, provenance, telling, uncaptured
 from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, merge, notes
@@ -95,11 +95,11 @@ def closed(ws: Workspace, session: Session, commit: str, *, dry_run: bool) -> La
     """Close a session as landed with this commit, and say so. Raises `dirty` or `ref-moved`."""
     if not dry_run:
         uncaptured.check(ws, session)
-        moves = closing.landed(ws, session, commit)
+        # The one that makes a ref decides for the others.
+        moves = closing.landed(ws, session, commit)[::-1] + carrying.moves(ws, session, commit)
         kept = ws.repository.objects.publish()
         try:
-            # The one that makes a ref decides for the other.
-            closing.move_together(ws, moves[::-1], f"slip: {session.name} landed")
+            closing.move_together(ws, moves, f"slip: {session.name} landed")
         except SlipError:
             done = closing.landed_already(ws, session.name)  # another process was first
             if done is None:

@@ -6,8 +6,8 @@ from objects that the verb has had in its hands.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
 from slipstream_git.changes import chain
@@ -86,17 +86,21 @@ def rebased(ws: Workspace, session: Known, tip: str) -> None:
         )  # fmt: skip
 
 
-def refused(ws: Workspace, session: Known, fault: SlipError) -> None:
-    """A landing met what is in its way; other refusals are nobody's news."""
-    files = fault.data.get("files")
-    if fault.code != "conflict" or not isinstance(files, list):
-        return
-    head = str(fault.data.get("onto_commit") or "")
-    names = [str(file["path"]) for file in files]
-    ws.record(
-        "conflict", session.name, agent=session.agent, identity=f"{session.tip} {head}",
-        **{"with": fault.data.get("onto")}, paths=names, changed=len(names),
-    )  # fmt: skip
+@contextmanager
+def refusals(ws: Workspace, session: Known) -> Iterator[None]:
+    """Tell of a conflict that a landing meets inside; other refusals are nobody's news."""
+    try:
+        yield
+    except SlipError as fault:
+        files = fault.data.get("files")
+        if fault.code == "conflict" and isinstance(files, list):
+            head = str(fault.data.get("onto_commit") or "")
+            names = [str(file["path"]) for file in files]
+            ws.record(
+                "conflict", session.name, agent=session.agent, identity=f"{session.tip} {head}",
+                **{"with": fault.data.get("onto")}, paths=names, changed=len(names),
+            )  # fmt: skip
+        raise
 
 
 def judged(ws: Workspace, session: str, tree: str, row: GateRow) -> None:

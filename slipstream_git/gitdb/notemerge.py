@@ -7,12 +7,9 @@ has it, and of one that both have changed all lines are kept, sorted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from slipstream_git.gitdb import commits, notes
 from slipstream_git.gitdb.repository import Repository
-from slipstream_git.model import EMPTY_TREE, FILE, Entry
-from slipstream_git.text.objectid import is_id
+from slipstream_git.model import FILE, Entry
 
 
 def merged(repository: Repository, ours: str | None, theirs: str, signature: bytes) -> str:
@@ -25,8 +22,8 @@ def merged(repository: Repository, ours: str | None, theirs: str, signature: byt
     if _is_in(repository, theirs, ours):
         return ours
     base = _base(repository, ours, theirs)
-    before = _notes(repository, base) if base else {}
-    mine, other = _notes(repository, ours), _notes(repository, theirs)
+    before = notes.every(repository, base) if base else {}
+    mine, other = notes.every(repository, ours), notes.every(repository, theirs)
     tree = _tree(repository, ours)
     for target in sorted({*mine, *other}):
         old, here, there = before.get(target), mine.get(target), other.get(target)
@@ -49,16 +46,6 @@ def _united(repository: Repository, ours: str, theirs: str) -> str:
     lines = {line for oid in (ours, theirs) for line in repository.objects.blob(oid).split(b"\n")}
     text = b"".join(line + b"\n" for line in sorted(lines) if line)
     return repository.objects.write("blob", text)
-
-
-def _notes(repository: Repository, commit: str) -> Mapping[str, str]:
-    """The blob of each note by what it speaks of; what is no note is passed over."""
-    found = {}
-    for path, _, entry in repository.trees.differences(EMPTY_TREE, _tree(repository, commit)):
-        target = path.replace(b"/", b"").decode("ascii", "replace")
-        if entry is not None and entry.mode == FILE and is_id(target):
-            found[target] = entry.oid
-    return found
 
 
 def _tree(repository: Repository, commit: str) -> str:

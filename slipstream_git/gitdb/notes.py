@@ -6,12 +6,13 @@ added to what is there; the ref is moved by whoever adds, in the same transactio
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from slipstream_git.gitdb import commits
 from slipstream_git.gitdb.refs import RefMove
 from slipstream_git.gitdb.repository import Repository
-from slipstream_git.model import FILE, TREE, Entry
+from slipstream_git.model import EMPTY_TREE, FILE, TREE, Entry
+from slipstream_git.text.objectid import is_id
 
 
 def adding(
@@ -46,6 +47,50 @@ def at_commit(repository: Repository, tip: str, target: str) -> bytes | None:
     path = path_of(repository, tree, target)
     entry = repository.trees.leaf(tree, path) if path else None
     return repository.objects.blob(entry.oid) if entry else None
+
+
+def every(repository: Repository, tip: str) -> Mapping[str, str]:
+    """The blob of each note in the notes of a commit, by what it speaks of.
+
+    What is no note is passed over.
+    """
+    found = {}
+    tree = commits.tree_of(repository.objects, tip)
+    for path, _, entry in repository.trees.differences(EMPTY_TREE, tree):
+        target = path.replace(b"/", b"").decode("ascii", "replace")
+        if entry is not None and entry.mode == FILE and is_id(target):
+            found[target] = entry.oid
+    return found
+
+
+def replacing(
+    repository: Repository,
+    ref: str,
+    contents: Mapping[str, bytes],
+    signature: bytes,
+    *,
+    said: str = "Notes changed by slip",
+    alone: bool = False,
+) -> RefMove:
+    """Give objects other notes, in the overlay; the move that makes it true.
+
+    contents: the object's id, and its note as a whole; an empty one goes. alone: the notes as they
+    are then have no history.
+    """
+    tip = repository.store.ref(ref)
+    tree = commits.tree_of(repository.objects, tip)
+    changes: dict[bytes, Entry | None] = {}
+    for target, content in contents.items():
+        path = path_of(repository, tree, target)
+        if content:
+            blob = repository.objects.write("blob", content)
+            changes[path or fanned(target)] = Entry(FILE, blob)
+        elif path is not None:
+            changes[path] = None
+    tree = repository.trees.splice(tree, changes)
+    parents = (tip,) if tip and not alone else ()
+    data = commits.encode(tree, parents, signature, signature, f"{said}\n".encode())
+    return RefMove(ref, tip, repository.objects.write("commit", data))
 
 
 def fanned(target: str) -> bytes:

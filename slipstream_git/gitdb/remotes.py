@@ -116,9 +116,15 @@ class Remote(NamedTuple):
     def followed(self) -> str | None:
         """Fetch as the user has it configured, and as `git fetch` alone would. `Unreached`.
 
-        Gives what to say of refs of the user's that are locked, and stay as they are.
+        But for slip's own refs: a refspec such as `+refs/notes/*:refs/notes/*` would have what is
+        only here overwritten. Gives what to say of refs of the user's that are locked, and stay as
+        they are.
         """
-        done = self._reach("fetch", "--quiet", "--end-of-options", self.name, watched=True)
+        git = self.repository.git
+        if self.repository.config.get(f"remote.{self.name}.url") is not None:
+            key = f"remote.{self.name}.fetch"
+            git = git.setting(f"{key}=^refs/notes/slip/*", f"{key}=^refs/slip/*")
+        done = self._reach("fetch", "--quiet", "--end-of-options", self.name, watched=True, by=git)
         fault = self.unreached("fetch", done) if done.status else None
         if fault is not None and fault.code != "locked":
             raise fault

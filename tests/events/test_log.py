@@ -46,7 +46,7 @@ def test_an_event_comes_back_and_its_number_is_its_line(layout: Layout) -> None:
 
 
 def test_a_reader_goes_on_where_it_was(layout: Layout) -> None:
-    place, seen = Place(), []
+    place, seen = Place(), list[int]()
     for number in range(1, 20):
         log.append(layout, event(number, step=number))
         if number % 3 == 0:
