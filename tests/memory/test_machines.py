@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
-from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -212,88 +209,6 @@ def test_a_line_comes_back(line: factlines.Line) -> None:
 )  # fmt: skip
 def test_what_is_no_line_of_ours(line: bytes) -> None:
     assert factlines.decode(line) is None
-
-
-# Notes that others have been at -------------------------------------------------------------------
-
-
-def test_other_lines_and_names_stay_where_they_are(desk: Desk) -> None:
-    lab, head = desk.lab, desk.lab.oid("HEAD")
-    junk = b"\xff\xfe not ours\n"
-    lab.git("notes", "--ref", "slip/memory", "add", "-F", "-", head, stdin=junk)
-    blob = lab.git("hash-object", "-w", "--stdin", stdin=b"kept\n")
-    tree = lab.git_bytes("ls-tree", REF) + f"100644 blob {blob}\tREADME\n".encode()
-    made = lab.git("mktree", stdin=tree)
-    lab.git("update-ref", REF, lab.git("commit-tree", made, "-m", "junk", "-p", REF))
-    told = desk.call("remember", text="ours")
-    assert desk.call("facts")["unread"] == 1
-    desk.call("forget", id=told["id"])
-    desk.call("purge", id=told["id"])
-    assert lab.tree(REF)["README"] == b"kept\n"
-    note = next(data for path, data in lab.tree(REF).items() if path.replace("/", "") == head)
-    assert junk.strip() in note.split(b"\n")
-
-
-@pytest.mark.parametrize("what", ["blob", "tag", "tree"])
-def test_a_ref_that_holds_no_notes_is_told_and_left(desk: Desk, what: str) -> None:
-    lab = desk.lab
-    if what == "blob":
-        oid = lab.git("hash-object", "-w", "--stdin", stdin=b"x")
-    elif what == "tree":
-        oid = lab.oid("HEAD^{tree}")
-    else:
-        lab.git("tag", "-a", "-m", "t", "t", "HEAD:docs/a.md")
-        oid = lab.oid("t")
-    (Path(lab.common_dir) / "refs/notes/slip").mkdir(parents=True)
-    (Path(lab.common_dir) / REF).write_text(oid + "\n")
-    for operation, values in (("facts", {}), ("remember", {"text": "t"}), ("forget", {"id": "ab"})):
-        fault = desk.refused("git-failed", operation, **values)
-        assert "\n" not in fault.message
-    assert (Path(lab.common_dir) / REF).read_text() == oid + "\n"
-    # And what has nothing to do with memory goes on.
-    desk.begin("x")
-    desk.apply({"op": "write", "path": "a", "content": "1\n"})
-    assert desk.commit("land")["committed"]
-    (Path(lab.common_dir) / REF).unlink()
-
-
-def test_many_facts(desk: Desk) -> None:
-    """As many as two thousand on the same commit, and on two hundred of them."""
-    lab = desk.lab
-    stream, start = [], f"from {lab.oid('main')}\n"
-    for n in range(200):
-        who = "Ada <ada@example.com> 1767323045 +0000"
-        stream.append(f"commit refs/heads/main\ncommitter {who}\ndata 1\nx\n{start}")
-        stream.append(f"M 644 inline f{n}\ndata 1\n{n % 10}\n")
-        start = ""
-    lab.git("fast-import", "--quiet", "--force", stdin="".join(stream).encode())
-    commits = lab.git("rev-list", "main").split()[:200]
-    rows = [
-        (commits[n % 200] if n % 2 else commits[0], Fact(f"{n:016x}", "fact", f"fact {n}", 1))
-        for n in range(4000)
-    ]
-    notes = ["commit refs/notes/slip/memory\ncommitter A <a@x> 1767323045 +0000\ndata 1\nx\n"]
-    for commit, note in as_raw(rows).items():  # type: ignore[arg-type]
-        notes.append(f"N inline {commit}\ndata {len(note)}\n{note.decode()}\n")
-    lab.git("fast-import", "--quiet", stdin="".join(notes).encode())
-    found = desk.call("facts")
-    assert found["total"] == 4000
-    counted = Counter(json.dumps(one["commit"]) for one in found["facts"])
-    assert len(counted) == 101
-    told = desk.call("remember", text="one more")
-    assert desk.call("forget", id=told["id"])["text"] == "one more"
-
-
-def test_a_refspec_that_forces_notes_costs_nothing_when_slip_pulls(
-    pair: tuple[Desk, Desk],
-) -> None:
-    ada, bob = pair
-    ada.call("remember", text="of ada")
-    ada.call("push")
-    bob.lab.git("config", "--add", "remote.origin.fetch", "+refs/notes/*:refs/notes/*")
-    bob.call("remember", text="of bob")
-    bob.call("pull")
-    assert texts(bob) == {"of both", "of ada", "of bob"}
 
 
 def test_a_repository_that_only_reads(desk: Desk, ground: Ground) -> None:
