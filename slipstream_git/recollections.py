@@ -63,13 +63,15 @@ class FactList(NamedTuple):
 class Recalled(NamedTuple):
     """The facts that fit, the nearest first. tokens: of the text that says them.
 
-    known: how many there are to be read here. left_out: how many were near, too.
+    known: how many there are to be read here. left_out: how many were near, too. rest: what is
+    said of those that are not told, where there is room for it.
     """
 
     facts: list[FactRow]
     tokens: int
     known: int = 0
     left_out: int = 0
+    rest: str | None = None
     session: str | None = None
     rev: str | None = None
 

@@ -47,6 +47,31 @@ def remember(
 
 
 @operation(READS)
+def recall(
+    ws: Workspace,
+    query: str | None = None,
+    *,
+    session: str | None = None,
+    rev: str | None = None,
+    tokens: int = 1200,
+) -> recollections.Recalled:
+    """Tell the facts that are near: what is asked for, and what is being worked on.
+
+    Those about what the session or the working tree changes come first; then words decide, of the
+    question, the session's title and the branch. Each says why it is told. Where nothing says what
+    is near, none is.
+
+    query (QUERY): words, a name or a path
+    tokens (N): how much to print at most, at 3.6 bytes a token; 0 for everything
+    session (-s, NAME): read this session (default: $SLIP_SESSION, or the one whose own worktree
+        this is, else the working tree)
+    """
+    from slipstream_git.memory import recalling
+
+    return recalling.recall(ws, query or "", session, rev, tokens=tokens)
+
+
+@operation(READS)
 def facts(
     ws: Workspace,
     *,

@@ -7,38 +7,26 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from slipstream_git.faces.phrases import counted, short
-from slipstream_git.text import markdown
-from slipstream_git.text.paths import escape_for_terminal
+from slipstream_git.text import factrow, markdown
+from slipstream_git.text.factrow import one_line
 
 if TYPE_CHECKING:
     from slipstream_git import recollections
-    from slipstream_git.recollections import FactRow
 
 
 def _remembered(value: recollections.Remembered) -> Iterable[str]:
-    about = f" about {_one_line(value.about)}" if value.about else ""
+    about = f" about {one_line(value.about)}" if value.about else ""
     was = "known already, and as it was" if value.known else "remembered"
     yield f"{value.id} {value.kind}{about}: {was}, on {short(value.commit)}"
     if value.contested:
         yield f"contrary to {', '.join(value.contested)}; both stand (`slip forget ID` ends one)"
 
 
-def fact(row: FactRow) -> str:
-    """One fact in one line: what a reader's budget counts."""
-    about = f" {_one_line(row.about)}" if row.about else ""
-    marks = [f"stale: what it speaks of is {row.stale_why}"] if row.stale else []
-    marks += [f"contested by {', '.join(row.contested)}"] if row.contested else []
-    marks += ["not in this history"] if row.elsewhere else []
-    marks += [f"by {', '.join(row.why)}"] if row.why else []
-    behind = f" ({'; '.join(map(_one_line, marks))})" if marks else ""
-    return f'{row.id} {row.kind}{about}: "{_one_line(row.text)}"{behind}'
-
-
 def _fact_list(value: recollections.FactList) -> Iterable[str]:
     if value.markdown:
         yield from _page(value)
         return
-    yield from map(fact, value.facts)
+    yield from map(factrow.printed, value.facts)
     if not value.facts:
         yield "# no fact of that kind is remembered here"
     if value.elsewhere and not any(row.elsewhere for row in value.facts):
@@ -64,8 +52,8 @@ def _page(value: recollections.FactList) -> Iterable[str]:
         yield f"## {_TITLES[kind]}"
         yield ""
         for row in rows:
-            about = f"{markdown.code(_one_line(row.about))}: " if row.about else ""
-            tags = "".join(f" {markdown.code(_one_line(tag))}" for tag in row.tags or ())
+            about = f"{markdown.code(one_line(row.about))}: " if row.about else ""
+            tags = "".join(f" {markdown.code(one_line(tag))}" for tag in row.tags or ())
             stale = f" *(stale: {row.stale_why})*" if row.stale else ""
             contested = f" *(contested: {', '.join(row.contested)})*" if row.contested else ""
             yield f"- {about}{markdown.plain(row.text)}{tags}{stale}{contested} {row.id}"
@@ -73,19 +61,21 @@ def _page(value: recollections.FactList) -> Iterable[str]:
 
 def _let(value: recollections.Let) -> Iterable[str]:
     if not value.purged:
-        yield f'{value.id} is forgotten: "{_one_line(value.text or "")}"'
+        yield f'{value.id} is forgotten: "{one_line(value.text or "")}"'
         return
     yield f"{value.id} is purged: {counted(value.lines, 'line')} of the notes went"
     yield from (f"left to do: {line}" for line in value.advice or ())
 
 
-def _one_line(text: str) -> str:
-    """What others wrote, in one line, with nothing that a terminal acts on."""
-    return escape_for_terminal(text).replace("\n", "\\n").replace("\t", "\\t")
+def _recalled(value: recollections.Recalled) -> Iterable[str]:
+    yield from map(factrow.printed, value.facts)
+    if value.rest:
+        yield value.rest
 
 
 RENDERERS: Mapping[str, Callable[[Any], Iterable[str]]] = {
     "Remembered": _remembered,
     "FactList": _fact_list,
     "Let": _let,
+    "Recalled": _recalled,
 }
