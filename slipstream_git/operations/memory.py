@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from slipstream_git.operations.registry import READS, STAGES, operation
+from slipstream_git.operations.registry import LOOKS, READS, STAGES, operation
 
 if TYPE_CHECKING:
     from slipstream_git import recollections
@@ -135,3 +135,44 @@ def purge(
     from slipstream_git.memory import facts
 
     return facts.purge(ws, id)
+
+
+@operation(STAGES)
+def digest(
+    ws: Workspace,
+    *,
+    session: str | None = None,
+    tokens: int = 1000,
+    no_sync: bool = False,
+) -> recollections.Digested:
+    """Say where things stand, and keep that for `slip resume`: before a context is compacted.
+
+    What is open, what was decided and what comes next (facts of these kinds), what gates said,
+    which paths are touched: all of it from records, nothing from prose. The last one that was kept
+    for the session, or for the branch, gives way to it.
+
+    tokens (N): how much to print and keep at most, at 3.6 bytes a token; 0 for everything
+    session (-s, NAME): of this session (default: $SLIP_SESSION, or the one whose own worktree this
+        is, else of the branch)
+    no_sync: do not wait until it survives a power cut
+    """
+    from slipstream_git.memory import digesting
+
+    return digesting.digest(ws, session, tokens=tokens, sync=not no_sync)
+
+
+@operation(LOOKS)
+def resume(
+    ws: Workspace, *, session: str | None = None, tokens: int = 1300
+) -> recollections.Digested:
+    """Read back the digest that was kept last, with what is otherwise since.
+
+    Where none was kept, where things stand now is told.
+
+    tokens (N): how much to print at most, at 3.6 bytes a token; 0 for everything
+    session (-s, NAME): of this session (default: $SLIP_SESSION, or the one whose own worktree this
+        is, else of the branch)
+    """
+    from slipstream_git.memory import digesting
+
+    return digesting.resume(ws, session, tokens=tokens)

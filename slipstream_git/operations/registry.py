@@ -26,7 +26,7 @@ AREAS: Mapping[str, tuple[str, ...]] = {
     ),
     "inspection": ("status", "list", "read", "diff", "log", "show", "why"),
     "reading": ("files", "map", "symbol", "lines", "search", "refs"),
-    "memory": ("remember", "recall", "facts", "forget", "purge"),
+    "memory": ("remember", "recall", "facts", "forget", "purge", "digest", "resume"),
     "series": ("split",),
     "concurrency": ("conflicts", "rebase", "resolve", "land", "adopt"),
     "worktrees": ("run", "worktree"),

@@ -6,11 +6,14 @@ can move a cursor.
 
 from __future__ import annotations
 
-from slipstream_git.recollections import FactRow
+from typing import Final
+
+from slipstream_git.recollections import Digested, FactRow
 from slipstream_git.text.paths import escape_for_terminal
 
 # So much of an id is printed; `slip forget` takes it.
-SHORT: int = 10
+SHORT: Final = 10
+INDENT: Final = "  "
 
 
 def one_line(text: str) -> str:
@@ -39,3 +42,16 @@ def rest(left: int, known: int) -> str:
     if known:
         return f"# nothing says which of {known} facts are near; slip facts lists them"
     return "# nothing is remembered here yet"
+
+
+def digested(value: Digested) -> list[str]:
+    """Where things stand, line by line, and what is otherwise since."""
+    lines = []
+    if value.written is not None:
+        lines.append(f"# as it was noted at {value.written}")
+    for title, rows in value.sections.items():
+        lines += [f"{title}:", *(f"{INDENT}{row}" for row in rows)]
+    if value.since is not None:
+        lines += ["# since then" if value.since else "# and nothing has changed since"]
+        lines += value.since
+    return lines or ["# nothing is open, decided or planned here"]

@@ -73,9 +73,14 @@ def _recalled(value: recollections.Recalled) -> Iterable[str]:
         yield value.rest
 
 
+def _digested(value: recollections.Digested) -> Iterable[str]:
+    return factrow.digested(value)
+
+
 RENDERERS: Mapping[str, Callable[[Any], Iterable[str]]] = {
     "Remembered": _remembered,
     "FactList": _fact_list,
     "Let": _let,
     "Recalled": _recalled,
+    "Digested": _digested,
 }
