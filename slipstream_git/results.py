@@ -66,12 +66,23 @@ class Refusal(NamedTuple):
     hint: str | None = None
 
 
+class Told(NamedTuple):
+    """What readers were told in a session, as an estimate at 3.6 bytes a token.
+
+    whole_tokens: what the files that slices were of would have been, read whole, each blob once.
+    """
+
+    answers: int
+    tokens: int
+    whole_tokens: int
+
+
 class Status(NamedTuple):
     """refusal: of a landing, if it were tried now; not looked for in lists.
 
     unresolved: how many paths a rebase left to be decided. message: what it lands with where no
     other is given; not looked for in lists. landed_as: a commit of its branch that was made of its
-    work elsewhere; not looked for in lists.
+    work elsewhere; not looked for in lists. told: what reading in it has cost; likewise.
     """
 
     session: str
@@ -90,6 +101,7 @@ class Status(NamedTuple):
     unresolved: int | None = None
     message: str | None = None
     landed_as: str | None = None
+    told: Told | None = None
 
 
 class Listed(NamedTuple):

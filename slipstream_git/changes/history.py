@@ -17,9 +17,10 @@ from slipstream_git.codec import json_bytes
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, merge, quarantine
 from slipstream_git.outcomes import Diffed, Logged, LogStep, Shown, Stepped
-from slipstream_git.results import FileRead, Listed, Refusal, Status, WasRead, path_b64
+from slipstream_git.results import FileRead, Listed, Refusal, Status, Told, WasRead, path_b64
 from slipstream_git.text import fileops, paths
 from slipstream_git.text.decimals import decimal
+from slipstream_git.text.tokens import tokens_of
 from slipstream_git.workspace import Workspace
 
 
@@ -178,7 +179,7 @@ def outlook(ws: Workspace, session: Session) -> Status:
     from slipstream_git.changes import obstacles, proposing, squashed
 
     found, fault = status(ws, session), obstacles.obstacle(ws, session)
-    found = found._replace(message=proposing.message(ws, session))
+    found = found._replace(message=proposing.message(ws, session), told=told(ws, session))
     collides = fault is not None and squashed.may_explain(fault)
     if found.behind and (fault is None or collides):
         found = found._replace(landed_as=squashed.standing(ws, session, collides=collides))
@@ -187,6 +188,16 @@ def outlook(ws: Workspace, session: Session) -> Status:
     files = fault.data.get("files") if fault.code == "conflict" else None
     refusal = Refusal(fault.code, fault.message, fault.hint)
     return found._replace(conflicts=files if isinstance(files, list) else [], refusal=refusal)
+
+
+def told(ws: Workspace, session: Session) -> Told | None:
+    """What readers were told in a session, as its events say; None where that is nothing."""
+    from slipstream_git.events import standing
+
+    found = standing.now(ws.repository.layout, session.name).served
+    if not found.answers:
+        return None
+    return Told(found.answers, tokens_of(found.bytes), tokens_of(found.whole))
 
 
 def _behind(ws: Workspace, base: str | None, onto_commit: str | None) -> int | None:

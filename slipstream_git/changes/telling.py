@@ -48,8 +48,8 @@ class Known(Protocol):
 def began(ws: Workspace, session: Known, tip: str) -> None:
     """It is open; with steps already where its tip is one."""
     ws.record(
-        "begin", session.name, agent=session.agent, identity=session.begin,
-        begin=session.begin, base=session.base, onto=session.onto, title=session.title,
+        "begin", session.name, agent=session.agent, begin=session.begin,
+        base=session.base, onto=session.onto, title=session.title,
     )  # fmt: skip
     if tip != session.begin:
         stepped(ws, session, tip)

@@ -22,11 +22,11 @@ from slipstream_git.gitdb import commits
 from slipstream_git.memory import facts, store, visibility
 from slipstream_git.memory.store import Change, Memory
 from slipstream_git.memory.visibility import Stand
-from slipstream_git.reading.budget import BYTES_A_TOKEN, tokens_of
 from slipstream_git.recollections import Digested, FactRow
 from slipstream_git.records import NamedTuple
 from slipstream_git.results import status_letter
 from slipstream_git.text import factrow, paths, secrets
+from slipstream_git.text.tokens import BYTES_A_TOKEN, tokens_of
 from slipstream_git.workspace import Workspace
 
 TOKENS: Final = 1000

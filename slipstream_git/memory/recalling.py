@@ -16,9 +16,9 @@ from slipstream_git.memory import facts, ranking, store, visibility
 from slipstream_git.memory.anchors import Looking
 from slipstream_git.memory.ranking import Signals
 from slipstream_git.memory.visibility import Seen, Stand
-from slipstream_git.reading.budget import BYTES_A_TOKEN, tokens_of
 from slipstream_git.recollections import FactRow, Recalled
 from slipstream_git.text import factrow, paths
+from slipstream_git.text.tokens import BYTES_A_TOKEN, tokens_of
 from slipstream_git.workspace import Workspace
 
 TOKENS: Final = 1200

@@ -7,11 +7,13 @@ from contextlib import suppress
 from typing import Any
 
 from slipstream_git.gitdb import packs
-from slipstream_git.operations.registry import Operation
+from slipstream_git.operations.registry import AREAS, Operation
 from slipstream_git.workspace import Workspace
 
 # They tell of landings that died.
 LOOKING_FOR_ITSELF = ("recover", "doctor")
+# What they tell of a session costs its reader.
+TELLING = (*AREAS["reading"], "read", "diff", "log", "recall", "facts")
 
 
 def call(row: Operation, ws: Workspace, values: Mapping[str, Any]) -> Any:
@@ -33,7 +35,17 @@ def call(row: Operation, ws: Workspace, values: Mapping[str, Any]) -> Any:
         ws.repository.objects.discard()
     if ws.repository.objects.published:
         _tidy(ws)
+    if row.name in TELLING and getattr(answer, "session", None):
+        _count(ws, row.name, answer)
     return answer
+
+
+def _count(ws: Workspace, name: str, answer: Any) -> None:
+    """Note what a reader was told in a session, for its budget."""
+    from slipstream_git.reading import served
+
+    blobs = served.blobs(ws, answer)
+    ws.record("served", answer.session, op=name, bytes=served.size(answer), blobs=blobs)
 
 
 def prepare_search(ws: Workspace) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 from slipstream_git.errors import SlipError
 from slipstream_git.records import NamedTuple
 from slipstream_git.text import paths
+from slipstream_git.text.tokens import BYTES_A_TOKEN, tokens_of
 
-BYTES_A_TOKEN = 3.6
 _TREE_DIGITS = 12
 # What a line of an answer has beside the text: a number and a few blanks.
 LINE_BYTES = 8
@@ -21,11 +21,6 @@ CUT = "…"
 # What is told of a long line in front of what it is told for.
 _BEFORE = LONGEST_LINE // 4
 _LONGEST_CHARACTER = 4
-
-
-def tokens_of(size: int) -> int:
-    """How many tokens so many bytes are."""
-    return int(-(-size // BYTES_A_TOKEN))
 
 
 class Budget:

@@ -22,6 +22,7 @@ from slipstream_git.records import NamedTuple
 from slipstream_git.text import outline as outlining
 from slipstream_git.text import paths
 from slipstream_git.text.patterns import Wish
+from slipstream_git.text.tokens import BYTES_A_TOKEN
 from slipstream_git.workspace import Workspace
 
 # A name that stands in more files is looked for in so many of them, definitions' likeliest first.
@@ -75,7 +76,7 @@ def symbol(
 
 def _cut(definition: Definition, tokens: int) -> Definition:
     """The first one is told in any case; as much of it as the budget has room for."""
-    most = int(tokens * budget.BYTES_A_TOKEN)
+    most = int(tokens * BYTES_A_TOKEN)
     data = definition.text.encode()
     if not tokens or len(data) <= most:
         return definition

@@ -31,6 +31,11 @@ def _status(value: results.Status) -> Iterable[str]:
     if value.behind:
         commits = counted(value.behind, "commit")
         yield f"the branch has {commits} that this session does not stand on"
+    if value.told:
+        answers = counted(value.told.answers, "answer")
+        whole = value.told.whole_tokens
+        beside = f"; whole, the files they are of are {whole:,}" if whole else ""
+        yield f"read in it: {answers}, about {value.told.tokens:,} tokens{beside} (an estimate)"
     yield from changes(value.changes)
     if value.unresolved:
         yield f"to be decided: {counted(value.unresolved, 'path')}"
