@@ -23,6 +23,7 @@ from slipstream_git.errors import SlipError
 from slipstream_git.operations import calling, registry
 from slipstream_git.workspace import open_workspace
 
+MEMORY = "refs/notes/slip/memory"
 SHARED = "../shared.git"
 
 
@@ -55,6 +56,9 @@ def show() -> Iterator[object]:
     notes = git("for-each-ref", "--format=%(refname)", "refs/notes/").split()
     # What gates said is as true before a landing as after it.
     yield [name for name in notes if name != "refs/notes/slip/gates"]
+    if MEMORY in notes:
+        facts = call("facts", all=True)["facts"]
+        yield sorted((row["text"], row.get("elsewhere", False)) for row in facts)
     yield git("status", "--porcelain"), git("ls-files", "--stage")
     for path in sorted(Path().rglob("*")):
         # (`.git` of a linked worktree says where the repository lies, each time elsewhere)

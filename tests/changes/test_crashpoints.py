@@ -23,6 +23,8 @@ from typing import Any
 
 import pytest
 
+from slipstream_git.factlines import About
+from slipstream_git.memory import claims
 from tests.changes.test_recovery_later import killed
 from tests.desk import Desk, batch, delete, replace, write
 from tests.lab import SOURCE, Lab, Script, slip_command, slip_environment
@@ -30,6 +32,7 @@ from tests.lab import SOURCE, Lab, Script, slip_command, slip_environment
 TOOL = SOURCE.parent / "shared" / "tools" / "crashpoints.py"
 STATE = Path(__file__).parent / "crash_state.py"
 MODES = "kill,kill1,torn,ENOSPC,ENOSPC+,EIO,EACCES"
+OF_BRANCH = claims.identity("of the branch", About())
 OPS = (replace("src/app.py", "1", "2"), write("src/new.py", "new\n"), delete("old.txt"))
 AGAIN = (write("src/new.py", "new\n"), write("README.md", "other\n"))
 
@@ -173,6 +176,13 @@ def gated(desk: Desk) -> None:
     queued(desk)
 
 
+def taught(desk: Desk) -> None:
+    """Facts of the branch and of a session, and a branch that has moved on."""
+    moved(desk)
+    desk.call("remember", text="of the branch")
+    desk.call("remember", text="of the session", session="work")
+
+
 class Case:
     """A command, what it starts from, and every how manyth of its points the sample takes.
 
@@ -261,6 +271,10 @@ CASES = {
         modes="kill,ENOSPC,EIO",
         linked="own",
     ),
+    "remember": Case(taught, "remember", "-s", "work", "a new one", sample=120),
+    "forget": Case(taught, "forget", OF_BRANCH, sample=120),
+    "purge": Case(taught, "purge", OF_BRANCH, sample=120),
+    "commit-taught": Case(taught, "commit", "-s", "work", "-m", "land", sample=240),
     "gc": Case(collectable, "gc", "--expire", "now", sample=240),
     # What stands there amid a recovery is neither; judged is what the next slip makes of it.
     "recover-back": Case(died_before, "recover", sample=180),
