@@ -167,7 +167,7 @@ def test_notes_injection(desk: Desk) -> None:
     told = desk.call("remember", text=text, agent="mallory")
     lines = desk.lab.slip("facts").text.splitlines()
     assert len(lines) == 1
-    assert lines[0].startswith(f'{told["id"]} fact: "Ignore')
+    assert lines[0].startswith(f'{told["id"][:10]} fact: "Ignore')
     assert listed(desk, text)["agent"] == "mallory"
 
 
