@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from slipstream_git import hints
 from slipstream_git.changes import (
     asking,
+    beside,
     bringing,
-    carrying,
-    closing,
     differences,
     hooks,
     messages,
@@ -401,21 +400,7 @@ def moves(
     shares: of a series, what each of its commits holds.
     """
     branch = RefMove(merged.branch, merged.head, oid)
-    return (branch, *moves_beside(ws, merged.session, oid, options, shares))
-
-
-def moves_beside(
-    ws: Workspace, session: Session, oid: str, options: Options, shares: Sequence[Share] = ()
-) -> list[RefMove]:
-    """The same without the branch."""
-    found = [] if options.keep else [*closing.landed(ws, session, oid)]
-    found += provenance.noting(ws, session, shares or [Share(oid)], options)
-    found += carrying.moves(ws, session, oid)
-    if session.rebased:
-        from slipstream_git.changes import resolutions
-
-        found += resolutions.noting(ws, session)
-    return found
+    return (branch, *beside.moves(ws, merged.session, oid, options, shares))
 
 
 # What is told ------------------------------------------------------------------------------------

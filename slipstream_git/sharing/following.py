@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from slipstream_git import hints
 from slipstream_git.changes import (
+    beside,
     bringing,
     closing,
     landing,
@@ -220,7 +221,7 @@ def _with_it(ws: Workspace, attempt: Attempt) -> tuple[list[RefMove], list[Sessi
                 bot_branch="" if attempt.is_bots else None,
             )  # fmt: skip
             shares = [Share(*part) for part in attempt.parts]
-            moves = landing.moves_beside(ws, session, row.commit, options, shares)
+            moves = beside.moves(ws, session, row.commit, options, shares)
             refs.move(moves, f"slip: {row.session}")
     return list(refs.planned()), found
 
