@@ -66,8 +66,7 @@ def digest(
         ids = tuple(sorted(row.id for lines in rows.values() for row in lines if row.id))
         line = Digest(_key(ws, place), _time(ws, memory, place), at, ids, sections)
         contents = _without_old(ws, memory, line.key)
-        note = contents.get(at, memory.raw.get(at, b""))
-        contents[at] = note + factlines.encode(line) + b"\n"
+        contents[at] = facts.with_line(contents.get(at, memory.raw.get(at, b"")), line)
         return Change(contents, "digest"), _told(place, sections)
 
     answer = store.changed(ws, decide, sync=sync)

@@ -12,7 +12,7 @@ from typing import Final
 from slipstream_git import factlines, hints
 from slipstream_git.changes import chain
 from slipstream_git.errors import SlipError
-from slipstream_git.factlines import KINDS, About, Fact, Forgotten
+from slipstream_git.factlines import KINDS, About, Fact, Forgotten, Line
 from slipstream_git.memory import anchors, claims, store, visibility
 from slipstream_git.memory.store import Change, Held, Memory
 from slipstream_git.memory.visibility import Seen, Stand
@@ -115,8 +115,7 @@ class _Deciding:
         if here is not None and _says_the_same(here.fact, fact):
             return None, told._replace(commit=here.commit, known=True)
         lines = without(memory.raw.get(commit, b""), lambda line: _is_claim(line, fact.id))
-        note = lines + factlines.encode(fact) + b"\n"
-        return Change({commit: note}, f"remember {fact.id}"), told
+        return Change({commit: with_line(lines, fact)}, f"remember {fact.id}"), told
 
 
 def _says_the_same(before: Fact, after: Fact) -> bool:
@@ -130,6 +129,12 @@ def _says_the_same(before: Fact, after: Fact) -> bool:
 def _is_claim(line: bytes, identity: str) -> bool:
     found = factlines.decode(line)
     return isinstance(found, Fact) and found.id == identity
+
+
+def with_line(note: bytes, line: Line) -> bytes:
+    """A note with one line more, whether it ended its last one or not."""
+    end = b"" if not note or note.endswith(b"\n") else b"\n"
+    return note + end + factlines.encode(line) + b"\n"
 
 
 def without(note: bytes, unwanted: Callable[[bytes], bool]) -> bytes:
@@ -260,7 +265,7 @@ def forget(ws: Workspace, name: str, *, sync: bool = True) -> Let:
         times = {held.commit: held.fact.time for held in memory.facts if held.fact.id == fact.id}
         commit = min(times, key=lambda oid: (-times[oid], oid))
         line = Forgotten(fact.id, max(ws.clock(), memory.newest(fact.id)))
-        note = memory.raw[commit] + factlines.encode(line) + b"\n"
+        note = with_line(memory.raw[commit], line)
         answer = Let(fact.id, purged=False, text=fact.text)
         return Change({commit: note}, f"forget {fact.id}"), answer
 
@@ -287,7 +292,7 @@ def purge(ws: Workspace, name: str, *, sync: bool = True) -> Let:
             contents[commit] = kept
         first = min(contents)
         time = max(ws.clock(), memory.newest(identity))
-        contents[first] += factlines.encode(Forgotten(identity, time, purged=True)) + b"\n"
+        contents[first] = with_line(contents[first], Forgotten(identity, time, purged=True))
         change = Change(contents, f"purge {identity}", alone=True)
         return change, Let(identity, purged=True, lines=lines)
 
@@ -318,11 +323,9 @@ def _names(line: bytes, identity: str) -> bool:
 
 
 def _forget_log(ws: Workspace) -> None:
-    """The ref's log would keep what it held from gc."""
-    ws.repository.git.run(
-        "reflog", "delete", "--rewrite", f"{factlines.REF}@{{0}}", accept=range(256)
-    )
-    ws.repository.git.run("reflog", "expire", "--expire=now", factlines.REF, accept=range(256))
+    """The ref's log, where git keeps one, would keep what it held from gc."""
+    now = ("--expire=all", "--expire-unreachable=all")
+    ws.repository.git.run("reflog", "expire", *now, factlines.REF, accept=range(256))
 
 
 def _advice(ws: Workspace, identity: str) -> list[str]:

@@ -189,6 +189,18 @@ def test_notes_junk_tree(desk: Desk) -> None:
     assert junk.strip() in note.split(b"\n")
 
 
+def test_a_note_whose_last_line_does_not_end(desk: Desk) -> None:
+    fact = factlines.encode(Fact("a" * 16, "fact", "by hand", 1))
+    blob = desk.lab.git("hash-object", "-w", "--stdin", stdin=fact)
+    desk.lab.git("notes", "--ref", "slip/memory", "add", "-C", blob, "HEAD")
+    desk.call("remember", text="ours")
+    desk.call("digest")
+    assert texts(desk) == {"by hand", "ours"}
+    desk.call("forget", id="a" * 16)
+    assert texts(desk) == {"ours"}
+    assert "unread" not in desk.call("facts")
+
+
 @row
 @pytest.mark.parametrize("what", ["blob", "tag", "tree"])
 def test_notes_ref_is_blob(desk: Desk, what: str) -> None:
