@@ -99,7 +99,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         "`slip begin --allow-protected GLOB`.",
     ),
     "secret": Explanation(
-        "The commit message holds what looks like a credential "
+        "The commit message, a name, a title or a label holds what looks like a credential "
         "([policy.md](policy.md#what-counts-as-a-credential)).",
         "Take it out; if it was real, revoke it as well.",
     ),

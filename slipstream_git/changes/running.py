@@ -55,6 +55,7 @@ def run(ws: Workspace, session: Session, wish: Wish) -> Ran:
     back: `conflict`, `path-denied`, `too-large`, … KeyboardInterrupt when it was interrupted.
     """
     repository = ws.repository
+    staging.labelled(ws, session, wish.label)  # before anybody waits
     head = repository.store.ref(repository.pointed_at(session.onto)) if session.onto else None
     pool = settings.at(repository, head or session.base).pool
     at = session.base or _UNBORN
@@ -113,7 +114,7 @@ def _captured(ws: Workspace, session: Session, slot: Slot, wish: Wish, pool: Poo
             return capturing.met(ws, capturing.told(ws, now, now), now, now)
         Permit(ws, now).step(tree)
         bounds.check_steps(ws, now.name, now.step)
-        facts = staging.next_facts(now, wish.label)
+        facts = staging.labelled(ws, now, wish.label)
         program = os.path.basename(wish.command[0])
         tip = chain.write_step(ws, tree, (now.tip,), facts, _journal(ws, now, tree), program)
         # Before anything moves: it reads files, one of which may be broken.

@@ -8,6 +8,7 @@ passed over. Pure: bytes in, places out.
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
@@ -104,6 +105,16 @@ class Addition:
         if len(text) > _LONGEST_SHOWN:
             text = text[: _LONGEST_SHOWN - 1] + "…"
         return Place(check, rule, self._new.count(b"\n", 0, at) + 1, text, mark(line))
+
+
+def readable(data: bytes) -> bytes:
+    """A text in UTF-16 that says so (a byte order mark) in UTF-8; anything else as it is."""
+    if not data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        return data
+    try:
+        return data.decode("utf-16").encode()
+    except UnicodeDecodeError:
+        return data
 
 
 def mark(line: bytes) -> str:
