@@ -380,6 +380,9 @@ def test_a_key_is_of_the_command_and_not_of_its_limits(repo: Lab) -> None:
         key_of(repo, gates(a="true") + 'versions = ["echo 1"]\n'),
         key_of(repo, gates(a="true") + 'versions = ["echo 2"]\n'),
         key_of(repo, gates(a="true") + 'versions = ["echo 2; exit 1"]\n'),
+        # More than is kept of what a gate prints.
+        key_of(repo, gates(a="true") + 'versions = ["echo 1; seq 9999"]\n'),
+        key_of(repo, gates(a="true") + 'versions = ["echo 2; seq 9999"]\n'),
         key_of(repo, gates(a="true") + 'variables = ["CI"]\n'),
         key_of(repo, gates(a="true") + 'variables = ["CI"]\n', CI="1"),
         key_of(repo, gates(a="true") + 'files = ["nosuch"]\n'),

@@ -11,8 +11,10 @@ import pytest
 
 from slipstream_git.changes import wording
 from slipstream_git.errors import SlipError
+from slipstream_git.gitdb.supervising import KEPT_BYTES
 from slipstream_git.text import secrets
 from tests.desk import Desk, Free, Json, batch, delete, move, write
+from tests.gates import gates
 from tests.text import secret_corpus as corpus
 from tests.text.secret_corpus import Drawer
 
@@ -264,3 +266,44 @@ def test_a_file_that_goes_takes_its_name_with_it(begun: Desk) -> None:
     begun.begin("t")
     begun.apply(delete(TOKEN), session="t")
     begun.commit("gone", session="t")
+
+
+# --- what gates print -----------------------------------------------------------------------------
+
+
+def pieces(secret: str, size: int = 12) -> list[str]:
+    return [secret[at : at + size] for at in range(0, len(secret) - size + 1, size // 2)]
+
+
+@pytest.mark.parametrize("ending", [" ", "\n"])
+@pytest.mark.parametrize(
+    "secret", [TOKEN, corpus.pem(Drawer(12)), corpus.TOKENS[-1].draw(Drawer(3))]
+)
+def test_nothing_is_left_where_the_tail_is_cut(desk: Desk, secret: str, ending: str) -> None:
+    """Wherever the cut goes through it: in its beginning, its middle, its end."""
+    desk.lab.commit({".slip.toml": gates(red="cat said; exit 1")})
+    desk.begin("s")
+    for part in (0.2, 0.5, 0.9):
+        after = KEPT_BYTES - int(len(secret) * (1 - part)) - 2 * len(ending)
+        filler = ("word " * KEPT_BYTES)[: after - 4].rstrip() + " end"
+        said = f"{'before ' * 4000}{ending}{secret}{ending}{filler}"
+        desk.apply(write("said", said))
+        fault = desk.refused("gate-failed", "check", gate=("red",))
+        rows: Free = fault.data["gates"]
+        tail = rows[0]["tail"]
+        assert tail.endswith(" end")
+        assert len(tail) > KEPT_BYTES / 2
+        assert not [piece for piece in pieces(secret) if piece in str(fault.as_json())]
+        note = desk.lab.git("notes", "--ref=slip/gates", "show", str(fault.data["tree"]))
+        assert not [piece for piece in pieces(secret) if piece in note]
+
+
+def test_a_setup_that_fails_repeats_none(desk: Desk) -> None:
+    setup = '[pool]\nsetup = "cat said; exit 1"\n'
+    desk.lab.commit({".slip.toml": gates(a="true") + setup})
+    desk.begin("s")
+    desk.apply(write("said", f"key = '{TOKEN}'\nend\n"))
+    fault = desk.refused("gate-failed", "check", gate=("a",))
+    rows: Free = fault.data["gates"]
+    assert rows[0]["tail"] == "key = '[secret:github-token]'\nend"
+    assert TOKEN not in str(fault.as_json())

@@ -180,9 +180,16 @@ def _text(ended: Ended) -> str:
     """What is told and noted of what it printed: whole lines, and no credentials."""
     from slipstream_git.text import secrets
 
-    text = secrets.redacted(ended.tail).decode("utf-8", "replace").rstrip()
+    cut = len(ended.before)
+    # With what stood before, so that nothing is left of one that the cut goes through.
+    inside = [
+        one._replace(start=max(one.start - cut, 0), stop=one.stop - cut)
+        for one in secrets.find(ended.before + ended.tail)
+        if one.stop > cut
+    ]
+    text = secrets.redacted(ended.tail, inside).decode("utf-8", "replace").rstrip()
     _, line_end, rest = text.partition("\n")
-    return rest if ended.is_cut and line_end and rest else text
+    return rest if cut and line_end and rest else text
 
 
 # Refused -----------------------------------------------------------------------------------------

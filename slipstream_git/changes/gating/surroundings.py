@@ -25,6 +25,7 @@ from slipstream_git.workspace import Workspace
 
 FORMAT: Final = 1
 VERSION_TIMEOUT_S: Final = 60
+VERSION_BYTES: Final = 1 << 20
 _DIGESTS: Final = "programs"
 _MOST_BYTES: Final = 256 << 10
 _DEEPEST: Final = 4
@@ -168,7 +169,9 @@ class _Surroundings:
         repository = self._ws.repository
         git = repository.trusting(self._root or repository.layout.git_dir)
         try:
-            ended = supervising.run(git, command, timeout_s=VERSION_TIMEOUT_S)
+            ended = supervising.run(
+                git, command, timeout_s=VERSION_TIMEOUT_S, kept_bytes=VERSION_BYTES
+            )
         except OSError as fault:
             return [fault.strerror]
         return [ended.status, ended.timed_out, ended.tail.decode("utf-8", "replace")]
