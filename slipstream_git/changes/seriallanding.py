@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from slipstream_git import hints
 from slipstream_git.changes import (
     asking,
     botbranch,
     bringing,
+    builtins,
     conflicts,
     differences,
     grouping,
@@ -181,6 +183,7 @@ def computed(
         return None
     if there and series.is_seen:
         series = _with_others(ws, series, order, there)
+        _check_others(series, order)
     return series if series.same else _judged(ws, series, order, cleared, clearing=clearing)
 
 
@@ -191,6 +194,24 @@ def _with_others(ws: Workspace, series: Series, order: Order, there: Sequence[St
     if botbranch.is_there(whole, order, made, there):
         return series._replace(same=[row.oid for row in there[: len(made)]])
     return series._replace(kept=botbranch.kept(ws, whole, order, made[-1], there))
+
+
+def _check_others(series: Series, order: Order) -> None:
+    """Raises `gate-failed` where the built-in checks find something that people added on top.
+
+    They see all that lands. What the bot adds they have seen already, commit by commit.
+    """
+    whole = series.whole
+    if not series.kept or order.checks is None:
+        return
+    found = order.checks.findings(whole.head_tree, series.end.tree, whole.rules)
+    if found:
+        fault = builtins.refusal(whole.session.name, series.end.tree, found)
+        fault.message += " (added by people, on top of what the bot makes)"
+        name = whole.branch.removeprefix(sessions.BRANCHES)
+        span = f"{whole.start}..{name}" if whole.start else name
+        fault.hint = hints.of("git", "log", "--stat", span)
+        raise fault
 
 
 def _judged(
