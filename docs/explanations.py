@@ -156,8 +156,9 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "gate-failed": Explanation(
         "A gate is red, or could not run, on the tree that would have landed. Nothing moved.",
-        "`slip run -- CMD` runs the gate's command where it ran, with all that it prints; mend the "
-        "session and commit again. `slip check --rerun` asks anew ([gates.md](gates.md)); "
+        "The hint runs the gate's command on the tree that was judged, with all that it prints; "
+        "mend the session (where the branch has moved, `slip rebase` first) and commit again. "
+        "`slip check --rerun` asks anew ([gates.md](gates.md)); "
         "`--no-check` lands without.",
     ),
     "bug": Explanation(

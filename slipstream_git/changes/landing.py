@@ -291,7 +291,7 @@ def clear(ws: Workspace, merged: Merged | None, order: Order, before: Cleared | 
         # What changes nothing does not land.
         if passed.tree != merged.head_tree or merged.start is None:
             case = judging.Case(merged.judged_since, passed.tree, merged.start)
-            rows = judging.passed(ws, merged.session.name, case, merged.rules, gates)
+            rows = judging.passed(ws, merged.session, case, merged.rules, gates)
         cleared = cleared._replace(judged=(merged.judged_since, merged.rules), gates=tuple(rows))
     if not order.sign:
         return cleared

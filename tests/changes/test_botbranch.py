@@ -307,8 +307,9 @@ def test_gates_judge_it_also_where_a_persons_commit_comes_to_nothing(bot: Desk) 
     before = bot.lab.refs("refs/heads/")
     bot.begin("s", onto=ONTO)
     bot.apply(write("x", "1\n"), write("fix", "1\n"), write("bad", "1\n"), session="s")
-    refused_commit(bot, "gate-failed", "rebase")
+    fault = refused_commit(bot, "gate-failed", "rebase")
     assert bot.lab.refs("refs/heads/") == before
+    bot.lab.slip(*shlex.split(str(fault.hint))[1:], expect=1)
 
 
 BUILT_IN = (

@@ -26,7 +26,7 @@ def check(ws: Workspace, session: Session, names: Sequence[str], *, rerun: bool)
     rows = [r for r in own if (r.name in names if names else r.status == "red")]
     rows += Judge(ws, found, rerun=rerun).rows(case, gates)
     if judging.failing(rows):
-        raise judging.refusal(session.name, session.tree, rows, gates)
+        raise judging.refusal(ws, session, session.tree, rows, gates)
     return Checked(session.name, session.tree, rows)
 
 
