@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -436,9 +437,33 @@ def test_programs_are_found_in_a_command() -> None:
     assert found("echo 'open") == ["echo"]
 
 
-def test_a_directory_among_the_files_is_refused(desk: Desk) -> None:
-    ready(desk, gates(a="true") + 'files = ["src"]\n')
-    assert "src is a directory" in desk.refused("policy", "check").message
+def test_what_is_no_file_among_the_files_is_refused(desk: Desk, tmp_path: Path) -> None:
+    """And not waited for: what nobody writes to, what never ends, what is too long to read."""
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "link").symlink_to("fifo")
+    with (tmp_path / "huge").open("wb") as file:
+        file.truncate(surroundings.MOST_FILE_BYTES + 1)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "socket"))
+    odd = {
+        str(tmp_path): "is a directory",
+        "/dev/zero": "is no regular file",
+        "/dev/tty": "is no regular file",
+        f"{tmp_path}/fifo": "is no regular file",
+        f"{tmp_path}/link": "is no regular file",
+        f"{tmp_path}/socket": "is no regular file",
+        f"{tmp_path}/huge": "has 1073741825 bytes",
+    }
+    ready(desk, "")
+    for name, said in odd.items():
+        desk.lab.commit({".slip.toml": gates(a="true") + f'files = ["{name}"]\n'})
+        for fault in (desk.refused("policy", "check"), desk.commit_refused("policy")):
+            assert f"[gate.a] files: {name} {said}" in fault.message
+    # As a program it is what cannot be run.
+    desk.lab.commit({".slip.toml": gates(a=f"{tmp_path}/fifo")})
+    assert rows(desk.refused("gate-failed", "check").data) == {"a": ("error", False)}
+    desk.lab.commit({".slip.toml": gates(a="true") + 'files = ["/proc/version", "/dev/null/x"]\n'})
+    assert rows(desk.call("check")) == {"a": ("green", False)}
 
 
 # At once, and killed -----------------------------------------------------------------------------

@@ -15,8 +15,9 @@ import json
 import os
 import re
 import shlex
+import stat
 from collections.abc import Iterator
-from typing import Final
+from typing import BinaryIO, Final
 
 from slipstream_git.changes import factfile
 from slipstream_git.changes.settings import Gate, Pool
@@ -26,6 +27,7 @@ from slipstream_git.workspace import Workspace
 FORMAT: Final = 1
 VERSION_TIMEOUT_S: Final = 60
 VERSION_BYTES: Final = 1 << 20
+MOST_FILE_BYTES: Final = 1 << 30
 _DIGESTS: Final = "programs"
 _MOST_BYTES: Final = 256 << 10
 _DEEPEST: Final = 4
@@ -135,9 +137,9 @@ class _Surroundings:
         if place is None:
             return None, b""
         try:
-            with open(place, "rb") as stream:
+            with _opened(place) as stream:
                 return self._digest(place), stream.read(256)
-        except OSError:
+        except (OSError, _NoFileError):
             return None, b""
 
     def _on_path(self, name: str) -> str | None:
@@ -148,14 +150,13 @@ class _Surroundings:
         return None
 
     def _digest(self, place: str) -> str:
-        """The digest of a file, looked up by its state. Raises OSError."""
+        """The digest of a file, looked up by its state. Raises OSError, `_NoFileError`."""
         state = os.stat(place)
         facts = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
         name = hashlib.sha256(f"{os.path.realpath(place)}\0{facts}".encode()).hexdigest()[:40]
         found = self._fresh.get(name) or self._known.find({name}).get(name)
         if not isinstance(found, str):
-            with open(place, "rb") as stream:
-                found = hashlib.file_digest(stream, "sha256").hexdigest()
+            found = _digest(place)
             self._fresh[name] = found
         return found
 
@@ -185,8 +186,45 @@ class _Surroundings:
             place = os.path.join(self._root or "/", name)
         try:
             return self._digest(place)
-        except IsADirectoryError:
-            said = f"[gate.{gate.name}] files: {name} is a directory; name files of it"
+        except _NoFileError as fault:
+            said = f"[gate.{gate.name}] files: {name} {fault}"
             raise SlipError("policy", f".slip.toml: {said}") from None
         except OSError:
             return None
+
+
+class _NoFileError(Exception):
+    """What is there cannot be read to its end; the text says why, as of the name before it."""
+
+
+def _opened(place: str) -> BinaryIO:
+    """A file to read, and nothing that would wait for others. Raises OSError, `_NoFileError`."""
+    _check_file(os.stat(place))
+    opened = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        _check_file(os.fstat(opened))  # which another may have taken the place of
+        return os.fdopen(opened, "rb", 0)
+    except BaseException:
+        os.close(opened)
+        raise
+
+
+def _check_file(state: os.stat_result) -> None:
+    if stat.S_ISDIR(state.st_mode):
+        raise _NoFileError("is a directory; name files of it")
+    if not stat.S_ISREG(state.st_mode):
+        raise _NoFileError("is no regular file")
+    if state.st_size > MOST_FILE_BYTES:
+        raise _NoFileError(f"has {state.st_size} bytes, and {MOST_FILE_BYTES} can be taken in")
+
+
+def _digest(place: str) -> str:
+    """Of all that it holds; what the system makes up as it is read says no size before."""
+    digest, left = hashlib.sha256(), MOST_FILE_BYTES
+    with _opened(place) as stream:
+        while data := stream.read(1 << 20):
+            digest.update(data)
+            left -= len(data)
+            if left < 0:
+                raise _NoFileError(f"goes on after {MOST_FILE_BYTES} bytes")
+    return digest.hexdigest()
