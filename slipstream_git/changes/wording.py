@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from slipstream_git.changes import settings
 from slipstream_git.errors import SlipError
 from slipstream_git.workspace import Workspace
 
@@ -31,6 +30,8 @@ def check(
         rule = _rule(text) if text and may_hold(text) else None
         if rule is None:
             continue
+        from slipstream_git.changes import settings
+
         repository = ws.repository
         head = repository.store.ref(repository.pointed_at(branch)) if branch else None
         if settings.at(repository, head or base).builtin.secrets:

@@ -12,11 +12,11 @@ from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
-from hashlib import sha256
 from typing import Final
 
 from slipstream_git.records import NamedTuple
 from slipstream_git.text import linediff, matching, secrets
+from slipstream_git.text.objectid import sha256
 from slipstream_git.text.secrets import Found
 
 CONFLICTS: Final = "conflict-markers"
@@ -119,7 +119,8 @@ def readable(data: bytes) -> bytes:
 
 def mark(line: bytes) -> str:
     """By which a line is told again without being shown: blanks around it do not count."""
-    return sha256(line.strip()).hexdigest()[:12]
+    digest: str = sha256(line.strip()).hexdigest()
+    return digest[:12]
 
 
 def _has_marker(text: bytes) -> bool:

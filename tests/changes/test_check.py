@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,8 @@ from slipstream_git.workspace import open_workspace
 from tests.children import Children
 from tests.desk import Desk, Free, Json, delete, replace, write
 from tests.gates import COUNTED, gates, times
-from tests.lab import Ground, Lab, Script
+from tests.lab import Ground, Lab, Script, slip_environment
+from tests.text import secret_corpus as corpus
 
 BUILT_IN = ("conflict-markers", "secrets", "oversize", "syntax")
 
@@ -505,3 +508,73 @@ def test_programs_behind_a_comment_are_part_of_the_key() -> None:
     run = "# don't lint; twice\nruff check .  # all\nsh -c 'a\nb' && mypy"
     assert programs(run) == ["ruff", "sh", "mypy"]
     assert programs("cd lib && CI=1 make test | tee log") == ["cd", "make", "tee"]
+
+
+# What a second check costs ------------------------------------------------------------------------
+
+
+def test_a_second_check_loads_and_starts_little(repo: Lab) -> None:
+    """A hundredth of a gate of ten seconds is little more than a Python's start."""
+    ready(Desk(repo, "git"), gates(a="true"))
+    code = "import sys\nfrom slipstream_git.__main__ import main\n"
+    code += "try:\n    main()\nfinally:\n    print(*sys.modules, file=sys.stderr)\n"
+
+    def loaded() -> set[str]:
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", code, "check", "-s", "s"],
+            cwd=repo.path, env=slip_environment(), capture_output=True, check=True,
+        )  # fmt: skip
+        return set(done.stderr.decode().splitlines()[-1].split())
+
+    rules = "slipstream_git.text.secrets"
+    dear = {rules, "slipstream_git.text.parsing", "tomllib", "hashlib", "pygit2", "click"}
+    assert {rules, "tomllib"} <= loaded()
+    assert not loaded() & dear
+
+
+def test_what_is_known_of_built_in_checks_is_of_these_rules(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = corpus.TOKENS[1].draw(corpus.Drawer(1))
+    lax, strict = "[builtin]\nsecrets = false\n", "[policy]\nmax_file_bytes = 100\n"
+    ready(desk, lax, write("new", f"key = '{token}'\n"))
+    for _ in range(2):
+        assert desk.call("check")["gates"] == []
+    desk.lab.commit({".slip.toml": ""})
+    for _ in range(2):  # what is red is never taken as known
+        assert [row["name"] for row in red(desk)["gates"]] == ["secrets"]
+    desk.apply(write("new", "x" * 80))
+    assert desk.call("check")["gates"] == []
+    desk.lab.commit({".slip.toml": strict.replace("100", "50")})
+    assert [row["name"] for row in red(desk)["gates"]] == ["oversize"]
+    desk.lab.commit({".slip.toml": strict})
+    assert desk.call("check")["gates"] == []
+    # And of what is installed.
+    facts = desk.lab.path / ".git/slip/programs"
+    before = facts.read_text().count("clean-")
+    assert desk.call("check")["gates"] == []
+    assert facts.read_text().count("clean-") == before
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert desk.call("check")["gates"] == []
+    assert facts.read_text().count("clean-") == before + 1
+
+
+def test_what_settings_are_remembered_says_the_same(desk: Desk) -> None:
+    """As read, so that what was refused is refused again."""
+    ready(desk, "")
+    desk.lab.commit({".slip.toml": gates(a="true") + "[policy]\nmax_files = 1.5\n"})
+    for _ in range(2):
+        assert "max_files is a number" in desk.refused("policy", "check").message
+    desk.lab.commit({".slip.toml": "[gate.a]\nrun = 2020-01-01\n"})
+    for _ in range(2):
+        assert "run is a command" in desk.refused("policy", "check").message
+    desk.lab.commit({".slip.toml": gates(a="echo é")})
+    for status in (False, True):
+        answer = desk.call("check")
+        assert rows(answer) == {"a": ("green", status)}
+        assert listed_tail(answer) == "é"
+
+
+def listed_tail(answer: Json) -> str:
+    [row] = gated(answer)
+    return str(row["tail"])

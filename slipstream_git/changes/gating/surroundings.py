@@ -10,7 +10,6 @@ share their verdicts.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -20,15 +19,17 @@ from collections.abc import Iterator
 from typing import BinaryIO, Final
 
 from slipstream_git.changes import factfile
+from slipstream_git.changes.factfile import FactFile
 from slipstream_git.changes.settings import Gate, Pool
 from slipstream_git.errors import SlipError
+from slipstream_git.text.objectid import sha256
 from slipstream_git.workspace import Workspace
 
 FORMAT: Final = 1
 VERSION_TIMEOUT_S: Final = 60
 VERSION_BYTES: Final = 1 << 20
 MOST_FILE_BYTES: Final = 1 << 30
-_DIGESTS: Final = "programs"
+_FACTS: Final = "programs"
 _MOST_BYTES: Final = 256 << 10
 _DEEPEST: Final = 4
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
@@ -48,7 +49,7 @@ def key(ws: Workspace, gate: Gate, pool: Pool, tree: str) -> str:
     """
     system = os.uname()
     surroundings = _Surroundings(ws, pool, tree)
-    facts = [
+    said = [
         FORMAT,
         [gate.name, gate.run, pool.setup, sorted(pool.share)],
         [system.sysname, system.machine],
@@ -58,7 +59,12 @@ def key(ws: Workspace, gate: Gate, pool: Pool, tree: str) -> str:
         [[name, ws.env.get(name)] for name in gate.variables],
     ]
     surroundings.remember()
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:40]
+    return _short(json.dumps(said))
+
+
+def facts(ws: Workspace) -> FactFile:
+    """What was worked out for a check before."""
+    return factfile.in_repository(ws.repository, _FACTS, _MOST_BYTES)
 
 
 def programs(run: str) -> list[str]:
@@ -107,7 +113,7 @@ class _Surroundings:
         self._pool = pool
         self._tree = tree
         self._root = ws.repository.layout.root
-        self._known = factfile.in_repository(ws.repository, _DIGESTS, _MOST_BYTES)
+        self._known = facts(ws)
         self._fresh: dict[str, str] = {}
 
     def program(self, word: str, depth: int = 0) -> list[str | None]:
@@ -153,7 +159,7 @@ class _Surroundings:
         """The digest of a file, looked up by its state. Raises OSError, `_NoFileError`."""
         state = os.stat(place)
         facts = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
-        name = hashlib.sha256(f"{os.path.realpath(place)}\0{facts}".encode()).hexdigest()[:40]
+        name = _short(f"{os.path.realpath(place)}\0{facts}")
         found = self._fresh.get(name) or self._known.find({name}).get(name)
         if not isinstance(found, str):
             found = _digest(place)
@@ -218,8 +224,15 @@ def _check_file(state: os.stat_result) -> None:
         raise _NoFileError(f"has {state.st_size} bytes, and {MOST_FILE_BYTES} can be taken in")
 
 
+def _short(text: str) -> str:
+    digest: str = sha256(text.encode()).hexdigest()
+    return digest[:40]
+
+
 def _digest(place: str) -> str:
     """Of all that it holds; what the system makes up as it is read says no size before."""
+    import hashlib  # which loads OpenSSL: worth it for much, and done once for a file
+
     digest, left = hashlib.sha256(), MOST_FILE_BYTES
     with _opened(place) as stream:
         while data := stream.read(1 << 20):
