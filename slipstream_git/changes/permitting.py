@@ -183,16 +183,40 @@ def oversize(
 ) -> Iterator[tuple[bytes, int]]:
     """Files of a change that are larger than ``most``, with their sizes.
 
-    One that was too large before may stay so, shrink, and move (to where nothing was).
+    One that was too large before may stay so, shrink, and move (to where nothing was): each that
+    goes makes up for one that comes and is not larger.
     """
-    moved = 0
-    for one in changed:
-        if one.new is None:
-            moved = max(moved, len(_content(repository, one.old)))
-    for path, old, new in changed:
-        size = len(_content(repository, new))
-        if size > most and size > (moved if old is None else len(_content(repository, old))):
-            yield path, size
+    sizes = [(one, len(_content(repository, one.new))) for one in changed]
+    large = [(one, size) for one, size in sizes if size > most]
+    if not large:
+        return
+    came = [(one, size) for one, size in large if one.old is None]
+    excused = _moved(repository, came, [one for one in changed if one.new is None])
+    for one, size in large:
+        before = len(_content(repository, one.old)) if one.old else 0
+        if size > before and one.path not in excused:
+            yield one.path, size
+
+
+def _moved(
+    repository: Repository,
+    came: Sequence[tuple[Difference, int]],
+    went: Iterable[Difference],
+) -> set[bytes]:
+    """Paths that came and have one each that went: the same file, else one as large or larger."""
+    left = [(len(_content(repository, one.old)), one.old and one.old.oid) for one in went]
+    left.sort(key=lambda gone: gone[0])
+    found: set[bytes] = set()
+    for same in (True, False):
+        # The largest first, and each with the smallest that will do: so most find one.
+        for one, size in sorted(came, key=lambda pair: -pair[1]):
+            oid = one.new.oid if same and one.new else None
+            fits = (g for g in left if g[0] >= size and oid in (None, g[1]))
+            gone = None if one.path in found else next(fits, None)
+            if gone is not None:
+                left.remove(gone)
+                found.add(one.path)
+    return found
 
 
 def _content(repository: Repository, entry: Entry | None) -> bytes:
