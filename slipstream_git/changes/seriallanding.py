@@ -34,6 +34,7 @@ from slipstream_git.changes.botbranch import Kept, Own, Standing
 from slipstream_git.changes.conflicts import Meeting
 from slipstream_git.changes.grouping import AS_ONE, Group
 from slipstream_git.changes.landing import Cleared, Made, Merged, Order
+from slipstream_git.changes.permitting import Permit
 from slipstream_git.changes.provenance import Share
 from slipstream_git.changes.publishing import Plan, Target
 from slipstream_git.changes.sessions import Session
@@ -313,6 +314,7 @@ def _with(
         series.idle.append(group)
         return series
     try:
+        _check_policy(ws, merged, order)
         made, is_seen = showing.made(ws, merged, order, cleared, group.label, clearing=clearing)
     except SlipError as fault:
         raise _named(fault, group) from None
@@ -323,9 +325,24 @@ def _with(
     return series._replace(is_seen=series.is_seen and is_seen)
 
 
+def _check_policy(ws: Workspace, merged: Merged, order: Order) -> None:
+    """Raises `policy` for a commit that by itself is over a limit, which the whole is not.
+
+    A chain that was adopted may have one that a later one takes back.
+    """
+    allowed = order.options.allow_protected
+    try:
+        Permit(ws, merged.session, merged.rules.policy, allowed).change(
+            merged.head_tree, merged.tree
+        )
+    except SlipError as fault:
+        fault.hint = AS_ONE
+        raise
+
+
 def _named(fault: SlipError, group: Group) -> SlipError:
-    """A refusal by a hook or a gate, which says of which commit it is."""
-    if fault.code in ("hook-failed", "gate-failed"):
+    """A refusal by a hook, a gate or the policy, which says of which commit it is."""
+    if fault.code in ("hook-failed", "gate-failed", "policy"):
         fault.message += f" (in the commit of {group.said})"
         fault.data["group"] = group.label or None
     return fault
