@@ -16,7 +16,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import pairwise
 from typing import Final, Protocol
@@ -24,6 +24,7 @@ from typing import Final, Protocol
 from slipstream_git import hints
 from slipstream_git.changes import permitting, wording
 from slipstream_git.changes.factfile import FactFile
+from slipstream_git.changes.messages import Identity
 from slipstream_git.changes.sessions import Session
 from slipstream_git.changes.settings import Builtin, Settings
 from slipstream_git.codec import to_json
@@ -137,11 +138,8 @@ class Checks:
         seconds = round(time.monotonic() - began, 3)
         return [_row(name, found, wanted, seconds) for name in NAMES]
 
-    def refuse(self, what: Landing, tree: str, said: Mapping[str, bytes]) -> None:
-        """Raises `gate-failed` for findings in a tree, `secret` for what the commit holds beside.
-
-        said: by what each is called.
-        """
+    def refuse(self, what: Landing, tree: str, text: bytes, who: Identity) -> None:
+        """Raises `gate-failed` for findings in a tree, `secret` for those in message or names."""
         name, rules = what.session.name, what.rules
         found = self.findings(what.head_tree, tree, rules)
         if found:
@@ -149,8 +147,9 @@ class Checks:
         if rules.builtin.secrets:
             from slipstream_git.text import secrets
 
-            for part, text in said.items():
-                told = secrets.find(text)
+            said = {"commit message": text, "author": who.author, "committer": who.committer}
+            for part, words in said.items():
+                told = secrets.find(words)
                 if told:
                     fault = wording.refusal(part, told[0].rule)
                     fault.hint = hints.again()  # which leaves out what holds a credential

@@ -68,11 +68,6 @@ class Order(NamedTuple):
     is_judged: bool = True
     checks: Checks | None = None
 
-    def said(self, text: bytes) -> dict[str, bytes]:
-        """What the commit holds beside its tree, with this for its message."""
-        who = self.identity
-        return {"commit message": text, "author": who.author, "committer": who.committer}
-
     def gates(self, rules: Settings) -> tuple[Gate, ...]:
         """The gates that judge what lands, of those that the branch has."""
         wanted = self.is_judged and self.options.check is not False and not self.options.dry_run
@@ -229,7 +224,7 @@ def make(ws: Workspace, merged: Merged, order: Order, cleared: Cleared | None) -
     for item in passed.objects.values():
         objects.write(item.kind, item.data)
     if order.checks is not None:
-        order.checks.refuse(merged, passed.tree, order.said(passed.text))
+        order.checks.refuse(merged, passed.tree, passed.text, order.identity)
     data = cleared.commit or _commit_object(merged, order, passed)
     return Made(objects.write("commit", data), passed, list(cleared.gates))
 
@@ -338,7 +333,7 @@ def proposed(ws: Workspace, session: Session, order: Order) -> Merged | None:
         return None
     merged = merged._replace(tree=tree, normalised=tuple(normalised))
     if order.checks is not None:
-        order.checks.refuse(merged, tree, order.said(order.text))
+        order.checks.refuse(merged, tree, order.text, order.identity)
         if order.options.merge:  # all of the chain gets into the branch's history
             steps = sessions.steps(ws, session)
             order.checks.refuse_steps(merged, [session.base_tree, *(s.tree for s in steps)])
