@@ -99,7 +99,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         "`slip begin --allow-protected GLOB`.",
     ),
     "secret": Explanation(
-        "The commit message holds what looks like a credential "
+        "The commit message, a name, a title or a label holds what looks like a credential "
         "([policy.md](policy.md#what-counts-as-a-credential)).",
         "Take it out; if it was real, revoke it as well.",
     ),
@@ -156,8 +156,9 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "gate-failed": Explanation(
         "A gate is red, or could not run, on the tree that would have landed. Nothing moved.",
-        "`slip run -- CMD` runs the gate's command where it ran, with all that it prints; mend the "
-        "session and commit again. `slip check --rerun` asks anew ([gates.md](gates.md)); "
+        "The hint runs the gate's command on the tree that was judged, with all that it prints; "
+        "mend the session (where the branch has moved, `slip rebase` first) and commit again. "
+        "`slip check --rerun` asks anew ([gates.md](gates.md)); "
         "`--no-check` lands without.",
     ),
     "bug": Explanation(

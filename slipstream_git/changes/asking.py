@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from slipstream_git import hints
+from slipstream_git.changes import wording
 from slipstream_git.changes.messages import Message
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.process import without_credentials
@@ -42,9 +43,12 @@ class Options(NamedTuple):
 def hint_again(fault: SlipError, session: str, options: Options) -> None:
     """A hint to ask again becomes the whole command that lands this session so.
 
+    But for what holds a credential: that is not said again.
     Where something outside was in the way and nothing else is known to help, that is the hint.
     """
     again = _again(fault)
+    if fault.code == "secret" and options.series and not _holds_one(options):
+        again = hints.again(without=("--series", "--each"))  # it is in a label
     if again is not None:
         # A series may have all its messages from labels; where it has not, the hint has changed.
         is_series = options.series and "--series" not in again.without
@@ -82,9 +86,20 @@ def _repeated(options: Options, again: Again, otherwise: Sequence[str]) -> list[
     """The options in words, with what is to be changed. otherwise: for want of a message."""
     changed = again.changed
     gone = {_plain(name) for name in (*changed[:1], *again.without)}
-    rows = [row for row in _rows(options) if _plain(row[0]) not in gone]
+    rows = [r for r in _rows(options) if _plain(r[0]) not in gone and not _holds(*r[1:])]
     message = [] if _plain("-m") in gone else list(_paragraphs(options.message)) or otherwise
+    if _holds(_text(options.message)) and message:
+        message = hints.MESSAGE
     return [*changed, *(word for row in rows for word in row), *message]
+
+
+def _holds(*words: str) -> bool:
+    """Whether there is a credential in one of them."""
+    return any(wording.blotted(word) != word for word in words)
+
+
+def _holds_one(options: Options) -> bool:
+    return _holds(_text(options.message), *(word for row in _rows(options) for word in row[1:]))
 
 
 def _plain(option: str) -> str:
@@ -128,9 +143,12 @@ def _rows(options: Options) -> Iterator[tuple[str, ...]]:
 
 def _paragraphs(message: Message) -> Iterator[str]:
     """The message, from a file too, as `-m` takes it."""
-    said = "\n\n".join(message.paragraphs)
-    if message.file is not None:
-        said = message.file.decode("utf-8", "surrogateescape").rstrip("\n")
     if message.given:
-        for paragraph in said.split("\n\n"):
+        for paragraph in _text(message).split("\n\n"):
             yield from ("-m", paragraph)
+
+
+def _text(message: Message) -> str:
+    if message.file is not None:
+        return message.file.decode("utf-8", "surrogateescape").rstrip("\n")
+    return "\n\n".join(message.paragraphs)

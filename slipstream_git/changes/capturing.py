@@ -143,7 +143,7 @@ def _step(
         return met(ws, told(ws, session, session), session, session)
     Permit(ws, session).step(tree)
     bounds.check_steps(ws, session.name, session.step)
-    facts = staging.next_facts(session, label)
+    facts = staging.labelled(ws, session, label)
     journal = [captures.journal_row(edit) for edit in found]
     subject = ", ".join(paths.display(edit.path) for edit in found)
     # Merged, the tree may not hold what the files held: a second parent keeps that from gc.

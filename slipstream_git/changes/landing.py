@@ -225,7 +225,7 @@ def make(ws: Workspace, merged: Merged, order: Order, cleared: Cleared | None) -
     for item in passed.objects.values():
         objects.write(item.kind, item.data)
     if order.checks is not None:
-        order.checks.refuse(merged, passed.tree, passed.text)
+        order.checks.refuse(merged, passed.tree, passed.text, order.identity)
     data = cleared.commit or _commit_object(merged, order, passed)
     return Made(objects.write("commit", data), passed, list(cleared.gates))
 
@@ -287,7 +287,7 @@ def clear(ws: Workspace, merged: Merged | None, order: Order, before: Cleared | 
         # What changes nothing does not land.
         if passed.tree != merged.head_tree or merged.start is None:
             case = judging.Case(merged.judged_since, passed.tree, merged.start)
-            rows = judging.passed(ws, merged.session.name, case, merged.rules, gates)
+            rows = judging.passed(ws, merged.session, case, merged.rules, gates)
         cleared = cleared._replace(judged=(merged.judged_since, merged.rules), gates=tuple(rows))
     if not order.sign:
         return cleared
@@ -335,7 +335,7 @@ def proposed(ws: Workspace, session: Session, order: Order) -> Merged | None:
         return None
     merged = merged._replace(tree=tree, normalised=tuple(normalised))
     if order.checks is not None:
-        order.checks.refuse(merged, tree, order.text)
+        order.checks.refuse(merged, tree, order.text, order.identity)
         if order.options.merge:  # all of the chain gets into the branch's history
             steps = sessions.steps(ws, session)
             order.checks.refuse_steps(merged, [session.base_tree, *(s.tree for s in steps)])

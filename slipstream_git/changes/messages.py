@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from slipstream_git import hints
-from slipstream_git.changes import identities
+from slipstream_git.changes import identities, wording
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb.process import Output
 from slipstream_git.gitdb.repository import Repository
@@ -91,7 +91,7 @@ def _trailer(text: str) -> str:
     if not equals:
         key, equals, value = text.partition(":")
     if not equals or not key.strip() or "\n" in text:
-        raise SlipError("usage", f"--trailer takes KEY=VALUE, not {text!r}")
+        raise SlipError("usage", f"--trailer takes KEY=VALUE, not {wording.blotted(text)!r}")
     return f"{key.strip()}: {value.strip()}"
 
 
@@ -122,7 +122,7 @@ def _author(text: str) -> tuple[str, str]:
     name, bracket, rest = text.partition("<")
     email, closing, after = rest.partition(">")
     if not (bracket and closing and name.strip()) or after.strip() or "\n" in text:
-        raise SlipError("usage", f"--author takes `Name <email>`, not {text!r}")
+        raise SlipError("usage", f"--author takes `Name <email>`, not {wording.blotted(text)!r}")
     return name.strip(), email.strip()
 
 

@@ -72,19 +72,23 @@ class Permit:
         Its paths are judged by `path`, by whoever knows which of them are the session's own doing.
         """
         self._check_files(self._differences(self._session.tree, tree))
-        self._check_extent(tree, self._session.tree)
+        self._check_extent(self._session.base_tree, tree, self._session.tree)
 
     def landing(self) -> None:
         """The same for all that the session changes, as it is about to land."""
-        session = self._session
-        changed = self._differences(session.base_tree, session.tree)
         try:
-            self._check_protected(one.path for one in changed)
+            self.change(self._session.base_tree, self._session.tree)
         except SlipError as fault:
-            fault.hint = hints.again("--allow-protected", str(fault.data["protected"]))
+            if "protected" in fault.data:
+                fault.hint = hints.again("--allow-protected", str(fault.data["protected"]))
             raise
+
+    def change(self, before: str, after: str) -> None:
+        """The same for a part that lands by itself: from one tree to another."""
+        changed = self._differences(before, after)
+        self._check_protected(one.path for one in changed)
         self._check_files(changed)
-        self._check_extent(session.tree, None)
+        self._check_extent(before, after, None)
 
     def advise(self, fault: SlipError) -> None:
         """Give a refused batch the hint that its op had."""
@@ -122,26 +126,27 @@ class Permit:
                 data={"rule": "max_file_bytes", "limit": most, "count": size},
             )
 
-    def _check_extent(self, tree: str, before: str | None) -> None:
+    def _check_extent(self, base: str, tree: str, before: str | None) -> None:
+        """before: a tree that may have been over a limit already."""
         limits = {
             key: most for key in _Extent._fields if (most := getattr(self._policy, key)) is not None
         }
         if not limits:
             return
-        now = self._extent(tree, limits)
+        now = self._extent(base, tree, limits)
         for key, most in limits.items():
             count = getattr(now, key)
             if count <= most:
                 continue
-            if before is None or count > getattr(self._extent(before, limits), key):
+            if before is None or count > getattr(self._extent(base, before, limits), key):
                 raise self._too_much(key, count, most)
 
-    def _extent(self, tree: str, wanted: Iterable[str]) -> _Extent:
+    def _extent(self, base: str, tree: str, wanted: Iterable[str]) -> _Extent:
         """Lines are those that `diff --stat` counts; bytes are of added lines, or binary files."""
         from slipstream_git.text import linediff, matching
         from slipstream_git.text.scrutiny import Addition
 
-        changed = self._differences(self._session.base_tree, tree)
+        changed = self._differences(base, tree)
         lines = size = 0
         for _, old, new in changed if {"max_lines", "max_bytes"}.intersection(wanted) else ():
             before, after = _content(self._ws.repository, old), _content(self._ws.repository, new)
@@ -183,16 +188,40 @@ def oversize(
 ) -> Iterator[tuple[bytes, int]]:
     """Files of a change that are larger than ``most``, with their sizes.
 
-    One that was too large before may stay so, shrink, and move (to where nothing was).
+    One that was too large before may stay so, shrink, and move (to where nothing was): each that
+    goes makes up for one that comes and is not larger.
     """
-    moved = 0
-    for one in changed:
-        if one.new is None:
-            moved = max(moved, len(_content(repository, one.old)))
-    for path, old, new in changed:
-        size = len(_content(repository, new))
-        if size > most and size > (moved if old is None else len(_content(repository, old))):
-            yield path, size
+    sizes = [(one, len(_content(repository, one.new))) for one in changed]
+    large = [(one, size) for one, size in sizes if size > most]
+    if not large:
+        return
+    came = [(one, size) for one, size in large if one.old is None]
+    excused = _moved(repository, came, [one for one in changed if one.new is None])
+    for one, size in large:
+        before = len(_content(repository, one.old)) if one.old else 0
+        if size > before and one.path not in excused:
+            yield one.path, size
+
+
+def _moved(
+    repository: Repository,
+    came: Sequence[tuple[Difference, int]],
+    went: Iterable[Difference],
+) -> set[bytes]:
+    """Paths that came and have one each that went: the same file, else one as large or larger."""
+    left = [(len(_content(repository, one.old)), one.old and one.old.oid) for one in went]
+    left.sort(key=lambda gone: gone[0])
+    found: set[bytes] = set()
+    for same in (True, False):
+        # The largest first, and each with the smallest that will do: so most find one.
+        for one, size in sorted(came, key=lambda pair: -pair[1]):
+            oid = one.new.oid if same and one.new else None
+            fits = (g for g in left if g[0] >= size and oid in (None, g[1]))
+            gone = None if one.path in found else next(fits, None)
+            if gone is not None:
+                left.remove(gone)
+                found.add(one.path)
+    return found
 
 
 def _content(repository: Repository, entry: Entry | None) -> bytes:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from slipstream_git.changes import messages
+from slipstream_git.changes import messages, wording
 from slipstream_git.changes.asking import Options
 from slipstream_git.changes.sessions import BRANCHES, Session
 from slipstream_git.errors import SlipError
@@ -42,14 +42,15 @@ def noting(
         "session": session.name,
         "base": session.base,
         "tip": session.tip,
-        "agent": session.agent or None,
-        "title": session.title or None,
+        "agent": wording.blotted(session.agent) or None,
+        "title": wording.blotted(session.title) or None,
         "no_check": options.check is False or None,
         "bot_branch": options.bot_branch is not None or None,
     }
     lines = []
     for share in shares:
-        own = facts | {"group": share.group or None, "steps": list(share.steps) or None}
+        group = wording.blotted(share.group) or None
+        own = facts | {"group": group, "steps": list(share.steps) or None}
         kept = {key: value for key, value in own.items() if value is not None}
         line = json.dumps(kept, ensure_ascii=False, separators=(",", ":")).encode()
         lines.append((share.commit, line))
@@ -61,7 +62,7 @@ def trailed(ws: Workspace, session: Session, text: bytes) -> bytes:
     wanted = (ws.repository.config.get("slip.trailers") or "").replace(",", " ").split()
     if not wanted:
         return text
-    values = {SESSION: session.name, AGENT: session.agent}
+    values = {SESSION: session.name, AGENT: wording.blotted(session.agent)}
     known = {name.lower(): name for name in values}
     odd = next((name for name in wanted if name.lower() not in known), None)
     if odd is not None:

@@ -20,7 +20,7 @@ from slipstream_git.changes.settings import Pool
 from slipstream_git.changes.staging import Label
 from slipstream_git.codec import bytes_field
 from slipstream_git.errors import SlipError
-from slipstream_git.gitdb import edited, foreground, merge
+from slipstream_git.gitdb import commits, edited, foreground, merge
 from slipstream_git.gitdb.edited import Edit
 from slipstream_git.gitdb.foreground import Ended
 from slipstream_git.gitdb.pool import Slot
@@ -28,7 +28,7 @@ from slipstream_git.model import Entry
 from slipstream_git.outcomes import Ran
 from slipstream_git.records import NamedTuple
 from slipstream_git.results import Applied
-from slipstream_git.text import paths
+from slipstream_git.text import objectid, paths
 from slipstream_git.workspace import Workspace
 
 NOT_FOUND: Final = 127
@@ -40,32 +40,44 @@ _UNBORN: Final = "refs/worktree/unborn"
 
 
 class Wish(NamedTuple):
-    """What to run, and what becomes of what it changes. timeout_s: None for as long as it takes."""
+    """What to run, and what becomes of what it changes.
+
+    timeout_s: None for as long as it takes. rev: the commit or tree that it runs on; None for the
+    session's.
+    """
 
     command: tuple[str, ...]
     capture: bool
     label: Label
     timeout_s: int | None = None
+    rev: str | None = None
 
 
 def run(ws: Workspace, session: Session, wish: Wish) -> Ran:
-    """Run a command in a warm worktree that holds the session's tree.
+    """Run a command in a warm worktree that holds the session's tree, or another.
 
-    Raises `hook-failed` for a set-up that fails, `locked`; and where what it made cannot be folded
+    Raises `missing` for a revision that is not there, `usage` where its changes were to be taken
+    in; `hook-failed` for a set-up that fails, `locked`; and where what it made cannot be folded
     back: `conflict`, `path-denied`, `too-large`, … KeyboardInterrupt when it was interrupted.
     """
     repository = ws.repository
+    staging.labelled(ws, session, wish.label)  # before anybody waits
+    if wish.rev is not None and wish.capture:
+        said = "--rev runs on other files than the session's, so there is nothing to --capture"
+        raise SlipError("usage", said)
     head = repository.store.ref(repository.pointed_at(session.onto)) if session.onto else None
     pool = settings.at(repository, head or session.base).pool
-    at = session.base or _UNBORN
-    with warm.leased(repository, session.tree, at, pool, for_long=True) as slot:
+    tree = session.tree if wish.rev is None else _tree_of(ws, wish.rev)
+    # A landing was to stand on the branch's head.
+    at = (session.base if wish.rev is None else head or session.base) or _UNBORN
+    with warm.leased(repository, tree, at, pool, for_long=True) as slot:
         began = time.monotonic()
         ended = _ended(ws, session, slot, wish, pool)
         ran = Ran(
             session.name,
             exit=ended.status,
             seconds=round(time.monotonic() - began, 3),
-            tree=session.tree,
+            tree=tree,
             timed_out=ended.timed_out or None,
         )
         if ended.status == NOT_FOUND:
@@ -76,6 +88,15 @@ def run(ws: Workspace, session: Session, wish: Wish) -> Ran:
         captured = _captured(ws, session, slot, wish, pool)
         left = [paths.display(path) for path in edited.left_out(slot.seen_from(), session.tree)]
         return ran._replace(captured=captured, not_captured=left or None)
+
+
+def _tree_of(ws: Workspace, rev: str) -> str:
+    """The tree that a revision names: its own, where it is the id of one."""
+    objects = ws.repository.objects
+    found = objects.find(rev) if objectid.is_id(rev) else None
+    if found is not None and found.kind == "tree":
+        return rev
+    return commits.tree_of(objects, ws.repository.resolve(rev))
 
 
 def _ended(ws: Workspace, session: Session, slot: Slot, wish: Wish, pool: Pool) -> Ended:
@@ -113,7 +134,7 @@ def _captured(ws: Workspace, session: Session, slot: Slot, wish: Wish, pool: Poo
             return capturing.met(ws, capturing.told(ws, now, now), now, now)
         Permit(ws, now).step(tree)
         bounds.check_steps(ws, now.name, now.step)
-        facts = staging.next_facts(now, wish.label)
+        facts = staging.labelled(ws, now, wish.label)
         program = os.path.basename(wish.command[0])
         tip = chain.write_step(ws, tree, (now.tip,), facts, _journal(ws, now, tree), program)
         # Before anything moves: it reads files, one of which may be broken.

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from slipstream_git import hints
 from slipstream_git.changes import (
     asking,
     botbranch,
     bringing,
+    builtins,
     conflicts,
     differences,
     grouping,
@@ -32,6 +34,7 @@ from slipstream_git.changes.botbranch import Kept, Own, Standing
 from slipstream_git.changes.conflicts import Meeting
 from slipstream_git.changes.grouping import AS_ONE, Group
 from slipstream_git.changes.landing import Cleared, Made, Merged, Order
+from slipstream_git.changes.permitting import Permit
 from slipstream_git.changes.provenance import Share
 from slipstream_git.changes.publishing import Plan, Target
 from slipstream_git.changes.sessions import Session
@@ -181,6 +184,7 @@ def computed(
         return None
     if there and series.is_seen:
         series = _with_others(ws, series, order, there)
+        _check_others(series, order)
     return series if series.same else _judged(ws, series, order, cleared, clearing=clearing)
 
 
@@ -191,6 +195,24 @@ def _with_others(ws: Workspace, series: Series, order: Order, there: Sequence[St
     if botbranch.is_there(whole, order, made, there):
         return series._replace(same=[row.oid for row in there[: len(made)]])
     return series._replace(kept=botbranch.kept(ws, whole, order, made[-1], there))
+
+
+def _check_others(series: Series, order: Order) -> None:
+    """Raises `gate-failed` where the built-in checks find something that people added on top.
+
+    They see all that lands. What the bot adds they have seen already, commit by commit.
+    """
+    whole = series.whole
+    if not series.kept or order.checks is None:
+        return
+    found = order.checks.findings(whole.head_tree, series.end.tree, whole.rules)
+    if found:
+        fault = builtins.refusal(whole.session.name, series.end.tree, found)
+        fault.message += " (added by people, on top of what the bot makes)"
+        name = whole.branch.removeprefix(sessions.BRANCHES)
+        span = f"{whole.start}..{name}" if whole.start else name
+        fault.hint = hints.of("git", "log", "--stat", span)
+        raise fault
 
 
 def _judged(
@@ -292,6 +314,7 @@ def _with(
         series.idle.append(group)
         return series
     try:
+        _check_policy(ws, merged, order)
         made, is_seen = showing.made(ws, merged, order, cleared, group.label, clearing=clearing)
     except SlipError as fault:
         raise _named(fault, group) from None
@@ -302,9 +325,24 @@ def _with(
     return series._replace(is_seen=series.is_seen and is_seen)
 
 
+def _check_policy(ws: Workspace, merged: Merged, order: Order) -> None:
+    """Raises `policy` for a commit that by itself is over a limit, which the whole is not.
+
+    A chain that was adopted may have one that a later one takes back.
+    """
+    allowed = order.options.allow_protected
+    try:
+        Permit(ws, merged.session, merged.rules.policy, allowed).change(
+            merged.head_tree, merged.tree
+        )
+    except SlipError as fault:
+        fault.hint = AS_ONE
+        raise
+
+
 def _named(fault: SlipError, group: Group) -> SlipError:
-    """A refusal by a hook or a gate, which says of which commit it is."""
-    if fault.code in ("hook-failed", "gate-failed"):
+    """A refusal by a hook, a gate or the policy, which says of which commit it is."""
+    if fault.code in ("hook-failed", "gate-failed", "policy"):
         fault.message += f" (in the commit of {group.said})"
         fault.data["group"] = group.label or None
     return fault

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 
 from slipstream_git import hints
-from slipstream_git.changes import bounds, chain, telling
+from slipstream_git.changes import bounds, chain, telling, wording
 from slipstream_git.changes.chain import Facts, Step
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, locks, sweeping
@@ -100,6 +100,9 @@ def drafted(ws: Workspace, wish: Wish) -> Session:
     paths.session_name(name)
     check_free(name, taken)
     base, onto = _place(ws, wish)
+    typed = wish if not wish.branch else Wish(agent=wish.agent)  # else the words are the branch's
+    said = {"name": typed.name, "title": typed.title, "name of the agent": typed.agent}
+    wording.check(ws, onto, base, said)
     base_tree = _tree_of(ws, base)
     facts = Facts(
         session=name,

@@ -17,6 +17,7 @@ from slipstream_git.changes import (
     sessions,
     telling,
     views,
+    wording,
 )
 from slipstream_git.changes.chain import Facts
 from slipstream_git.changes.permitting import Permit
@@ -42,8 +43,15 @@ class Label(NamedTuple):
     agent: str = ""
 
 
+def labelled(ws: Workspace, session: Session, label: Label) -> Facts:
+    """The facts of the session's next step. Raises `secret` for a label that holds one."""
+    said = {"label of the step": label.group, "name of the agent": label.agent}
+    wording.check(ws, session.onto, session.base, said)
+    return next_facts(session, label)
+
+
 def next_facts(session: Session, label: Label) -> Facts:
-    """The facts of the session's next step."""
+    """The same, whatever the label holds: that of a commit was not given by who adopts it."""
     return Facts(
         session=session.name,
         step=session.step + 1,
@@ -102,7 +110,7 @@ def stage(ws: Workspace, session: Session, ops: Sequence[Op], label: Label) -> S
         return Staged(session, session, outcome)
     permit.step(tree)
     bounds.check_steps(ws, session.name, session.step)
-    facts = next_facts(session, label)
+    facts = labelled(ws, session, label)
     journal = chain.ops_journal(repository, tree, ops)
     tip = chain.write_step(ws, tree, (session.tip,), facts, journal, chain.ops_subject(ops))
     after = session._replace(tip=tip, tree=tree, step=session.step + 1)

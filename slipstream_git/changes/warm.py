@@ -120,6 +120,9 @@ class _State:
         self._remember("setup", None)
         done = self._slot.trusting().shell(wanted.setup or "")
         if done.status:
+            from slipstream_git.text import secrets  # of what fails, which is told and kept in rows
+
+            done = done._replace(out=secrets.redacted(done.out))
             raise SlipError(
                 "hook-failed",
                 f"[pool] setup of .slip.toml failed with exit status {done.status}: {wanted.setup}",

@@ -17,6 +17,8 @@ from slipstream_git.gitdb.process import Child, Git
 from slipstream_git.records import NamedTuple
 
 KEPT_BYTES: Final = 8192
+# Beside that, of what stood before: more than the longest credential (text/secrets.py).
+BEFORE_BYTES: Final = 20_480
 GRACE_S: Final = 5.0
 _LOOK_EVERY_MS: Final = 250
 _READ_BYTES: Final = 1 << 16
@@ -25,36 +27,36 @@ _READ_BYTES: Final = 1 << 16
 class Ended(NamedTuple):
     """How a command ended. status: negative for a signal; None where nobody could tell.
 
-    tail: the end of what it printed, both streams in one. is_cut: there was more before that.
+    tail: the end of what it printed, both streams in one. before: what stood right before that, for
+    whoever has to know what the tail begins with.
     """
 
     status: int | None
     timed_out: bool
     tail: bytes
-    is_cut: bool
+    before: bytes = b""
 
 
 class Tail:
-    """The last bytes of what is added."""
+    """The last bytes of what is added, and some before them."""
 
-    def __init__(self, most: int = KEPT_BYTES) -> None:
+    def __init__(self, most: int = KEPT_BYTES, before: int = BEFORE_BYTES) -> None:
         self._most = most
+        self._held = most + before
         self._kept = bytearray()
-        self._seen = 0
 
     def add(self, data: bytes) -> None:
-        self._seen += len(data)
         self._kept += data
-        if len(self._kept) > 2 * self._most:
-            del self._kept[: -self._most]
+        if len(self._kept) > 2 * self._held:
+            del self._kept[: -self._held]
 
     @property
     def data(self) -> bytes:
         return bytes(self._kept[-self._most :])
 
     @property
-    def is_cut(self) -> bool:
-        return self._seen > self._most
+    def before(self) -> bytes:
+        return bytes(self._kept[-self._held : -self._most])
 
 
 def run(
@@ -63,11 +65,13 @@ def run(
     *,
     timeout_s: float,
     held: tuple[int, ...] = (),
+    kept_bytes: int = KEPT_BYTES,
     ticking: Callable[[], None] = lambda: None,
 ) -> Ended:
     """Run a command by ``sh -c`` where ``git`` stands, with nothing to read, to the end of it all.
 
-    held: descriptors of locks that are kept until then. ticking: is called a few times a second.
+    held: descriptors of locks that are kept until then. kept_bytes: how long its tail may be.
+    ticking: is called a few times a second.
     Raises OSError, and KeyboardInterrupt after all of it has ended.
     """
     heard, said = os.pipe()
@@ -79,7 +83,7 @@ def run(
         finally:
             os.close(said)
             os.close(report)
-        return _watched(child, heard, told, ticking)
+        return _watched(child, heard, told, Tail(kept_bytes), ticking)
     except BaseException:
         # Interrupted before it was watched, say: whoever watches over it sees that nobody is here.
         if child is not None and child.returncode is None:
@@ -91,8 +95,8 @@ def run(
         os.close(told)
 
 
-def _watched(child: Child, heard: int, told: int, ticking: Callable[[], None]) -> Ended:
-    tail, report = Tail(), b""
+def _watched(child: Child, heard: int, told: int, tail: Tail, ticking: Callable[[], None]) -> Ended:
+    report = b""
     os.set_blocking(heard, False)
     interrupted = 0
     poll, is_over = select.poll(), False
@@ -121,7 +125,7 @@ def _watched(child: Child, heard: int, told: int, ticking: Callable[[], None]) -
     if interrupted:
         raise KeyboardInterrupt
     facts = json.loads(report) if report.endswith(b"\n") else {}
-    return Ended(facts.get("status"), bool(facts.get("timed_out")), tail.data, tail.is_cut)
+    return Ended(facts.get("status"), bool(facts.get("timed_out")), tail.data, tail.before)
 
 
 def _tell(child: Child, times: int) -> None:

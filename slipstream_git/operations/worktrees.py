@@ -17,6 +17,7 @@ def run(
     command: Several,
     *,
     session: str | None = None,
+    rev: str | None = None,
     capture: bool = False,
     timeout: int | None = None,
     group: str | None = None,
@@ -32,6 +33,7 @@ def run(
     is ended, too. [pool] of .slip.toml says what of yours it finds there beside the tracked files.
 
     command (CMD): the command and its arguments, behind --
+    rev: run it on the files of this commit or tree instead, which a refused landing names
     capture: take what it changed, new files too but no ignored ones, into the session as one step;
         nothing where it fails
     timeout (SECONDS): end it after so long
@@ -39,7 +41,7 @@ def run(
     from slipstream_git.changes import running, sessions, staging
 
     label = staging.Label("run", group or "", agent or "")
-    wish = running.Wish(command, capture, label, timeout)
+    wish = running.Wish(command, capture, label, timeout, rev)
     return running.run(ws, sessions.choose(ws, session), wish)
 
 

@@ -11,8 +11,15 @@ try:
     from _sha1 import sha1  # type: ignore[import-not-found]
 except ImportError:  # an interpreter built without it
     from hashlib import sha1
+try:
+    from _sha256 import sha256  # type: ignore[import-not-found]
+except ImportError:
+    try:  # where it is from 3.12 on
+        from _sha2 import sha256  # type: ignore[import-not-found]
+    except ImportError:
+        from hashlib import sha256
 
-__all__ = ["blob_id", "digest", "is_id", "object_id", "prefer_openssl", "sha1"]
+__all__ = ["blob_id", "digest", "is_id", "object_id", "prefer_openssl", "sha1", "sha256"]
 
 # OpenSSL's is three times as fast, which pays for loading it from about here.
 LARGE = 4 << 20

@@ -8,14 +8,15 @@ passed over. Pure: bytes in, places out.
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
-from hashlib import sha256
 from typing import Final
 
 from slipstream_git.records import NamedTuple
 from slipstream_git.text import linediff, matching, secrets
+from slipstream_git.text.objectid import sha256
 from slipstream_git.text.secrets import Found
 
 CONFLICTS: Final = "conflict-markers"
@@ -106,9 +107,20 @@ class Addition:
         return Place(check, rule, self._new.count(b"\n", 0, at) + 1, text, mark(line))
 
 
+def readable(data: bytes) -> bytes:
+    """A text in UTF-16 that says so (a byte order mark) in UTF-8; anything else as it is."""
+    if not data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        return data
+    try:
+        return data.decode("utf-16").encode()
+    except UnicodeDecodeError:
+        return data
+
+
 def mark(line: bytes) -> str:
     """By which a line is told again without being shown: blanks around it do not count."""
-    return sha256(line.strip()).hexdigest()[:12]
+    digest: str = sha256(line.strip()).hexdigest()
+    return digest[:12]
 
 
 def _has_marker(text: bytes) -> bool:

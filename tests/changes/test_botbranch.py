@@ -11,6 +11,7 @@ from slipstream_git.errors import SlipError
 from tests.changes.test_series import TEXT, changed
 from tests.desk import Desk, Free, Json, batch, replace, write
 from tests.lab import Lab
+from tests.text import secret_corpus as corpus
 
 BOT = {
     f"GIT_{who}_{what}": value
@@ -18,6 +19,7 @@ BOT = {
     for what, value in (("NAME", "Mod Bot"), ("EMAIL", "bot@example.com"))
 }
 ONTO = "bot/mod"
+TOKEN = corpus.TOKENS[1].draw(corpus.Drawer(1))
 NOTES = "refs/notes/slip/landed"
 
 
@@ -305,5 +307,54 @@ def test_gates_judge_it_also_where_a_persons_commit_comes_to_nothing(bot: Desk) 
     before = bot.lab.refs("refs/heads/")
     bot.begin("s", onto=ONTO)
     bot.apply(write("x", "1\n"), write("fix", "1\n"), write("bad", "1\n"), session="s")
-    refused_commit(bot, "gate-failed", "rebase")
+    fault = refused_commit(bot, "gate-failed", "rebase")
     assert bot.lab.refs("refs/heads/") == before
+    bot.lab.slip(*shlex.split(str(fault.hint))[1:], expect=1)
+
+
+BUILT_IN = (
+    ("secrets", {"b.txt": f"key = '{TOKEN}'\n"}),
+    ("secrets", {f"{TOKEN}.txt": "x\n"}),
+    ("conflict-markers", {"b.txt": "<<<<<<< HEAD\na\n=======\nb\n>>>>>>> x\n"}),
+    ("oversize", {"large": "x" * 201}),
+)
+
+
+@pytest.mark.parametrize(("check", "files"), BUILT_IN)
+def test_built_in_checks_see_what_people_added(
+    bot: Desk, check: str, files: dict[str, bytes | str | None]
+) -> None:
+    repo = bot.lab
+    repo.commit({".slip.toml": "[policy]\nmax_file_bytes = 200\n"}, "rules")
+    run(bot, write("x", "1\n"))
+    by_hand(repo, files, "By hand")
+    before = repo.refs("refs/heads/")
+    # It stays as it is, and so nothing lands.
+    assert run(bot, write("x", "1\n"), later=60)["already"]
+    fault = refused(bot, "gate-failed", write("x", "2\n"), way="rebase", later=120)
+    assert repo.refs("refs/heads/") == before
+    assert TOKEN not in str(fault.as_json())
+    rows: Free = fault.data["gates"]
+    assert [row["name"] for row in rows] == [check]
+    assert "added by people" in fault.message
+    assert "By hand" in repo.git(*shlex.split(str(fault.hint))[1:])
+    told = run(bot, write("x", "2\n"), way="rebase", check=False, later=180)
+    assert len(told["kept"]) == 1
+    by_hand(repo, dict.fromkeys(files), "Take it out")
+    told = run(bot, write("x", "3\n"), way="rebase", later=240)
+    assert len(told["kept"]) == 2
+
+
+def test_gates_of_the_whole_are_told(bot: Desk) -> None:
+    """Once, of the tree with people's commits, however many the bot makes."""
+    repo = bot.lab
+    repo.commit({".slip.toml": '[gate.a]\nrun = "cat b.txt"\n'}, "gate")
+    run(bot)
+    by_hand(repo, {"b.txt": "by hand\n"}, "By hand")
+    ops = ({**changed(10, "x"), "group": "A"}, {**changed(30, "y"), "group": "B"})
+    told = run(bot, *ops, way="rebase", series=True, later=60)
+    assert [(row["name"], row["status"], row["tail"]) for row in told["gates"]] == [
+        ("a", "green", "by hand")
+    ]
+    note = repo.git("notes", "--ref=slip/gates", "show", f"{ONTO}^{{tree}}")
+    assert note.count("\n") == 0

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +21,8 @@ from slipstream_git.workspace import open_workspace
 from tests.children import Children
 from tests.desk import Desk, Free, Json, delete, replace, write
 from tests.gates import COUNTED, gates, times
-from tests.lab import Ground, Lab, Script
+from tests.lab import Ground, Lab, Script, slip_environment
+from tests.text import secret_corpus as corpus
 
 BUILT_IN = ("conflict-markers", "secrets", "oversize", "syntax")
 
@@ -380,6 +384,9 @@ def test_a_key_is_of_the_command_and_not_of_its_limits(repo: Lab) -> None:
         key_of(repo, gates(a="true") + 'versions = ["echo 1"]\n'),
         key_of(repo, gates(a="true") + 'versions = ["echo 2"]\n'),
         key_of(repo, gates(a="true") + 'versions = ["echo 2; exit 1"]\n'),
+        # More than is kept of what a gate prints.
+        key_of(repo, gates(a="true") + 'versions = ["echo 1; seq 9999"]\n'),
+        key_of(repo, gates(a="true") + 'versions = ["echo 2; seq 9999"]\n'),
         key_of(repo, gates(a="true") + 'variables = ["CI"]\n'),
         key_of(repo, gates(a="true") + 'variables = ["CI"]\n', CI="1"),
         key_of(repo, gates(a="true") + 'files = ["nosuch"]\n'),
@@ -433,9 +440,33 @@ def test_programs_are_found_in_a_command() -> None:
     assert found("echo 'open") == ["echo"]
 
 
-def test_a_directory_among_the_files_is_refused(desk: Desk) -> None:
-    ready(desk, gates(a="true") + 'files = ["src"]\n')
-    assert "src is a directory" in desk.refused("policy", "check").message
+def test_what_is_no_file_among_the_files_is_refused(desk: Desk, tmp_path: Path) -> None:
+    """And not waited for: what nobody writes to, what never ends, what is too long to read."""
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "link").symlink_to("fifo")
+    with (tmp_path / "huge").open("wb") as file:
+        file.truncate(surroundings.MOST_FILE_BYTES + 1)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "socket"))
+    odd = {
+        str(tmp_path): "is a directory",
+        "/dev/zero": "is no regular file",
+        "/dev/tty": "is no regular file",
+        f"{tmp_path}/fifo": "is no regular file",
+        f"{tmp_path}/link": "is no regular file",
+        f"{tmp_path}/socket": "is no regular file",
+        f"{tmp_path}/huge": "has 1073741825 bytes",
+    }
+    ready(desk, "")
+    for name, said in odd.items():
+        desk.lab.commit({".slip.toml": gates(a="true") + f'files = ["{name}"]\n'})
+        for fault in (desk.refused("policy", "check"), desk.commit_refused("policy")):
+            assert f"[gate.a] files: {name} {said}" in fault.message
+    # As a program it is what cannot be run.
+    desk.lab.commit({".slip.toml": gates(a=f"{tmp_path}/fifo")})
+    assert rows(desk.refused("gate-failed", "check").data) == {"a": ("error", False)}
+    desk.lab.commit({".slip.toml": gates(a="true") + 'files = ["/proc/version", "/dev/null/x"]\n'})
+    assert rows(desk.call("check")) == {"a": ("green", False)}
 
 
 # At once, and killed -----------------------------------------------------------------------------
@@ -477,3 +508,73 @@ def test_programs_behind_a_comment_are_part_of_the_key() -> None:
     run = "# don't lint; twice\nruff check .  # all\nsh -c 'a\nb' && mypy"
     assert programs(run) == ["ruff", "sh", "mypy"]
     assert programs("cd lib && CI=1 make test | tee log") == ["cd", "make", "tee"]
+
+
+# What a second check costs ------------------------------------------------------------------------
+
+
+def test_a_second_check_loads_and_starts_little(repo: Lab) -> None:
+    """A hundredth of a gate of ten seconds is little more than a Python's start."""
+    ready(Desk(repo, "git"), gates(a="true"))
+    code = "import sys\nfrom slipstream_git.__main__ import main\n"
+    code += "try:\n    main()\nfinally:\n    print(*sys.modules, file=sys.stderr)\n"
+
+    def loaded() -> set[str]:
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", code, "check", "-s", "s"],
+            cwd=repo.path, env=slip_environment(), capture_output=True, check=True,
+        )  # fmt: skip
+        return set(done.stderr.decode().splitlines()[-1].split())
+
+    rules = "slipstream_git.text.secrets"
+    dear = {rules, "slipstream_git.text.parsing", "tomllib", "hashlib", "pygit2", "click"}
+    assert {rules, "tomllib"} <= loaded()
+    assert not loaded() & dear
+
+
+def test_what_is_known_of_built_in_checks_is_of_these_rules(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = corpus.TOKENS[1].draw(corpus.Drawer(1))
+    lax, strict = "[builtin]\nsecrets = false\n", "[policy]\nmax_file_bytes = 100\n"
+    ready(desk, lax, write("new", f"key = '{token}'\n"))
+    for _ in range(2):
+        assert desk.call("check")["gates"] == []
+    desk.lab.commit({".slip.toml": ""})
+    for _ in range(2):  # what is red is never taken as known
+        assert [row["name"] for row in red(desk)["gates"]] == ["secrets"]
+    desk.apply(write("new", "x" * 80))
+    assert desk.call("check")["gates"] == []
+    desk.lab.commit({".slip.toml": strict.replace("100", "50")})
+    assert [row["name"] for row in red(desk)["gates"]] == ["oversize"]
+    desk.lab.commit({".slip.toml": strict})
+    assert desk.call("check")["gates"] == []
+    # And of what is installed.
+    facts = desk.lab.path / ".git/slip/programs"
+    before = facts.read_text().count("clean-")
+    assert desk.call("check")["gates"] == []
+    assert facts.read_text().count("clean-") == before
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert desk.call("check")["gates"] == []
+    assert facts.read_text().count("clean-") == before + 1
+
+
+def test_what_settings_are_remembered_says_the_same(desk: Desk) -> None:
+    """As read, so that what was refused is refused again."""
+    ready(desk, "")
+    desk.lab.commit({".slip.toml": gates(a="true") + "[policy]\nmax_files = 1.5\n"})
+    for _ in range(2):
+        assert "max_files is a number" in desk.refused("policy", "check").message
+    desk.lab.commit({".slip.toml": "[gate.a]\nrun = 2020-01-01\n"})
+    for _ in range(2):
+        assert "run is a command" in desk.refused("policy", "check").message
+    desk.lab.commit({".slip.toml": gates(a="echo é")})
+    for status in (False, True):
+        answer = desk.call("check")
+        assert rows(answer) == {"a": ("green", status)}
+        assert listed_tail(answer) == "é"
+
+
+def listed_tail(answer: Json) -> str:
+    [row] = gated(answer)
+    return str(row["tail"])

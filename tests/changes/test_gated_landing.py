@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shlex
 import signal
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from slipstream_git.changes.gating import judging
 from slipstream_git.changes.gating.judging import Case, Judge
+from slipstream_git.errors import SlipError
 from slipstream_git.outcomes import GateRow
 from tests.changes.test_hooks import hook
 from tests.children import Children
@@ -146,6 +148,61 @@ def test_what_hooks_made_of_it_is_what_is_judged(desk: Desk) -> None:
     assert desk.lab.tree("main")["new"] == b"hooked\n"
     [note] = desk.lab.git("notes", "--ref=slip/gates", "list").split("\n")
     assert note.split()[1] == desk.lab.oid("main^{tree}") == landed["tree"]
+
+
+def typed(desk: Desk, fault: SlipError) -> str:
+    """What the hint of a red gate prints when it is typed: the same as the gate."""
+    words = shlex.split(str(fault.hint))
+    assert words[:2] == ["slip", "run"]
+    [row] = [row for row in fault.data["gates"] if row["status"] == "red"]  # type: ignore[attr-defined]
+    before, files = desk.lab.refs(), standing(desk.lab)
+    reply = desk.lab.slip(*words[1:], expect=row["exit"])
+    assert (desk.lab.refs(), standing(desk.lab)) == (before, files)
+    assert reply.text.rstrip() == row["tail"]
+    return reply.text
+
+
+BOTH = "git diff --name-only HEAD; test ! -e one -o ! -e two || { echo both; exit 7; }"
+
+
+@pytest.mark.parametrize("way", ["run", "known"])
+def test_the_hint_after_a_merge_shows_what_was_red(desk: Desk, way: str) -> None:
+    """Neither the branch is red, nor the session."""
+    ready(desk, gates(a=BOTH), write("one", "1\n"))
+    desk.lab.commit({"two": "2\n"})
+    desk.call("check", session="s")
+    fault = desk.commit_refused("gate-failed", session="s")
+    if way == "known":  # what is known is not run again, and its tree is there all the same
+        desk.lab.git("gc", "--quiet", "--prune=now")
+        fault = desk.commit_refused("gate-failed", session="s")
+        assert rows(fault.data) == [("a", "red", True)]
+    assert typed(desk, fault) == "one\nboth\n"
+    assert f"--rev {fault.data['tree']}" in str(fault.hint)
+
+
+def test_the_hint_has_what_hooks_made_of_it(desk: Desk) -> None:
+    hook(desk.lab, "pre-commit", "echo 2 > two; git add two")
+    ready(desk, gates(a=BOTH), write("one", "1\n"))
+    assert typed(desk, desk.commit_refused("gate-failed", session="s")) == "one\ntwo\nboth\n"
+
+
+def test_the_hint_of_a_series_has_the_commit_that_is_red(desk: Desk) -> None:
+    ready(desk, gates(a="test ! -e bad || { echo bad; exit 7; }"))
+    desk.apply(write("bad", "b\n"), session="s", group="One")
+    desk.apply(delete("bad"), write("two", "2\n"), session="s", group="Two")
+    fault = desk.commit_refused("gate-failed", session="s", series=True, each=True)
+    assert typed(desk, fault) == "bad\n"
+
+
+def test_other_files_are_run_on_as_they_are_named(desk: Desk) -> None:
+    ready(desk, gates(a="true"))
+    tree = desk.lab.oid("main~1^{tree}")
+    for rev in (tree, "main~1", desk.lab.oid("main~1")):
+        ran = desk.call("run", session="s", rev=rev, command=("test", "!", "-e", "new"))
+        assert (ran["exit"], ran["tree"]) == (0, tree)
+    for rev in ("nosuch", "0" * 40, desk.lab.oid("main:f")):
+        desk.refused("missing", "run", session="s", rev=rev, command=("true",))
+    desk.refused("usage", "run", session="s", rev=tree, command=("true",), capture=True)
 
 
 def test_exec_lands_or_leaves_the_session(desk: Desk, runs: Path) -> None:

@@ -232,6 +232,44 @@ def test_a_large_file_may_stay_and_shrink_and_move(desk: Desk) -> None:
     desk.commit("m")
 
 
+LARGE = "[policy]\nmax_file_bytes = 10\n"
+
+
+@pytest.mark.parametrize(
+    ("went", "came", "refused"),
+    [
+        ({"a": 50}, {"b": 50}, None),
+        ({"a": 50}, {"b": 20, "c": 20}, "c"),
+        ({"a": 50}, {"b": 20, "c": 30}, "b"),  # it makes up for the larger one
+        ({"a": 50, "aa": 20}, {"b": 20, "c": 30}, None),
+        ({"a": 50, "aa": 20}, {"b": 30, "c": 30}, "c"),
+        ({"a": 50, "aa": 60}, {"b": 50, "c": 60, "d": 50}, "d"),
+        ({"a": 5}, {"b": 11}, "b"),
+        ({}, {"b": 10}, None),
+    ],
+)
+def test_one_large_file_that_goes_makes_up_for_one_that_comes(
+    desk: Desk, went: dict[str, int], came: dict[str, int], refused: str | None
+) -> None:
+    desk.lab.commit({name: name[0] * size for name, size in went.items()})
+    ruled(desk, LARGE)
+    ops = [*map(delete, went), *(write(name, name * size) for name, size in came.items())]
+    if refused is None:
+        desk.apply(*ops)
+        desk.commit("m")
+    else:
+        fault = desk.apply_refused("policy", *ops)
+        assert fault.message.startswith(f"{refused} would have {came[refused]} bytes")
+
+
+def test_the_same_file_elsewhere_is_the_one_that_went(desk: Desk) -> None:
+    """Not a smaller one that comes, too: that is the one to be named."""
+    desk.lab.commit({"a": "a" * 50})
+    ruled(desk, LARGE)
+    fault = desk.apply_refused("policy", move("a", "z"), write("b", "b" * 49), write("c", "c" * 51))
+    assert fault.message.startswith("b would have 49 bytes")
+
+
 def test_a_rule_that_came_later_holds_at_landing(desk: Desk) -> None:
     ruled(desk, "")
     desk.apply(write("x", "x" * 50))

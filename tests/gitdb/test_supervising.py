@@ -12,7 +12,7 @@ import pytest
 
 from slipstream_git.gitdb import supervising
 from slipstream_git.gitdb.process import Git
-from slipstream_git.gitdb.supervising import KEPT_BYTES, Ended, Tail
+from slipstream_git.gitdb.supervising import BEFORE_BYTES, KEPT_BYTES, Ended, Tail
 from tests.children import Children
 from tests.lab import slip_environment
 
@@ -37,7 +37,7 @@ def pids(place: Path) -> list[int]:
 
 def test_how_it_ended_and_what_it_said(tmp_path: Path) -> None:
     ended = ran(tmp_path, "echo out; echo err >&2; exit 3")
-    assert ended == Ended(3, timed_out=False, tail=b"out\nerr\n", is_cut=False)
+    assert ended == Ended(3, timed_out=False, tail=b"out\nerr\n")
     assert ran(tmp_path, "kill -SEGV $$").status == -signal.SIGSEGV
     assert ran(tmp_path, "nosuch-program").status == 127
     assert ran(tmp_path, "pwd").tail == f"{tmp_path}\n".encode()
@@ -109,27 +109,27 @@ def test_a_gigabyte_costs_neither_memory_nor_disk(tmp_path: Path) -> None:
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "ended = supervising.run(git, 'head -c 1000000000 /dev/zero; printf end', timeout_s=300)\n"
         "grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before\n"
-        "print(grown, len(ended.tail), ended.tail[-3:], ended.is_cut)\n"
+        "print(grown, len(ended.tail), ended.tail[-3:], len(ended.before))\n"
     )
     git = Git(str(tmp_path), slip_environment()).trusting(str(tmp_path))
     program = tmp_path / "measure.py"
     program.write_text(script)
     said = supervising.run(git, f"{sys.executable} {program}", timeout_s=300)
-    grown, kept, end, is_cut = said.tail.decode().split()
+    grown, kept, end, before = said.tail.decode().split()
     assert int(grown) < 4096  # KiB
-    assert (kept, end, is_cut) == (str(KEPT_BYTES), "b'end'", "True")
+    assert (kept, end, before) == (str(KEPT_BYTES), "b'end'", str(BEFORE_BYTES))
     assert list(tmp_path.iterdir()) == [program]
 
 
 def test_a_tail_is_the_end() -> None:
-    tail = Tail(4)
+    tail = Tail(4, before=3)
     for part in (b"", b"ab", b"cd"):
         tail.add(part)
-    assert (tail.data, tail.is_cut) == (b"abcd", False)
+    assert (tail.data, tail.before) == (b"abcd", b"")
     for part in (b"e", b"fghijklmnop", b"q"):
         tail.add(part)
-        assert tail.is_cut
-    assert tail.data == b"nopq"
+        assert tail.before
+    assert (tail.data, tail.before) == (b"nopq", b"klm")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives orphans to an ancestor")

@@ -132,7 +132,7 @@ def _made(ws: Workspace, session: Session, item: Unresolved, what: Choice, label
     tree = ws.repository.trees.splice(session.tree, {item.path: result} if result != now else {})
     Permit(ws, session).step(tree)
     left = session.unresolved - 1 if resolved else session.unresolved
-    facts = staging.next_facts(session, label)._replace(unresolved=left)
+    facts = staging.labelled(ws, session, label)._replace(unresolved=left)
     subject = paths.display(item.path)
     tip = chain.write_step(ws, tree, (session.tip,), facts, rows, subject)
     return _Made(tip, resolved)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from slipstream_git import hints
 from slipstream_git.changes import asking, landing, publishing, recovery, sessions
 from slipstream_git.changes.concurrency import stacking
 from slipstream_git.changes.concurrency.reporting import Fault, Item, Tally
@@ -22,7 +21,6 @@ from slipstream_git.changes.landing import Cleared
 from slipstream_git.changes.settings import Gate, Settings
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import attributes, locks
-from slipstream_git.hints import Hint
 from slipstream_git.outcomes import GateRow, Landed
 from slipstream_git.records import NamedTuple
 from slipstream_git.workspace import Workspace
@@ -180,7 +178,7 @@ class _Union:
         """The refusal of the session that breaks the stack."""
         number = judged.breaking or 0
         stage, before = stages[number], [other.name for other in stages[:number]]
-        error = judging.refusal(stage.name, stage.tree, judged.rows, gates)
+        error = judging.refusal(self._ws, stage.item.session, stage.tree, judged.rows, gates)
         branch = self._branch.removeprefix(sessions.BRANCHES)
         if judged.is_red_without:
             error.message = f"{error.message} (and so it is on {branch} without {stage.name})"
@@ -188,10 +186,6 @@ class _Union:
         elif before:
             error.message = f"{stage.name}, on top of {stacking.few(before)}: {error.message}"
             error.data["on_top_of"] = before
-            moved = hints.of("slip", "rebase", "-s", stage.name)
-            # The others land, and then that is where it can be seen.
-            if isinstance(error.hint, Hint) and not self._atomic:
-                error.hint = moved.then(error.hint)
         return Fault(stage.name, error)
 
 

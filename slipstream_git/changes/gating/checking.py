@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from slipstream_git.changes import builtins, settings
-from slipstream_git.changes.gating import judging
+from slipstream_git.changes.gating import judging, surroundings
 from slipstream_git.changes.gating.judging import Case, Judge
 from slipstream_git.changes.sessions import Session
 from slipstream_git.changes.settings import Gate
@@ -18,15 +18,16 @@ def check(ws: Workspace, session: Session, names: Sequence[str], *, rerun: bool)
     """Judge the session's tree. Raises `gate-failed`, `usage` for a gate that is not defined."""
     repository = ws.repository
     head = repository.store.ref(repository.pointed_at(session.onto)) if session.onto else None
-    found = settings.at(repository, head or session.base)
+    facts = surroundings.facts(ws)
+    found = settings.at(repository, head or session.base, facts)
     gates = _chosen(found.gates, names)
     case = Case(session.base_tree, session.tree, session.base)
-    own = builtins.Checks(repository).rows(session.base_tree, session.tree, found)
+    own = builtins.Checks(repository).rows(session.base_tree, session.tree, found, facts)
     # Of the built-in ones it is told what was asked for by name, and what is red.
     rows = [r for r in own if (r.name in names if names else r.status == "red")]
     rows += Judge(ws, found, session.name, rerun=rerun).rows(case, gates)
     if judging.failing(rows):
-        raise judging.refusal(session.name, session.tree, rows, gates)
+        raise judging.refusal(ws, session, session.tree, rows, gates)
     return Checked(session.name, session.tree, rows)
 
 

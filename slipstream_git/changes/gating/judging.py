@@ -18,6 +18,7 @@ from slipstream_git import hints
 from slipstream_git.changes import telling
 from slipstream_git.changes.gating import surroundings, verdictnotes
 from slipstream_git.changes.gating.verdictnotes import Verdict
+from slipstream_git.changes.sessions import Session
 from slipstream_git.changes.settings import Gate, Settings
 from slipstream_git.codec import to_json
 from slipstream_git.errors import SlipError
@@ -188,21 +189,28 @@ def _text(ended: Ended) -> str:
     """What is told and noted of what it printed: whole lines, and no credentials."""
     from slipstream_git.text import secrets
 
-    text = secrets.redacted(ended.tail).decode("utf-8", "replace").rstrip()
+    cut = len(ended.before)
+    # With what stood before, so that nothing is left of one that the cut goes through.
+    inside = [
+        one._replace(start=max(one.start - cut, 0), stop=one.stop - cut)
+        for one in secrets.find(ended.before + ended.tail)
+        if one.stop > cut
+    ]
+    text = secrets.redacted(ended.tail, inside).decode("utf-8", "replace").rstrip()
     _, line_end, rest = text.partition("\n")
-    return rest if ended.is_cut and line_end and rest else text
+    return rest if cut and line_end and rest else text
 
 
 # Refused -----------------------------------------------------------------------------------------
 
 
 def passed(
-    ws: Workspace, session: str, case: Case, rules: Settings, gates: Sequence[Gate]
+    ws: Workspace, session: Session, case: Case, rules: Settings, gates: Sequence[Gate]
 ) -> list[GateRow]:
     """What these gates say of a tree, where that is nothing bad. Raises `gate-failed`, …"""
     rows = Judge(ws, rules, session).rows(case, gates)
     if failing(rows):
-        raise refusal(session, case.tree, rows, gates)
+        raise refusal(ws, session, case.tree, rows, gates)
     return rows
 
 
@@ -210,8 +218,13 @@ def failing(rows: Sequence[GateRow]) -> list[GateRow]:
     return [row for row in rows if row.status in BAD]
 
 
-def refusal(session: str, tree: str, rows: Sequence[GateRow], gates: Sequence[Gate]) -> SlipError:
-    """The `gate-failed` for these rows, of which one at least is bad."""
+def refusal(
+    ws: Workspace, session: Session, tree: str, rows: Sequence[GateRow], gates: Sequence[Gate]
+) -> SlipError:
+    """The `gate-failed` for these rows, of which one at least is bad.
+
+    Where it is not the session's own tree, the tree is written, so that its hint finds it.
+    """
     bad = failing(rows)
     first = bad[0]
     lines = (first.tail or "").splitlines()
@@ -224,6 +237,15 @@ def refusal(session: str, tree: str, rows: Sequence[GateRow], gates: Sequence[Ga
     return SlipError(
         "gate-failed",
         f"gate {first.name} {was}{more}: {why}",
-        hint=hints.of("slip", "run", "-s", session, "--", "sh", "-c", command) if command else None,
-        data={"session": session, "tree": tree, "gates": to_json(list(rows))},
+        hint=_again(ws, session, tree, command) if command else None,
+        data={"session": session.name, "tree": tree, "gates": to_json(list(rows))},
     )
+
+
+def _again(ws: Workspace, session: Session, tree: str, command: str) -> hints.Hint:
+    """The command that was red, on the tree that it was red on."""
+    other: tuple[str, ...] = ()
+    if tree != session.tree:
+        ws.repository.objects.publish().release()
+        other = ("--rev", tree)
+    return hints.of("slip", "run", "-s", session.name, *other, "--", "sh", "-c", command)

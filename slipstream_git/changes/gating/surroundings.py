@@ -10,22 +10,26 @@ share their verdicts.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 import shlex
+import stat
 from collections.abc import Iterator
-from typing import Final
+from typing import BinaryIO, Final
 
 from slipstream_git.changes import factfile
+from slipstream_git.changes.factfile import FactFile
 from slipstream_git.changes.settings import Gate, Pool
 from slipstream_git.errors import SlipError
+from slipstream_git.text.objectid import sha256
 from slipstream_git.workspace import Workspace
 
 FORMAT: Final = 1
 VERSION_TIMEOUT_S: Final = 60
-_DIGESTS: Final = "programs"
+VERSION_BYTES: Final = 1 << 20
+MOST_FILE_BYTES: Final = 1 << 30
+_FACTS: Final = "programs"
 _MOST_BYTES: Final = 256 << 10
 _DEEPEST: Final = 4
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
@@ -45,7 +49,7 @@ def key(ws: Workspace, gate: Gate, pool: Pool, tree: str) -> str:
     """
     system = os.uname()
     surroundings = _Surroundings(ws, pool, tree)
-    facts = [
+    said = [
         FORMAT,
         [gate.name, gate.run, pool.setup, sorted(pool.share)],
         [system.sysname, system.machine],
@@ -55,7 +59,12 @@ def key(ws: Workspace, gate: Gate, pool: Pool, tree: str) -> str:
         [[name, ws.env.get(name)] for name in gate.variables],
     ]
     surroundings.remember()
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:40]
+    return _short(json.dumps(said))
+
+
+def facts(ws: Workspace) -> FactFile:
+    """What was worked out for a check before."""
+    return factfile.in_repository(ws.repository, _FACTS, _MOST_BYTES)
 
 
 def programs(run: str) -> list[str]:
@@ -104,7 +113,7 @@ class _Surroundings:
         self._pool = pool
         self._tree = tree
         self._root = ws.repository.layout.root
-        self._known = factfile.in_repository(ws.repository, _DIGESTS, _MOST_BYTES)
+        self._known = facts(ws)
         self._fresh: dict[str, str] = {}
 
     def program(self, word: str, depth: int = 0) -> list[str | None]:
@@ -134,9 +143,9 @@ class _Surroundings:
         if place is None:
             return None, b""
         try:
-            with open(place, "rb") as stream:
+            with _opened(place) as stream:
                 return self._digest(place), stream.read(256)
-        except OSError:
+        except (OSError, _NoFileError):
             return None, b""
 
     def _on_path(self, name: str) -> str | None:
@@ -147,14 +156,13 @@ class _Surroundings:
         return None
 
     def _digest(self, place: str) -> str:
-        """The digest of a file, looked up by its state. Raises OSError."""
+        """The digest of a file, looked up by its state. Raises OSError, `_NoFileError`."""
         state = os.stat(place)
         facts = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
-        name = hashlib.sha256(f"{os.path.realpath(place)}\0{facts}".encode()).hexdigest()[:40]
+        name = _short(f"{os.path.realpath(place)}\0{facts}")
         found = self._fresh.get(name) or self._known.find({name}).get(name)
         if not isinstance(found, str):
-            with open(place, "rb") as stream:
-                found = hashlib.file_digest(stream, "sha256").hexdigest()
+            found = _digest(place)
             self._fresh[name] = found
         return found
 
@@ -168,7 +176,9 @@ class _Surroundings:
         repository = self._ws.repository
         git = repository.trusting(self._root or repository.layout.git_dir)
         try:
-            ended = supervising.run(git, command, timeout_s=VERSION_TIMEOUT_S)
+            ended = supervising.run(
+                git, command, timeout_s=VERSION_TIMEOUT_S, kept_bytes=VERSION_BYTES
+            )
         except OSError as fault:
             return [fault.strerror]
         return [ended.status, ended.timed_out, ended.tail.decode("utf-8", "replace")]
@@ -182,8 +192,52 @@ class _Surroundings:
             place = os.path.join(self._root or "/", name)
         try:
             return self._digest(place)
-        except IsADirectoryError:
-            said = f"[gate.{gate.name}] files: {name} is a directory; name files of it"
+        except _NoFileError as fault:
+            said = f"[gate.{gate.name}] files: {name} {fault}"
             raise SlipError("policy", f".slip.toml: {said}") from None
         except OSError:
             return None
+
+
+class _NoFileError(Exception):
+    """What is there cannot be read to its end; the text says why, as of the name before it."""
+
+
+def _opened(place: str) -> BinaryIO:
+    """A file to read, and nothing that would wait for others. Raises OSError, `_NoFileError`."""
+    _check_file(os.stat(place))
+    opened = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        _check_file(os.fstat(opened))  # which another may have taken the place of
+        return os.fdopen(opened, "rb", 0)
+    except BaseException:
+        os.close(opened)
+        raise
+
+
+def _check_file(state: os.stat_result) -> None:
+    if stat.S_ISDIR(state.st_mode):
+        raise _NoFileError("is a directory; name files of it")
+    if not stat.S_ISREG(state.st_mode):
+        raise _NoFileError("is no regular file")
+    if state.st_size > MOST_FILE_BYTES:
+        raise _NoFileError(f"has {state.st_size} bytes, and {MOST_FILE_BYTES} can be taken in")
+
+
+def _short(text: str) -> str:
+    digest: str = sha256(text.encode()).hexdigest()
+    return digest[:40]
+
+
+def _digest(place: str) -> str:
+    """Of all that it holds; what the system makes up as it is read says no size before."""
+    import hashlib  # which loads OpenSSL: worth it for much, and done once for a file
+
+    digest, left = hashlib.sha256(), MOST_FILE_BYTES
+    with _opened(place) as stream:
+        while data := stream.read(1 << 20):
+            digest.update(data)
+            left -= len(data)
+            if left < 0:
+                raise _NoFileError(f"goes on after {MOST_FILE_BYTES} bytes")
+    return digest.hexdigest()

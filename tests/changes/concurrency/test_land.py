@@ -215,8 +215,9 @@ def test_gates_are_as_with_commit(desk: Desk, *, atomic: bool) -> None:
     fault = refused(desk, "gate-failed", "a", "b", atomic=atomic)
     assert who(fault, "refused") == ["b"]
     assert who(fault, "landed") == ([] if atomic else ["a"])
-    assert fault.hint == "slip run -s b -- sh -c 'test ! -e b'"
     [row] = rows(fault, "refused")
+    tree = row["data"]["tree"]
+    assert fault.hint == f"slip run -s b --rev {tree} -- sh -c 'test ! -e b'"
     assert [gate["status"] for gate in row["data"]["gates"]] == ["red"]
     landed = land(desk, "a", "b", check=False, atomic=atomic)["landed"]
     assert [row["gates"] for row in landed] == [[]] * (2 if atomic else 1)
