@@ -17,9 +17,11 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests import desk, lab
 from tests.children import Children
 from tests.lab import Ground, Lab, make_template
 from tests.servers import start_server
+from tests.starting import Starter
 
 GITCONFIG = """\
 [user]
@@ -113,11 +115,19 @@ def seal_pygit2(home: Path) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def sealed_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The seal for what session fixtures do."""
+def sealed_session(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """The seal for what session fixtures do, and in it what starts the commands of tests."""
     with pytest.MonkeyPatch.context() as patch:
         seal(patch, tmp_path_factory.mktemp("home"))
+        if request.config.getoption("cold"):
+            yield
+            return
+        starter = Starter(lab.slip_environment())
+        patch.setattr(lab, "starter", starter)
         yield
+        starter.close()
 
 
 @pytest.fixture(autouse=True)
@@ -137,12 +147,15 @@ def home(
         start_server(servers, place / ".run" / "slip" / "serve.sock")
         yield place
         servers.end()
+    desk.close_all()
     shutil.rmtree(place, ignore_errors=True)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     told = "every command line of a test finds a server (slow; whatever it prints stays the same)"
     parser.addoption("--served", action="store_true", help=told)
+    told = "every command line starts an interpreter of its own, and is not forked off one"
+    parser.addoption("--cold", action="store_true", help=told)
 
 
 @pytest.fixture(scope="session")
