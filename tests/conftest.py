@@ -13,12 +13,14 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from zlib import crc32
 
 import hypothesis
 import pytest
 
 from tests import desk, lab
 from tests.children import Children
+from tests.desk import STORES
 from tests.lab import Ground, Lab, make_template
 from tests.servers import start_server
 from tests.starting import Starter
@@ -41,6 +43,11 @@ DATE = "1767323045 +0000"  # 2026-01-02 03:04:05
 # Thousands of tests each wait for the disk; in memory all of them take a sixth of that time.
 MEMORY = Path("/dev/shm")
 WANTED_BYTES = 6 << 30
+
+
+# Rooms whose tests hold over both object stores: `make test` runs each over one of the two, and
+# `make test-all` over both. What tells the stores apart is in tests/gitdb, over both at all times.
+DRAWN = [Path(__file__).parent / room for room in ("changes", "changes/concurrency", "operations")]
 
 
 def _in_memory() -> None:
@@ -212,6 +219,25 @@ def detached_repo(ground: Ground) -> Lab:
 def submodule_repo(ground: Ground) -> Lab:
     """Holds a submodule at `lib`."""
     return ground.holding_submodule()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        spec = getattr(item, "callspec", None)
+        if spec is None or "store" not in spec.params or item.path.parent not in DRAWN:
+            continue
+        # (a test that has its stores from elsewhere draws for itself)
+        own = [mark for mark in item.iter_markers("parametrize") if "store" in mark.args[0]]
+        if not own and spec.params["store"] != drawn(item, spec.id):
+            item.add_marker(pytest.mark.slow)
+
+
+def drawn(item: pytest.Item, case: str) -> str:
+    """The store that `make test` runs this case of a test over, as if by lot."""
+    words = [word for word in case.split("-") if word not in STORES]
+    name = [item.path.name, item.name.partition("[")[0], *words]
+    return STORES[(crc32("\n".join(name).encode()) >> 8) % len(STORES)]
 
 
 class NoExcuses:
