@@ -24,7 +24,7 @@ test: .venv/dev-installed
 	$(PY) -m pytest -n $(WORKERS) -m "not slow"
 
 test-all: .venv/dev-installed
-	$(PY) -m pytest -n $(WORKERS)
+	$(PY) -m pytest -n $(WORKERS) --cold
 
 lint: .venv/dev-installed
 	$(BIN)/ruff check .

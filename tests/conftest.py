@@ -13,13 +13,17 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from zlib import crc32
 
 import hypothesis
 import pytest
 
+from tests import desk, lab
 from tests.children import Children
+from tests.desk import STORES
 from tests.lab import Ground, Lab, make_template
 from tests.servers import start_server
+from tests.starting import Starter
 
 GITCONFIG = """\
 [user]
@@ -39,6 +43,11 @@ DATE = "1767323045 +0000"  # 2026-01-02 03:04:05
 # Thousands of tests each wait for the disk; in memory all of them take a sixth of that time.
 MEMORY = Path("/dev/shm")
 WANTED_BYTES = 6 << 30
+
+
+# Rooms whose tests hold over both object stores: `make test` runs each over one of the two, and
+# `make test-all` over both. What tells the stores apart is in tests/gitdb, over both at all times.
+DRAWN = [Path(__file__).parent / room for room in ("changes", "changes/concurrency", "operations")]
 
 
 def _in_memory() -> None:
@@ -113,11 +122,19 @@ def seal_pygit2(home: Path) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def sealed_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The seal for what session fixtures do."""
+def sealed_session(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """The seal for what session fixtures do, and in it what starts the commands of tests."""
     with pytest.MonkeyPatch.context() as patch:
         seal(patch, tmp_path_factory.mktemp("home"))
+        if request.config.getoption("cold"):
+            yield
+            return
+        starter = Starter(lab.slip_environment())
+        patch.setattr(lab, "starter", starter)
         yield
+        starter.close()
 
 
 @pytest.fixture(autouse=True)
@@ -137,12 +154,15 @@ def home(
         start_server(servers, place / ".run" / "slip" / "serve.sock")
         yield place
         servers.end()
+    desk.close_all()
     shutil.rmtree(place, ignore_errors=True)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     told = "every command line of a test finds a server (slow; whatever it prints stays the same)"
     parser.addoption("--served", action="store_true", help=told)
+    told = "every command line starts an interpreter of its own, and is not forked off one"
+    parser.addoption("--cold", action="store_true", help=told)
 
 
 @pytest.fixture(scope="session")
@@ -199,6 +219,25 @@ def detached_repo(ground: Ground) -> Lab:
 def submodule_repo(ground: Ground) -> Lab:
     """Holds a submodule at `lib`."""
     return ground.holding_submodule()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        spec = getattr(item, "callspec", None)
+        if spec is None or "store" not in spec.params or item.path.parent not in DRAWN:
+            continue
+        # (a test that has its stores from elsewhere draws for itself)
+        own = [mark for mark in item.iter_markers("parametrize") if "store" in mark.args[0]]
+        if not own and spec.params["store"] != drawn(item, spec.id):
+            item.add_marker(pytest.mark.slow)
+
+
+def drawn(item: pytest.Item, case: str) -> str:
+    """The store that `make test` runs this case of a test over, as if by lot."""
+    words = [word for word in case.split("-") if word not in STORES]
+    name = [item.path.name, item.name.partition("[")[0], *words]
+    return STORES[(crc32("\n".join(name).encode()) >> 8) % len(STORES)]
 
 
 class NoExcuses:

@@ -5,15 +5,19 @@ r"""The operations called in process, as a server calls them, over either object
     fault = desk.refused("no-match", "apply", ops=batch(...))
     desk.commit("Add a")
 
-Answers are the JSON values of the contract. The clock stands still, and every call opens the
-repository anew, so that nothing is remembered between two but what is in it.
+Answers are the JSON values of the contract. The clock stands still. As a command does, every call
+with the store "git" opens the repository anew, so that nothing is remembered between two but what
+is in it; with "libgit2" it stays open until the test ends, as with a server.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import threading
 from base64 import b64encode
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -22,15 +26,26 @@ import pytest
 from slipstream_git import codec
 from slipstream_git.errors import SlipError
 from slipstream_git.operations import calling, registry
-from slipstream_git.workspace import open_workspace
+from slipstream_git.workspace import Workspace, open_workspace
 from tests.lab import Lab
 
 NOW = 1767323045
+_open: dict[Hashable, Workspace] = {}
 STORES = ("git", "libgit2")
 
 Json = dict[str, Any]
 # What an operation's parameters and an op's fields take.
 Free: TypeAlias = Any
+
+
+def close_all() -> None:
+    """Close what the desks of a test have kept open."""
+    while _open:
+        _open.popitem()[1].repository.close()
+
+
+def _number(place: Path) -> int:
+    return place.lstat().st_ino if os.path.lexists(place) else 0
 
 
 class Desk:
@@ -54,20 +69,29 @@ class Desk:
         **values: Free,
     ) -> Json:
         """An operation's answer as JSON. Raises SlipError."""
-        workspace = open_workspace(
-            str(cwd or self.lab.path),
-            os.environ | (env or {}),
-            in_process=self.store == "libgit2",
-            clock=lambda: NOW,
-        )
         row = registry.find(operation)
         assert row is not None, operation
-        with workspace.repository:
+        with self._entered(cwd or self.lab.path, os.environ | (env or {})) as workspace:
             answer = codec.to_json(calling.call(row, workspace, values))
         assert isinstance(answer, dict)
         # What a face prints can be printed.
         assert json.loads(json.dumps(answer)) == answer
         return answer
+
+    @contextmanager
+    def _entered(self, place: Path, env: dict[str, str]) -> Iterator[Workspace]:
+        in_process = self.store == "libgit2"
+        # (a server lets nobody in beside another)
+        who = (place, _number(place / ".git"), tuple(env.items()), threading.get_ident())
+        workspace = _open.get(who) if in_process else None
+        if workspace is None:
+            workspace = open_workspace(str(place), env, in_process=in_process, clock=lambda: NOW)
+        if in_process:
+            _open[who] = workspace
+            yield workspace
+        else:
+            with workspace.repository:
+                yield workspace
 
     def refused(self, code: str, operation: str, /, **values: Free) -> SlipError:
         """The refusal of an operation, which must have this code."""

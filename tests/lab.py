@@ -21,15 +21,19 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import slipstream_git
 from tests.children import Children, Started
+from tests.places import common_dir_of, git_dir_of, held_by, is_bare, restat
+from tests.starting import Starter
 
 SOURCE = Path(slipstream_git.__file__).parent.parent
 DEADLINE_S = 120
+# Set by conftest.py; without one every command is started from nothing.
+starter: Starter | None = None
 OURS = ("refs/slip/", "refs/notes/slip/")
 
 
@@ -175,18 +179,24 @@ class Lab:
 
     @property
     def bare(self) -> bool:
-        return (self.path / "HEAD").is_file() and (self.path / "objects").is_dir()
+        return is_bare(self.path)
 
     @property
     def git_dir(self) -> Path:
-        return Path(self.git("rev-parse", "--absolute-git-dir"))
+        return git_dir_of(self.path) or Path(self.git("rev-parse", "--absolute-git-dir"))
 
     @property
     def common_dir(self) -> Path:
-        return Path(self.git("rev-parse", "--path-format=absolute", "--git-common-dir"))
+        found = git_dir_of(self.path)
+        if found is None:
+            return Path(self.git("rev-parse", "--path-format=absolute", "--git-common-dir"))
+        return common_dir_of(found)
 
     def oid(self, rev: str) -> str:
-        return self.git("rev-parse", "--verify", "--end-of-options", rev)
+        found = git_dir_of(self.path)
+        return (found and held_by(found, rev)) or self.git(
+            "rev-parse", "--verify", "--end-of-options", rev
+        )
 
     def refs(self, prefix: str = "refs/") -> dict[str, str]:
         """Every ref under `prefix`: the id it holds, or `ref: NAME` for a symbolic one."""
@@ -249,15 +259,20 @@ class Lab:
 
     def snapshot(self) -> Snapshot:
         bare = self.bare
+        refs = {ref: to for ref, to in self.refs().items() if not ref.startswith(OURS)}
+        asked = ("status", "--porcelain=v2", "--ignored", "-z")
+        status = b"" if bare else self.git_bytes(*asked)
+        # Where the status knows of no difference, there is none to ask for.
+        staged, unstaged = _differences(status)
         return Snapshot(
             head=(self.git_dir / "HEAD").read_text(),
-            refs={ref: to for ref, to in self.refs().items() if not ref.startswith(OURS)},
-            stash=b"" if bare else self.git_bytes("stash", "list"),
-            status=b"" if bare else self.git_bytes("status", "--porcelain=v2", "--ignored", "-z"),
+            refs=refs,
+            stash=self.git_bytes("stash", "list") if "refs/stash" in refs and not bare else b"",
+            status=status,
             entries=b"" if bare else self.git_bytes("ls-files", "--stage", "-v", "-z"),
             # git refuses to look into a FIFO that stands where a tracked file was.
-            diff=b"" if bare else self.git_bytes("diff", "--binary", expect=None),
-            cached=b"" if bare else self.git_bytes("diff", "--cached", "--binary"),
+            diff=self.git_bytes("diff", "--binary", expect=None) if unstaged else b"",
+            cached=self.git_bytes("diff", "--cached", "--binary") if staged else b"",
             config=(self.common_dir / "config").read_bytes(),
             files=self.files(),
         )
@@ -273,16 +288,7 @@ class Lab:
         cwd: Path | None = None,
     ) -> Reply:
         """Run the real command line in the repository; `expect=None` takes any exit status."""
-        done = subprocess.run(
-            slip_command(*arguments),
-            cwd=cwd or self.path,
-            input=stdin,
-            capture_output=True,
-            env=slip_environment(env),
-            timeout=DEADLINE_S,
-            check=False,
-        )
-        reply = Reply(done.returncode, done.stdout, done.stderr)
+        reply = run_slip(arguments, cwd or self.path, stdin, slip_environment(env))
         told = f"slip {' '.join(arguments)} exited {reply.status}\n{reply.out!r}\n{reply.err!r}"
         assert b"Traceback" not in reply.out + reply.err, told
         assert expect in (None, reply.status), told
@@ -311,6 +317,21 @@ class Lab:
         reply = self.slip("--json", *arguments, stdin=stdin, expect=expect, env=env, cwd=cwd)
         assert reply.json["ok"] is (reply.status == 0), reply
         return reply
+
+
+def run_slip(arguments: Sequence[str], cwd: Path, given: bytes, env: dict[str, str]) -> Reply:
+    if starter is not None and starter.fits(env):
+        return Reply(*starter.run(arguments, str(cwd), env, given, DEADLINE_S))
+    done = subprocess.run(
+        slip_command(*arguments),
+        cwd=cwd,
+        input=given,
+        capture_output=True,
+        env=env,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    return Reply(done.returncode, done.stdout, done.stderr)
 
 
 def slip_command(*arguments: str) -> list[str]:
@@ -348,7 +369,7 @@ class Ground:
         shutil.copytree(self._template, self.place / name, symlinks=True)
         lab = self.at(self.place / name)
         # The copies have other inodes than the index noted.
-        lab.git("update-index", "-q", "--refresh")
+        restat(lab.path)
         return lab
 
     def unborn(self, name: str = "unborn") -> Lab:
@@ -445,6 +466,15 @@ def _quoted(path: str) -> bytes:
     """A path as `git fast-import` reads it."""
     raw = os.fsencode(path).replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
     return b'"' + raw + b'"'
+
+
+def _differences(status: bytes) -> tuple[bool, bool]:
+    """Whether a status of porcelain's second version tells of staged and of unstaged changes."""
+    rows = status.split(b"\0")
+    changed = [row[2:4] for row in rows if row.startswith((b"1 ", b"2 "))]
+    unmerged = any(row.startswith(b"u ") for row in rows)
+    staged, unstaged = (any(xy[at : at + 1] != b"." for xy in changed) for at in (0, 1))
+    return staged or unmerged, unstaged or unmerged
 
 
 def _files_under(directory: Path, prefix: str) -> list[tuple[str, tuple[int, bytes]]]:

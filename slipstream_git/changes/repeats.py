@@ -10,7 +10,6 @@ answered in full.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -64,6 +63,8 @@ def _short(row: Mapping[str, object]) -> dict[str, object]:
 
 
 def _digest(asker: Sequence[str], op: Op, row: Mapping[str, object]) -> str:
+    import hashlib  # a cold start does not pay for it
+
     answer = {name: value for name, value in row.items() if name != "index"}
     told = dumps([*asker, encode_op(op), answer])
     return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -244,6 +244,8 @@ def _onto_of_own(ws: Workspace) -> str | None:
 def branch_ref(ws: Workspace, name: str) -> str:
     """The full ref of a branch, existing or not. Raises `bad-name`."""
     short = name.removeprefix(BRANCHES)
+    if paths.is_plain_branch(short):
+        return BRANCHES + short
     done = ws.repository.git.run("check-ref-format", "--branch", short, accept=(0, 1, 128))
     # git lets a branch be called @, though that means HEAD wherever it is named.
     said = os.fsdecode(done.out).strip()

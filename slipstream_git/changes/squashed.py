@@ -7,7 +7,6 @@ changes, line by line with the lines around (git's patch id, but with blanks tol
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 
 from slipstream_git.changes import carrying, closing, provenance, telling, uncaptured
@@ -84,6 +83,8 @@ def _candidates(
 
 def _patch_id(ws: Workspace, before: str, after: str) -> bytes:
     """A digest of what changes, without where: line numbers and ids are left out."""
+    import hashlib  # a cold start does not pay for it
+
     digest = hashlib.sha256()
     for line in ws.repository.git.run(*_DIFF, before, after).out.split(b"\n"):
         if not line.startswith(b"index "):

@@ -6,7 +6,6 @@ of `.slip.toml` says what to link from the caller's worktree and what to run onc
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -139,6 +138,8 @@ class _State:
 
 
 def _setup_key(repository: Repository, tree: str, wanted: Pool) -> str:
+    import hashlib  # a cold start does not pay for it
+
     entries = (repository.trees.lookup(tree, os.fsencode(name)) for name in wanted.setup_when)
     oids = [entry.oid if entry else None for entry in entries]
     return hashlib.sha256(json.dumps([wanted.setup, oids]).encode()).hexdigest()

@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
@@ -116,6 +115,8 @@ def _clean_worktree(
     differences: between the two sides. Where they are equal git merges no content, renames or not,
     so that the attributes of other paths do not matter.
     """
+    import tempfile  # a cold start does not pay for it
+
     with tempfile.TemporaryDirectory(prefix="slip-merge-") as place:
         try:
             _furnish(repository, tree, differences, os.fsencode(place))

@@ -286,6 +286,16 @@ def session_name(name: str) -> str:
     return name
 
 
+def is_plain_branch(short: str) -> bool:
+    """Whether every git takes it for a branch's name and for nothing else, so needs no asking.
+
+    Words of letters, digits, ``_`` and ``-`` between slashes.
+    """
+    words = short.replace("_", "x").replace("-", "x").split("/")
+    is_plain = short.isascii() and all(map(str.isalnum, words))
+    return is_plain and short != "HEAD" and not short.startswith("-")
+
+
 def _bad_name(name: str) -> str | None:
     if not _SESSION_NAME.fullmatch(name):
         return "it must be 1 to 64 of A-Z a-z 0-9 . _ - and begin with a letter or digit"

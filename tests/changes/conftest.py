@@ -1,4 +1,4 @@
-"""Every test of this room runs over both object stores: a git child, and libgit2."""
+"""Every test of this room runs over both object stores: a git child, and libgit2 (see DRAWN)."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from typing import Any
 from slipstream_git import codec
 from slipstream_git.errors import SlipError
 from slipstream_git.operations import calling, registry
-from slipstream_git.workspace import open_workspace
+from slipstream_git.workspace import Workspace, open_workspace
 
 MEMORY = "refs/notes/slip/memory"
 SHARED = "../shared.git"
@@ -32,21 +32,25 @@ def git(*arguments: str) -> str:
     return os.fsdecode(done.stdout)
 
 
-def call(name: str, **values: object) -> dict[str, Any]:
+def call(workspace: Workspace, name: str, **values: object) -> dict[str, Any]:
     row = registry.find(name)
     assert row is not None
+    answer: dict[str, Any] = codec.to_json(calling.call(row, workspace, values))
+    return answer
+
+
+def sessions() -> Iterator[object]:
     workspace = open_workspace(os.getcwd(), os.environ, in_process=False)  # noqa: PTH109
     with workspace.repository:
-        answer: dict[str, Any] = codec.to_json(calling.call(row, workspace, values))
-    return answer
+        call(workspace, "recover")
+        for closed in (False, True):
+            for row in call(workspace, "list", closed=closed)["sessions"]:
+                yield [row.get(key) for key in ("session", "onto", "title", "changes")]
 
 
 def show() -> Iterator[object]:
     try:
-        call("recover")
-        for closed in (False, True):
-            for row in call("list", closed=closed)["sessions"]:
-                yield [row.get(key) for key in ("session", "onto", "title", "changes")]
+        yield from sessions()
     except SlipError as fault:
         yield fault.code, fault.message
     # The note of a landing names commits of the chain, which hold the time; what another repository

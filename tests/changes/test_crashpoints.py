@@ -212,10 +212,10 @@ CASES = {
     "apply": Case(begun, "apply", "-s", "work", "AGAIN", sample=48),
     "undo": Case(stacked, "undo", "-s", "work", "1", sample=140),
     "redo": Case(undone, "redo", "-s", "work", sample=48),
-    "flush": Case(staged, "flush", "-s", "work", "--index", sample=120),
-    "commit": Case(staged, "commit", "-s", "work", "-m", "land", sample=140),
+    "flush": Case(staged, "flush", "-s", "work", "--index", sample=180),
+    "commit": Case(staged, "commit", "-s", "work", "-m", "land", sample=300),
     "commit-merged": Case(moved, "commit", "-s", "work", "-m", "land", sample=240),
-    "commit-series": Case(labelled, "commit", "-s", "work", "--series", sample=240),
+    "commit-series": Case(labelled, "commit", "-s", "work", "--series", sample=360),
     "commit-bot": Case(
         shared_with_a_bot,
         *("commit", "-s", "work", "--onto", "bot", "--bot-branch", "rebase"),
@@ -235,10 +235,10 @@ CASES = {
         modes="kill,torn",
     ),
     "rebase": Case(moved, "rebase", "-s", "work", sample=120),
-    "rebase-colliding": Case(colliding, "rebase", "-s", "work", sample=120),
+    "rebase-colliding": Case(colliding, "rebase", "-s", "work", sample=240),
     "resolve": Case(rebased, "resolve", "-s", "work", "src/app.py", "--theirs", sample=120),
-    "land": Case(queued, "land", sample=450, parts=("work", "two", "three")),
-    "land-atomic": Case(queued, "land", "--atomic", "work", "two", "three", sample=300),
+    "land": Case(queued, "land", sample=900, parts=("work", "two", "three")),
+    "land-atomic": Case(queued, "land", "--atomic", "work", "two", "three", sample=450),
     "split": Case(stacked, "split", "-s", "work", "--by", "path", sample=120),
     # (a gate that a full disk disturbs is red, and known to be)
     "commit-gated": Case(
@@ -248,8 +248,8 @@ CASES = {
         gated, "land", "--check", "work", "two", "three", sample=700, modes="kill,kill1"
     ),
     "adopt": Case(branched, "adopt", "side", sample=56),
-    "abort": Case(staged, "abort", "-s", "work", sample=56),
-    "reopen": Case(aborted, "reopen", "work", sample=56),
+    "abort": Case(staged, "abort", "-s", "work", sample=80),
+    "reopen": Case(aborted, "reopen", "work", sample=80),
     "run": Case(
         staged,
         *("run", "-s", "work", "--capture", "--", "sh", "-ec", "echo x > x; rm -f README.md"),

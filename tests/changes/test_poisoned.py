@@ -11,7 +11,7 @@ import pytest
 
 from slipstream_git.gitdb import loose
 from slipstream_git.text.objectid import object_id
-from tests.desk import Desk, delete, replace, write
+from tests.desk import Desk, close_all, delete, replace, write
 from tests.lab import Lab, typed
 
 CONTENT = "poisoned\n" * 400
@@ -28,6 +28,7 @@ def poison(repo: Lab, oid: str, how: str, *, kind: str = "blob", data: bytes = b
     whole = zlib.compress(b"%s %d\0%s" % (kind.encode(), len(data), data))
     broken = {"empty": b"", "cut": whole[: len(whole) // 2], "garbage": b"\xff" * 50}[how]
     path.parent.mkdir(exist_ok=True)
+    close_all()  # (a server knows what it has read)
     path.unlink(missing_ok=True)
     path.write_bytes(broken)
     return path

@@ -273,7 +273,7 @@ while True:
 """
 
 
-@pytest.mark.parametrize("store", STORES)
+@pytest.mark.parametrize("store", ["git", pytest.param("libgit2", marks=pytest.mark.slow)])
 def test_merging_amid_writers_gc_and_kills(repo: Lab, store: str, children: Children) -> None:
     """Three writers, `git gc --prune=now` in a loop, and mergers that are killed."""
     env = slip_environment({"SLIP_STORE": store})

@@ -803,6 +803,7 @@ def test_a_late_surprise_takes_everything_back(lab: Lab, nth: int) -> None:
     assert caught.value.code == "git-failed"
     assert "No space left" in caught.value.message
     assert lab.snapshot() == before
+    lab.git("update-index", "-q", "--refresh")
     assert lab.git("diff-files") == ""
     assert_tidy(lab)
 

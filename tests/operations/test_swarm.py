@@ -17,7 +17,7 @@ from bench.swarm.calls import Caller
 from bench.swarm.effects import Effect
 from bench.swarm.running import Plan, run
 from tests.children import Children, Started
-from tests.desk import Desk, write
+from tests.desk import STORES, Desk, write
 from tests.lab import Lab, slip_command, slip_environment
 
 Env = dict[str, str]
@@ -43,10 +43,15 @@ def answers(running: list[Started]) -> list[dict[str, object]]:
     return found
 
 
-@pytest.fixture(params=["git", "libgit2"])
-def env(request: pytest.FixtureRequest) -> Env:
+@pytest.fixture(params=STORES)
+def store(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def env(store: str) -> Env:
     """Which object store the processes use."""
-    return {"SLIP_STORE": str(request.param)}
+    return {"SLIP_STORE": store}
 
 
 def stage(lab: Lab, count: int) -> None:

@@ -320,3 +320,18 @@ def test_good_names_are_good_refs(repository: Path, name: str) -> None:
     except SlipError:
         return
     assert git(repository, "check-ref-format", f"refs/slip/sessions/{name}") == 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(name=st.text("aZ0_-/.", min_size=1, max_size=8))
+def test_plain_branches_are_branches(repository: Path, name: str) -> None:
+    if paths.is_plain_branch(name):
+        assert git(repository, "check-ref-format", "--branch", name) == 0
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "-x", "-", "@", "@{-1}", "HEAD", "a/", "/a", "a//b", "a.b", "é", "٣", "\udcff", "a b"],
+)
+def test_what_git_is_asked_about(name: str) -> None:
+    assert not paths.is_plain_branch(name)

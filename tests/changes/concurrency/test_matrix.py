@@ -15,7 +15,7 @@ from slipstream_git.workspace import Workspace, open_workspace
 from tests.changes.concurrency import random_trees
 from tests.changes.concurrency.oracle import merge_tree, put_main, session, written
 from tests.changes.concurrency.sides import LINES, MAIN, edit, found
-from tests.desk import Desk, Json, delete, move, write
+from tests.desk import Desk, Json, close_all, delete, move, write
 from tests.lab import Lab
 
 
@@ -272,6 +272,7 @@ def test_what_cannot_be_read_hides_nobody(desk: Desk) -> None:
 
 def lose(lab: Lab, oid: str) -> None:
     """Take an object out of the repository, and what slip remembers."""
+    close_all()  # (a server knows what it has read)
     lab.damaged = True
     packs = lab.git_dir / "objects" / "pack"
     for pack in sorted(packs.glob("*.pack")):
