@@ -96,7 +96,7 @@ def of_session(
     """The steps of a session that touched each path, newest first; no process at all."""
     trees, paths = ws.repository.trees, set(wanted)
     found: dict[bytes, list[Touch]] = {}
-    active, _ = sessions.effective(sessions.steps(ws, session))
+    active, _ = chain.effective(sessions.steps(ws, session))
     for step in reversed(active):
         before = chain.read_step(ws.repository, step.parents[0]).tree
         for path in trees.differing(before, step.tree, paths):

@@ -196,7 +196,7 @@ def _replayed(ws: Workspace, session: Session, sides: _Sides) -> tuple[bytes, st
 def _changes(ws: Workspace, session: Session, name: bytes) -> list[_Change] | None:
     """The effective steps that changed the file, oldest first; None where they do not tell."""
     trees = ws.repository.trees
-    active, _ = sessions.effective(sessions.steps(ws, session))
+    active, _ = chain.effective(sessions.steps(ws, session))
     if len(active) > MOST_STEPS:
         return None
     found = []

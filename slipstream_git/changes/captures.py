@@ -24,13 +24,13 @@ def journal_row(edit: Edit) -> dict[str, Any]:
 
 def captured(ws: Workspace, session: Session) -> dict[bytes, list[Entry | None]]:
     """What the session has captured of each path and not taken back, oldest first."""
-    return captured_by(sessions.effective(sessions.steps(ws, session))[0])
+    return captured_by(chain.effective(sessions.steps(ws, session))[0])
 
 
 def given_back(ws: Workspace, session: Session) -> dict[bytes, list[Entry | None]]:
     """What it captured and took back: the user's own again, whatever the chain still holds."""
     history = sessions.steps(ws, session)
-    active, _ = sessions.effective(history)
+    active, _ = chain.effective(history)
     numbers = {step.number for step in active}
     mine = captured_by(active)
     return {
@@ -57,4 +57,4 @@ def captured_since(
     """What `captured` tells, but for what a worktree at this step was given with the step."""
     history = sessions.steps(ws, session)
     number = next((step.number for step in history if step.commit == head), 0)
-    return captured_by(s for s in sessions.effective(history)[0] if s.number > number)
+    return captured_by(s for s in chain.effective(history)[0] if s.number > number)

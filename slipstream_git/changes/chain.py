@@ -234,3 +234,23 @@ def _facts(oid: str, message: bytes) -> Facts:
         rebased=tuple(found.get("Rebased", ())),
         allow_protected=tuple(found.get("Allow-Protected", ())),
     )
+
+
+def effective(history: Sequence[Step]) -> tuple[list[Step], list[Step]]:
+    """The steps in force, in order, and those that redo would bring back, last undone last."""
+    by_number = {step.number: step for step in history}
+    active: list[Step] = []
+    undone: list[Step] = []
+    for step in history:
+        if step.facts.undoes:
+            taken = by_number[step.facts.undoes]
+            active = [s for s in active if s is not taken]
+            undone.append(taken)
+        elif step.facts.redoes:
+            back = by_number[step.facts.redoes]
+            undone = [s for s in undone if s is not back]
+            active = sorted([*active, back], key=lambda s: s.number)
+        else:
+            active.append(step)
+            undone = []
+    return active, undone

@@ -61,7 +61,7 @@ class Part(NamedTuple):
 
 def groups(ws: Workspace, session: Session) -> list[Group]:
     """The session's groups in the order in which they land."""
-    active, _ = sessions.effective(sessions.steps(ws, session))
+    active, _ = chain.effective(sessions.steps(ws, session))
     found: dict[str, list[Change]] = {}
     for step in active:
         before = chain.read_step(ws.repository, step.parents[0]).tree

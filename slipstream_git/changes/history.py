@@ -26,7 +26,7 @@ from slipstream_git.workspace import Workspace
 
 def undo(ws: Workspace, session: Session, wanted: str | None) -> Stepped:
     """Take back a step (the newest in force by default). Raises `missing` or `conflict`."""
-    active, _ = sessions.effective(sessions.steps(ws, session))
+    active, _ = chain.effective(sessions.steps(ws, session))
     if not active:
         raise SlipError("missing", f"session {session.name} has no step to take back")
     step = _named_step(active, wanted) if wanted else active[-1]
@@ -47,7 +47,7 @@ def undo(ws: Workspace, session: Session, wanted: str | None) -> Stepped:
 
 def redo(ws: Workspace, session: Session) -> Stepped:
     """Bring back the step that was taken back last. Raises `missing` or `conflict`."""
-    active, undone = sessions.effective(sessions.steps(ws, session))
+    active, undone = chain.effective(sessions.steps(ws, session))
     if not undone:
         raise SlipError(
             "missing",
@@ -156,7 +156,7 @@ def _append(ws: Workspace, session: Session, tree: str, facts: Facts) -> Stepped
 def status(ws: Workspace, session: Session) -> Status:
     """Where a session stands: what it changes, and how far its branch has moved on."""
     onto_commit = ws.repository.store.ref(session.onto) if session.onto else None
-    active, _ = sessions.effective(sessions.steps(ws, session))
+    active, _ = chain.effective(sessions.steps(ws, session))
     return Status(
         session=session.name,
         base=session.base,
@@ -242,7 +242,7 @@ def _readable_status(ws: Workspace, name: str, tip: str) -> Status | None:
 def log(ws: Workspace, session: Session) -> Logged:
     """The session's steps in order, those taken back marked."""
     history = sessions.steps(ws, session)
-    active = {step.number for step in sessions.effective(history)[0]}
+    active = {step.number for step in chain.effective(history)[0]}
     rows = []
     before = session.base_tree
     for step in history:

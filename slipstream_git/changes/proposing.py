@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from slipstream_git.changes import sessions
+from slipstream_git.changes import chain, sessions
 from slipstream_git.changes.chain import Step
 from slipstream_git.changes.messages import Message
 from slipstream_git.changes.sessions import Session
@@ -20,7 +20,7 @@ def message(ws: Workspace, session: Session) -> str | None:
     """
     if not session.title or not session.branch:
         return session.title or None
-    active, _ = sessions.effective(sessions.steps(ws, session))
+    active, _ = chain.effective(sessions.steps(ws, session))
     adopted = [step for step in active if step.facts.adopted and step.facts.group]
     if len(active) == len(adopted) == 1:
         return _own_message(ws, adopted[0], session.title) or session.title

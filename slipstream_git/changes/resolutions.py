@@ -12,7 +12,7 @@ from binascii import a2b_base64
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from slipstream_git.changes import conflicts, sessions, unresolved
+from slipstream_git.changes import chain, conflicts, sessions, unresolved
 from slipstream_git.changes.sessions import Session
 from slipstream_git.changes.unresolved import Settled, Unresolved, encoded
 from slipstream_git.codec import bytes_field
@@ -43,7 +43,7 @@ def noting(ws: Workspace, session: Session) -> list[RefMove]:
     """
     known: dict[str, list[dict[str, Any]]] = {}
     lines: list[tuple[str, bytes]] = []
-    for settled in unresolved.settled(sessions.effective(sessions.steps(ws, session))[0]):
+    for settled in unresolved.settled(chain.effective(sessions.steps(ws, session))[0]):
         item, target = settled.item, _target(settled.item)
         answer = _decided(ws, settled) if target else None
         if target is None or answer is None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from slipstream_git import hints
 from slipstream_git.changes import (
+    chain,
     differences,
     landing,
     obstacles,
@@ -52,7 +53,7 @@ def of_session(ws: Workspace, session: Session) -> Report:
         start, tree, before = met.start, met.tree, met.head_tree
     else:
         unchecked.append(f"It would not land now: {fault.code}: {fault.message}")
-    active, _ = sessions.effective(sessions.steps(ws, session))
+    active, _ = chain.effective(sessions.steps(ws, session))
     title, _, body = (proposing.message(ws, session) or "").partition("\n")
     judged = _judged(ws, settings.at(ws.repository, start), before, tree)
     labels = dict.fromkeys(step.facts.group for step in active if step.facts.group)

@@ -59,7 +59,7 @@ def split(ws: Workspace, session: Session, wish: Wish, *, dry_run: bool) -> Spli
     """
     check(wish)
     for now in sessions.tries(ws, session):
-        steps, _ = sessions.effective(sessions.steps(ws, now))
+        steps, _ = chain.effective(sessions.steps(ws, now))
         _check_session(ws, now, steps, wish)
         try:
             found = parts(ws, now, steps, wish)

@@ -69,7 +69,7 @@ def of(ws: Workspace, session: Session) -> Open:
     """The paths of a session that are left to be decided."""
     if not session.unresolved:
         return {}
-    return folded(sessions.effective(sessions.steps(ws, session))[0])
+    return folded(chain.effective(sessions.steps(ws, session))[0])
 
 
 def folded(steps: Iterable[Step]) -> Open:

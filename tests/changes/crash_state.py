@@ -61,7 +61,9 @@ def show() -> Iterator[object]:
     # What gates said is as true before a landing as after it.
     yield [name for name in notes if name != "refs/notes/slip/gates"]
     if MEMORY in notes:
-        facts = call("facts", all=True)["facts"]
+        workspace = open_workspace(os.getcwd(), os.environ, in_process=False)  # noqa: PTH109
+        with workspace.repository:
+            facts = call(workspace, "facts", all=True)["facts"]
         yield sorted((row["text"], row.get("elsewhere", False)) for row in facts)
     yield git("status", "--porcelain"), git("ls-files", "--stage")
     for path in sorted(Path().rglob("*")):

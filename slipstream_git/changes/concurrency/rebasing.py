@@ -116,7 +116,7 @@ def _planned(ws: Workspace, session: Session, place: Place, *, recall: bool) -> 
     begin = _begin(ws, session, place)
     inputs = Inputs(session.base_tree, place.tree, session.tree)
     merged = merge.three_way(ws.repository, *inputs, ws.clock())
-    steps, _ = sessions.effective(sessions.steps(ws, session))
+    steps, _ = chain.effective(sessions.steps(ws, session))
     start = rebuilding.Start(session.name, begin, place.tree, session.base_tree)
     if not merged.conflicts:
         tip = rebuilding.replayed(ws, start, steps, merged.tree)
@@ -203,7 +203,7 @@ def _unmoved(ws: Workspace, session: Session, place: Place | None) -> Rebased:
         onto=session.onto,
         tip=session.tip,
         tree=session.tree,
-        steps=len(sessions.effective(sessions.steps(ws, session))[0]),
+        steps=len(chain.effective(sessions.steps(ws, session))[0]),
         changes=differences.changes_between(ws.repository, session.base_tree, session.tree),
         conflicts=unresolved.listed(ws, session, unresolved.of(ws, session).values()),
         reason=f"{name} is where {session.name} stands" if place else f"{name} is not there yet",

@@ -208,7 +208,7 @@ def passed(
     ws: Workspace, session: Session, case: Case, rules: Settings, gates: Sequence[Gate]
 ) -> list[GateRow]:
     """What these gates say of a tree, where that is nothing bad. Raises `gate-failed`, …"""
-    rows = Judge(ws, rules, session).rows(case, gates)
+    rows = Judge(ws, rules, session.name).rows(case, gates)
     if failing(rows):
         raise refusal(ws, session, case.tree, rows, gates)
     return rows
