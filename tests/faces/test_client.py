@@ -18,6 +18,8 @@ from pathlib import Path
 import pytest
 
 from slipstream_git.faces.serving import commands
+from slipstream_git.factlines import About
+from slipstream_git.memory import claims
 from slipstream_git.operations import registry
 from tests.children import Children, Started
 from tests.lab import DEADLINE_S, Ground, Lab, Reply, Script, slip_command, slip_environment
@@ -84,6 +86,7 @@ BATCH = json.dumps(
         {"op": "write", "path": "new.txt", "content": "a\nb\n"},
     ]
 ).encode()
+LEARNED = "wrong, as it turned out"
 # Each as it is typed: its words, its standard input.
 COMMANDS: list[tuple[list[str], bytes]] = [
     (["status"], b""),
@@ -121,6 +124,15 @@ COMMANDS: list[tuple[list[str], bytes]] = [
     (["refs", "-s", "one", "main"], b""),
     (["search", "-s", "one", "async"], b""),
     (["search", "(", "-s", "one"], b""),
+    (["remember", "-s", "one", "w\u00e4rmer", "--about", "src/app.py", "--kind", "todo"], b""),
+    (["remember", "-s", "one", LEARNED], b""),
+    (["recall", "-s", "one", "how warm"], b""),
+    (["facts", "-s", "one"], b""),
+    (["digest", "-s", "one"], b""),
+    (["forget", claims.identity(LEARNED, About())], b""),
+    (["resume", "-s", "one"], b""),
+    (["purge", claims.identity(LEARNED, About())], b""),
+    (["forget", "nothing"], b""),
     (["conflicts"], b""),
     (["-C", "src", "status", "-s", "one"], b""),
     (["-C", "nowhere", "status"], b""),
