@@ -17,7 +17,7 @@ from slipstream_git.gitdb.packs import RawObject
 from slipstream_git.text.objectid import object_id
 from slipstream_git.workspace import Workspace, open_workspace
 from tests.children import dead_pid
-from tests.desk import NOW, Desk, Json, write
+from tests.desk import NOW, Desk, Json, close_all, write
 from tests.lab import Ground, Lab, Script, slip_environment
 
 NAMES = [*examination.CHECKS, "objects"]
@@ -118,6 +118,7 @@ def test_a_git_that_cannot_merge(desk: Desk, tools: Path, monkeypatch: pytest.Mo
     row = red(desk, "git", "fail")
     assert "cannot merge trees" in row["detail"]
     (tools / "git").unlink()
+    close_all()  # (a server goes on with the git that it has found)
     mended(desk, row["fix"], tools)
 
 

@@ -232,15 +232,16 @@ def test_a_loop_that_holds_up_the_interpreter_is_ended(repo: Lab, children: Chil
 def test_a_server_that_stands_still_is_killed_and_the_next_takes_over(place: Place) -> None:
     """SIGSTOP is a person's doing, and is left alone; the watchdog goes with its server."""
     server = place.start("--hang", "1")
-    watchers = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
-    assert len(watchers) == 1
+    watchers = Path(f"/proc/{server.pid}/task/{server.pid}/children")
+    soon(lambda: bool(watchers.read_text()))
+    (watcher,) = watchers.read_text().split()
     server.send_signal(signal.SIGSTOP)
     time.sleep(2.5)
     server.send_signal(signal.SIGCONT)
     assert place.line().call("ping")["pid"] == server.pid
     server.kill()
     server.wait()
-    soon(lambda: not Path(f"/proc/{watchers[0]}").exists())
+    soon(lambda: not Path(f"/proc/{watcher}").exists())
     again = place.start("--hang", "1")
     line = place.line()
     for _ in range(5):
