@@ -40,6 +40,15 @@ class LineShifts(NamedTuple):
                 return None
         return start + before, end + before + inside
 
+    def edited(self, start: int, end: int, lines: int) -> LineShifts:
+        """The same after a range of what was read, of which `now` tells, became so many ``lines``.
+
+        What is inserted where lines were removed stays in front of these, as it was asked for.
+        """
+        before = [row for row in self.rows if row.end <= start]
+        after = [row for row in self.rows[len(before) :] if row.start >= end]
+        return LineShifts((*before, Row(start, end, lines), *after))
+
     def replaced(self, start: int, end: int, lines: int) -> LineShifts:
         """The same after lines ``start`` to ``end``, as they are now, became so many ``lines``."""
         before: list[Row] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from slipstream_git.faces.serving.ancestoredits import Seen, Trial
@@ -52,6 +52,7 @@ def test_lines_that_no_replacement_touched_are_found_again(
             assert by_now[found[0] : found[1]] == [line], (now, shifts)
 
 
+@example(ranges=[(1, 1, 0), (1, 0, 1), (1, 0, 1)])
 @given(
     ranges=st.lists(
         st.tuples(st.integers(0, 8), st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=6

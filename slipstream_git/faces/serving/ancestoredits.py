@@ -202,7 +202,7 @@ class Trial:
         elif text:
             self._edit(path, data, Insert(path, text, after_line=start, oid=oid))
         if seen and path not in self.merged:
-            shifts = seen.shifts.replaced(start, end, _line_count(text))
+            shifts = seen.shifts.edited(*wanted, _line_count(text))
             self.seen[path] = Seen(self._oid(path), shifts)
         return self._pending(path)
 
