@@ -46,9 +46,9 @@ def below(directory: str) -> Mapping[str, Prompt]:
 
 
 def _prompt(directory: str, text: str) -> Prompt:
-    head, body = "", text
-    if text.startswith(f"{_FENCE}\n"):
-        head, _, body = text.removeprefix(f"{_FENCE}\n").partition(f"\n{_FENCE}\n")
+    head, fence, body = text.removeprefix(f"{_FENCE}\n").partition(f"\n{_FENCE}\n")
+    if not fence or not text.startswith(_FENCE):
+        head, body = "", text
     facts = dict(line.split(": ", 1) for line in head.split("\n") if ": " in line[1:])
     name = facts.get("name", directory).strip("\"' ")
     return Prompt(name, facts.get("description", "").strip("\"' "), body.strip() + "\n")

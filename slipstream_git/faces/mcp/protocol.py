@@ -176,6 +176,8 @@ class Wire:
             self._open[key] = None
             self._idle.clear()
         elif isinstance(message, types.JSONRPCNotification):
+            if "id" in asked:  # of another kind than ids are: somebody waits for an answer
+                raise rpc.Misasked(types.INVALID_REQUEST, "an id is text or a whole number")
             self._hear_cancelled(message)
         return message
 
@@ -369,7 +371,7 @@ class _Face:
             return await self._aside(ctx, work)
         except SlipError as fault:
             number = _MISSING if ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS else None
-            is_missing = fault.code in ("missing", "session-missing")
+            is_missing = fault.code in ("missing", "session-missing", "bad-name")
             code = (number if is_missing else None) or types.INVALID_PARAMS
             raise MCPError(code, fault.message, codec.to_json(fault.as_json())) from None
 
