@@ -26,19 +26,21 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-HERE = Path(__file__).resolve().parent
-if not __package__:  # started as a script: this directory has an `mcp` of its own
-    sys.path[:] = [str(HERE.parent), *(path for path in sys.path if Path(path) != HERE)]
+if not __package__:  # started as a script
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.git import environment, git
+from bench.git import line as said_by
 from slipstream_git.operations import calling, registry
 from slipstream_git.workspace import Workspace, open_workspace
 
+HERE = Path(__file__).resolve().parent
 BYTES_A_TOKEN = 3.6
 GATE = '[gate.diff]\nrun = "git diff --check HEAD"\n'
 Json = dict[str, Any]
+Free: TypeAlias = Any
 
 
 class Host:
@@ -84,7 +86,7 @@ class Host:
         result, _ = self.ask("tools/list", {})
         return size({"tools": result["tools"]})
 
-    def call(self, tool: str, *, fails: bool = False, **arguments: Any) -> Json:
+    def call(self, tool: str, *, fails: bool = False, **arguments: Free) -> Json:
         """One call, counted: what was said, the whole answer, its text, its structured content."""
         result, wire = self.ask("tools/call", {"name": tool, "arguments": arguments})
         assert bool(result.get("isError")) is fails, result
@@ -138,14 +140,16 @@ def starts(place: Path, times: int) -> None:
             spent = host.end()
             if turn:  # the first of each fills the caches
                 rows[name].append((seconds, spent))
-    wall, spent = (
+    wall, processor = (
         {n: statistics.median(r[i] for r in row) for n, row in rows.items()} for i in (0, 1)
     )
     pairs = zip(rows["slip mcp"], rows["bare SDK"], strict=True)
     ratio = statistics.median(ours[0] / theirs[0] for ours, theirs in pairs)
     print(f"initialize, {times} of each in turns (median):")
     for name, seconds in wall.items():
-        print(f"  {name}: {seconds * 1000:.0f} ms, processor {spent[name] * 1000:.0f} ms in all")
+        print(
+            f"  {name}: {seconds * 1000:.0f} ms, processor {processor[name] * 1000:.0f} ms in all"
+        )
     print(f"  ratio {ratio:.2f} (promised: at most 1.3)")
 
 
@@ -273,7 +277,7 @@ def tokens(source: Path, room: Path, name: str, path: str) -> None:
         (place / ".slip.toml").write_text(GATE)
         git(place, "add", ".slip.toml")
         git(place, "commit", "--quiet", "-m", "A gate")
-        branch = git(place, "branch", "--show-current").strip()
+        branch = said_by(place, "branch", "--show-current")
 
         def theirs(place: Path = place, branch: str = branch) -> None:
             meanwhile(place, branch, name, path)
@@ -291,9 +295,9 @@ def meanwhile(place: Path, branch: str, name: str, path: str) -> None:
     file = apart / path
     file.write_text(file.read_text(errors="replace").replace(line, f"{line} /* theirs */"))
     git(apart, "commit", "--quiet", "-a", "-m", "Theirs")
-    made = git(apart, "rev-parse", "HEAD").strip()
+    made = said_by(apart, "rev-parse", "HEAD")
     git(place, "worktree", "remove", "--force", str(apart))
-    here = git(place, "branch", "--show-current").strip()
+    here = said_by(place, "branch", "--show-current")
     if here == branch:  # files and index, too
         git(place, "reset", "--quiet", "--hard", made)
     else:
@@ -305,7 +309,9 @@ def told(title: str, host: Host) -> None:
     for tool, said, wire, text, structured in host.calls:
         both = f", structured {structured}" if structured else ""
         print(f"    {tool}: said {said}, text {text}{both}, wire {wire}")
-    said, wire, text = (sum(row[i] for row in host.calls) for i in (1, 2, 3))
+    said = sum(row[1] for row in host.calls)
+    wire = sum(row[2] for row in host.calls)
+    text = sum(row[3] for row in host.calls)
     structured = sum(row[4] or row[3] for row in host.calls)
     for what, heard in (("text", text), ("structured content", structured)):
         if heard != text or what == "text":

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +70,9 @@ async def call_tool(_ctx: Context, params: types.CallToolRequestParams) -> types
         return types.CallToolResult(
             content=[types.TextContent(text="echo")], structured_content=given
         )
-    work = {"bash": bash, "read": read, "edit": edit}[params.name]
-    return types.CallToolResult(content=[types.TextContent(text=work(**given))])
+    works: dict[str, Callable[..., str]] = {"bash": bash, "read": read, "edit": edit}
+    said = works[params.name](**given)
+    return types.CallToolResult(content=[types.TextContent(text=said)])
 
 
 async def main() -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import anyio
 import mcp_types as types
@@ -28,12 +29,14 @@ from pydantic import ValidationError
 
 from slipstream_git import __version__, codec
 from slipstream_git.errors import SlipError
-from slipstream_git.faces.mcp import prompts, resources, tools
-from slipstream_git.faces.mcp.calls import Desk, Reply
+from slipstream_git.faces.mcp import prompts, tools
 from slipstream_git.faces.mcp.watching import Watcher
 from slipstream_git.faces.serving import rpc
 from slipstream_git.faces.serving.channels import FileChannel, Lines
 from slipstream_git.operations.serving import Hosting
+
+if TYPE_CHECKING:
+    from slipstream_git.faces.mcp.calls import Desk, Reply
 
 MESSAGE_BYTES: Final = 64 << 20
 # As many calls at once; others wait.
@@ -64,9 +67,9 @@ def converse(
 
     begun: is handed what ends it, to be called from any thread.
     """
-    desk = Desk(wish, os.environ, in_main_thread)
+    desk = _Desk(wish, in_main_thread)
     pool = ThreadPoolExecutor(THREADS, "slip-call")
-    face = _Face(desk, pool)
+    face = _Face(wish.tools, desk, pool)
 
     async def serve() -> int:
         wire = Wire(source, sink)
@@ -81,6 +84,29 @@ def converse(
     if not is_stuck:
         desk.close()
     return requests, is_stuck
+
+
+class _Desk:
+    """The desk, made when it is first wanted: `initialize` is answered before it is loaded."""
+
+    def __init__(self, wish: Hosting, in_main_thread: Callable[[Callable[[], Any]], Any]) -> None:
+        self._wish = wish
+        self._in_main_thread = in_main_thread
+        self._guard = threading.Lock()
+        self._made: Desk | None = None
+
+    def __call__(self) -> Desk:
+        from slipstream_git.faces.mcp.calls import Desk
+
+        with self._guard:
+            if self._made is None:
+                self._made = Desk(self._wish, os.environ, self._in_main_thread)
+            return self._made
+
+    def close(self) -> None:
+        """No call may be under way."""
+        if self._made is not None:
+            self._made.close()
 
 
 # Lines --------------------------------------------------------------------------------------------
@@ -245,7 +271,8 @@ def _named(fault: ValidationError) -> str:
 class _Face:
     """What is answered to each request."""
 
-    def __init__(self, desk: Desk, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, which: str, desk: Callable[[], Desk], pool: ThreadPoolExecutor) -> None:
+        self._which = which
         self._desk = desk
         self._pool = pool
         self._calls: set[Future[Any]] = set()
@@ -281,7 +308,7 @@ class _Face:
         if not self._is_warm and not is_introduction:
             # When the client has been answered: what it will ask for next costs less then.
             self._is_warm = True
-            self._pool.submit(self._desk.warm)
+            self._pool.submit(lambda: self._desk().warm())
         return answer
 
     # Tools -----------------------------------------------------------------------------------
@@ -296,7 +323,7 @@ class _Face:
                 input_schema=dict(tool.schema),
                 annotations=types.ToolAnnotations.model_validate(tool.annotations),
             )
-            for tool in tools.tools(self._desk.which)
+            for tool in tools.tools(self._which)
         ]
         return types.ListToolsResult(tools=rows)
 
@@ -305,7 +332,7 @@ class _Face:
     ) -> types.CallToolResult:
         given = params.arguments or {}
         reply: Reply = await self._aside(
-            ctx, lambda watcher: self._desk.answer(params.name, given, watcher)
+            ctx, lambda watcher: self._desk().answer(params.name, given, watcher)
         )
         return types.CallToolResult(
             content=[types.TextContent(text=reply.text)],
@@ -347,7 +374,9 @@ class _Face:
     async def _list_resources(
         self, ctx: Context, _params: types.PaginatedRequestParams | None
     ) -> types.ListResourcesResult:
-        rows = await self._looked(ctx, lambda watcher: resources.listed(self._desk, watcher))
+        from slipstream_git.faces.mcp import resources
+
+        rows = await self._looked(ctx, lambda watcher: resources.listed(self._desk(), watcher))
         return types.ListResourcesResult(
             resources=[types.Resource.model_validate(row, by_name=False) for row in rows]
         )
@@ -355,14 +384,18 @@ class _Face:
     async def _list_templates(
         self, _ctx: Context, _params: types.PaginatedRequestParams | None
     ) -> types.ListResourceTemplatesResult:
+        from slipstream_git.faces.mcp import resources
+
         rows = [types.ResourceTemplate.model_validate(row) for row in resources.TEMPLATES]
         return types.ListResourceTemplatesResult(resource_templates=rows)
 
     async def _read_resource(
         self, ctx: Context, params: types.ReadResourceRequestParams
     ) -> types.ReadResourceResult:
+        from slipstream_git.faces.mcp import resources
+
         uri = str(params.uri)
-        rows = await self._looked(ctx, lambda watcher: resources.read(self._desk, uri, watcher))
+        rows = await self._looked(ctx, lambda watcher: resources.read(self._desk(), uri, watcher))
         contents = [types.TextResourceContents.model_validate(row) for row in rows]
         return types.ReadResourceResult(contents=[*contents])
 

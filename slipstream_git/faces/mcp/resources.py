@@ -7,13 +7,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote
 
 from slipstream_git import codec
 from slipstream_git.errors import SlipError
-from slipstream_git.faces.mcp.calls import Desk
-from slipstream_git.faces.mcp.watching import Watcher
+
+if TYPE_CHECKING:
+    from slipstream_git.faces.mcp.calls import Desk
+    from slipstream_git.faces.mcp.watching import Watcher
 
 SCHEME: Final = "slip://session/"
 _DIFF: Final = "/diff"
