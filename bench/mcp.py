@@ -231,9 +231,8 @@ def with_slip(place: Path, name: str, path: str, theirs: Callable[[], None]) -> 
     host.call("slip_more", op="check")
     host.call("slip_status")
     host.call("slip_commit", message=["Change it"])
-    if registry.find("remember") is not None:
-        host.call("sp_remember", text=f"{name} was changed for a reason", about=[path])
-        host.call("sp_recall", query=name)
+    host.call("sp_remember", text=f"{name} was changed for a reason", about=path)
+    host.call("sp_recall", query=name)
     host.end()
     return host
 
@@ -262,10 +261,9 @@ def with_files(place: Path, name: str, path: str, theirs: Callable[[], None]) ->
     host.call(
         "bash", command="git switch -q - && git merge -q --ff-only work && git log --oneline -3"
     )
-    if registry.find("remember") is not None:
-        note = f"{name} was changed for a reason"
-        host.call("bash", command=f"echo '{note} ({path})' >> .git/NOTES.md")
-        host.call("read", path=".git/NOTES.md")
+    note = f"{name} was changed for a reason"
+    host.call("bash", command=f"echo '{note} ({path})' >> .git/NOTES.md")
+    host.call("read", path=".git/NOTES.md")
     host.end()
     return host
 

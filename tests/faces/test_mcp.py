@@ -18,7 +18,6 @@ from tests.hosts import HANDSHAKE, RawHost, SdkHost, with_sdk
 from tests.lab import SOURCE, Lab, slip_command, slip_environment
 
 pytest.importorskip("mcp")
-# Until memory has come, the table has no such operations.
 MODERN = "2026-07-28"
 GATE = '[gate.tests]\nrun = "grep -q 2 src/app.py"\ntimeout_s = 60\n'
 
@@ -85,6 +84,9 @@ def test_the_loop_with_the_default_list(repo: Lab, mode: str, version: str) -> N
         session = await edited(host)
         repo.commit({"src/app.py": "def main():\n    return 3\n"}, "meanwhile")
         await settled(host, session)
+        fact = await host.did("sp_remember", text="main has to return two", about="src/app.py")
+        recalled = await host.did("sp_recall", query="what does main return?")
+        assert [row["id"] for row in recalled["facts"]] == [fact["id"]]
         landed = await host.did("slip_commit", message=["two"])
         assert landed["committed"] is True
         # Asked for again, because the answer was lost, say.

@@ -23,7 +23,7 @@ from slipstream_git.faces.mcp.watching import Watcher
 from slipstream_git.faces.serving import fields, rpc
 from slipstream_git.faces.serving.prefetching import Prefetcher
 from slipstream_git.faces.serving.tenants import Tenants
-from slipstream_git.operations import calling
+from slipstream_git.operations import calling, registry
 from slipstream_git.operations.registry import Operation
 from slipstream_git.operations.serving import Hosting
 from slipstream_git.records import NamedTuple
@@ -201,7 +201,8 @@ class Desk:
             return ws.repository.store.ref(_OPEN + name) is not None
 
         if self._session is not None:
-            return self._session if not row.is_reading or is_open(self._session) else None
+            is_needed = not row.is_reading and registry.area(row.name) not in tools.APART
+            return self._session if is_needed or is_open(self._session) else None
         begun = self._begun.get(ws.repository.layout.git_dir, [])
         opened = [name for name in begun if is_open(name)]
         if len(opened) == 1:

@@ -25,7 +25,7 @@ class Output:
 
     def __init__(self, ws: Workspace) -> None:
         self._heard, self._said = os.pipe()
-        self._tail = Tail(KEPT_BYTES)
+        self._tail = Tail(KEPT_BYTES, before=1)
         self._thread = threading.Thread(target=self._read, daemon=True)
         self.workspace = ws._replace(output=self._said, errors=self._said)
 
@@ -50,9 +50,9 @@ class Output:
 
     def told(self) -> dict[str, Any]:
         text = self._tail.data.decode("utf-8", "replace")
-        return {"output": text, **({"output_cut": True} if self._tail.is_cut else {})}
+        return {"output": text, **({"output_cut": True} if self._tail.before else {})}
 
     def lines(self) -> list[str]:
-        cut = ["# only the end of what it printed:"] if self._tail.is_cut else []
+        cut = ["# only the end of what it printed:"] if self._tail.before else []
         text = self._tail.data.decode("utf-8", "replace").removesuffix("\n")
         return [*cut, *([text] if text else [])]

@@ -20,8 +20,9 @@ from slipstream_git.records import NamedTuple
 MORE: Final = "slip_more"
 HELP: Final = "help"
 LISTS: Final = ("default", "all")
-# Operations whose tools are called sp_NAME; the others' are slip_NAME.
-_READERS: Final = ("reading", "memory")
+# Areas whose tools are called sp_NAME; the others' are slip_NAME. Without a session, they are
+# about what stands outside of all.
+APART: Final = ("reading", "memory")
 # The default list, and which fields it shows of each; the others are taken, too.
 DEFAULT: Final[Mapping[str, tuple[str, ...]]] = {
     "map": ("paths", "session", "rev", "tokens", "after"),
@@ -32,8 +33,8 @@ DEFAULT: Final[Mapping[str, tuple[str, ...]]] = {
     "apply": ("ops", "session", "dry_run"),
     "status": ("session",),
     "commit": ("session", "message", "onto", "check", "dry_run"),
-    "remember": ("text", "about", "kind"),
-    "recall": ("query", "tokens"),
+    "remember": ("text", "about", "kind", "session"),
+    "recall": ("query", "tokens", "session"),
 }
 # What a field is on every tool, said once for all by `instructions`.
 _SAID_ONCE: Final = ("session", "rev", "repo", "tokens", "after")
@@ -96,7 +97,7 @@ def operations() -> Mapping[str, Operation]:
 
 def name_of(operation: str) -> str:
     """What an operation's tool is called."""
-    kind = "sp" if registry.area(operation) in _READERS else "slip"
+    kind = "sp" if registry.area(operation) in APART else "slip"
     return f"{kind}_{operation.replace('-', '_')}"
 
 
