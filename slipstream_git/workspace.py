@@ -37,14 +37,17 @@ class Workspace(NamedTuple):
     clock: seconds since the epoch. env: the caller's environment variables. token: a name that
     no other run uses, for temporary files; letters and digits. notify: tells the caller something
     beside the answer, one line. zone: the caller's minutes east of UTC at a time; None where that
-    is not known. output: the descriptor for what a program prints that is run for the caller.
+    is not known. output, errors: the descriptors for what a program prints that is run for the
+    caller.
     directory: where the caller stands. progress: is told how far long work has come: so many, of so
     many (files read, where nothing else is said). in_main_thread: runs something in the process's
     main thread; None where this is that. most_sessions: that may be open at once, 0 for any number.
     doing: is told what takes long just now, in a few words; no words when it is over. at_terminal:
-    somebody sits there who can be asked for a password.
-    record: notes what happened, ``record(kind, session, agent=, identity=, **facts)`` as
-    `events.event` names it; it refuses nothing.
+    somebody sits there who can be asked for a password. interruption: is handed what interrupts a
+    program that is run for the caller, to be called from any thread; None where a person does, at
+    a terminal. progress and doing may raise KeyboardInterrupt. record: notes what happened,
+    ``record(kind, session, agent=, identity=, **facts)`` as `events.event` names it; it refuses
+    nothing.
     """
 
     repository: Repository
@@ -61,6 +64,8 @@ class Workspace(NamedTuple):
     doing: Callable[[str], None] = _nowhere
     at_terminal: bool = False
     record: Callable[..., None] = _unrecorded
+    errors: int = 2
+    interruption: Callable[[Callable[[], None]], None] | None = None
 
     @property
     def default_session(self) -> str | None:

@@ -102,9 +102,9 @@ def _tree_of(ws: Workspace, rev: str) -> str:
 def _ended(ws: Workspace, session: Session, slot: Slot, wish: Wish, pool: Pool) -> Ended:
     git = slot.trusting()
     env = {"SLIP_SESSION": session.name, **warm.ignoring(ws.env, slot, pool)}
-    start = partial(git.launch, wish.command, ws.output, env)
+    start = partial(git.launch, wish.command, (ws.output, ws.errors), env)
     try:
-        ended = foreground.run(git, start, slot.lock, wish.timeout_s)
+        ended = foreground.run(git, start, slot.lock, wish.timeout_s, ws.interruption)
     except FileNotFoundError:
         ws.notify(f"{wish.command[0]}: command not found")
         return Ended(NOT_FOUND, timed_out=False)

@@ -45,9 +45,18 @@ def unheard(fault: OSError, arguments: Sequence[str]) -> int:
 def _answered(call: Call, arguments: Sequence[str], given: bytes | None) -> int:
     if call.operation.context != "face":
         return replies.answer(call, arguments, OwnProcess(given))
+    return replies.answer(call, arguments, OwnProcess(given), _face(call.operation.name))
+
+
+def _face(name: str) -> object:
+    """The face that an operation starts."""
+    if name == "mcp":
+        from slipstream_git.faces.mcp import hosting
+
+        return hosting
     from slipstream_git.faces.serving import daemon
 
-    return replies.answer(call, arguments, OwnProcess(given), daemon)
+    return daemon
 
 
 def _parsed(arguments: Sequence[str]) -> Call | None:

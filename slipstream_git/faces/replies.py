@@ -17,7 +17,6 @@ from slipstream_git.errors import INTERRUPTED, SlipError
 from slipstream_git.faces import reports
 from slipstream_git.faces.callers import Caller, Elsewhere
 from slipstream_git.faces.calls import Call
-from slipstream_git.operations import calling
 from slipstream_git.operations.registry import Kind, Operation, Parameter
 
 if TYPE_CHECKING:  # its import is paid for by commands that need a repository
@@ -48,6 +47,8 @@ def _answer(call: Call, arguments: Sequence[str], caller: Caller, face: object) 
         return row.handler(caller.env, **values)
     if row.context == "face":
         return row.handler(face, **values)
+    from slipstream_git.operations import calling
+
     with caller.entered(call.directory, output=2 if call.json else 1) as workspace:
         place = _standing(call, workspace, caller)
         try:
@@ -115,6 +116,7 @@ def _standing(call: Call, workspace: Workspace, caller: Caller) -> Standing | No
 def _edited(row: Operation, workspace: Workspace, values: dict[str, Any]) -> Any:
     """A commit whose message the person writes first; a refusal does not lose what was written."""
     from slipstream_git.faces import editor
+    from slipstream_git.operations import calling
 
     values["message_file"], path = editor.message(workspace, values["session"])
     try:

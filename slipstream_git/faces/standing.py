@@ -78,13 +78,18 @@ class Standing:
 
     def in_answer(self, value: Any) -> Any:
         """An answer with its hints placed."""
-        if isinstance(value, list):
-            return [self.in_answer(item) for item in value]
-        found = {}
-        for name in set(_FIELDS).intersection(getattr(value, "_fields", ())):
-            inner = getattr(value, name)
-            found[name] = self.placed(inner) if isinstance(inner, str) else self.in_answer(inner)
-        return value._replace(**found) if found else value
+        return hints_changed(value, self.placed)
+
+
+def hints_changed(value: Any, change: Callable[[str], str]) -> Any:
+    """An answer whose commands to type are said otherwise."""
+    if isinstance(value, list):
+        return [hints_changed(item, change) for item in value]
+    found = {}
+    for name in set(_FIELDS).intersection(getattr(value, "_fields", ())):
+        inner = getattr(value, name)
+        found[name] = change(inner) if isinstance(inner, str) else hints_changed(inner, change)
+    return value._replace(**found) if found else value
 
 
 def named(call: Call, arguments: Sequence[str], session: str) -> hints.Hint:

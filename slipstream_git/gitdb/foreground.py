@@ -40,17 +40,27 @@ class Ended(NamedTuple):
     timed_out: bool
 
 
-def run(git: Git, start: Callable[[int], Child], held: int, timeout_s: float | None) -> Ended:
+def run(
+    git: Git,
+    start: Callable[[int], Child],
+    held: int,
+    timeout_s: float | None,
+    interruption: Callable[[Callable[[], None]], None] | None = None,
+) -> Ended:
     """Start a program and wait for its end. Raises OSError, and KeyboardInterrupt after it ended.
 
     start: starts it in a process group. held: the descriptor of a lock that is kept until all of
-    that group is gone.
+    that group is gone. interruption: is handed what does, from any thread, as Ctrl-C does; it is
+    given no terminal then.
     """
     watcher = git.watcher(_WATCH, held)
     try:
         child = start(watcher.pid)
         child.returncode = 0  # it is waited for here
-        return _Job(child.pid, watcher.pid).ended(timeout_s)
+        job = _Job(child.pid, watcher.pid, at_terminal=interruption is None)
+        if interruption is not None:
+            interruption(job.interrupt)
+        return job.ended(timeout_s)
     finally:
         _end(watcher.pid, signal.SIGKILL)
         watcher.communicate()
@@ -65,13 +75,13 @@ def _end(group: int, number: int) -> None:
 class _Job:
     """A program that is waited for, in its process group."""
 
-    def __init__(self, program: int, group: int) -> None:
+    def __init__(self, program: int, group: int, *, at_terminal: bool) -> None:
         self._program = program
         self._group = group
         self._over = threading.Event()
         self._timed_out = False
         self._interrupted = False
-        self._terminal = _Terminal(group)
+        self._terminal = _Terminal(group, "/dev/tty" if at_terminal else None)
 
     def ended(self, timeout_s: float | None) -> Ended:
         if timeout_s is not None:
@@ -90,15 +100,17 @@ class _Job:
             try:
                 _, status = os.waitpid(self._program, os.WUNTRACED)
             except KeyboardInterrupt:
-                self._interrupt()
+                self.interrupt()
                 continue
             if not os.WIFSTOPPED(status):
                 return os.waitstatus_to_exitcode(status)
             if self._terminal.stopped(os.WSTOPSIG(status)):
                 _end(self._group, signal.SIGCONT)
 
-    def _interrupt(self) -> None:
+    def interrupt(self) -> None:
         """Pass Ctrl-C on; the second, or the end of patience, is final."""
+        if self._over.is_set():
+            return
         if self._interrupted:
             _end(self._group, signal.SIGKILL)
             return
@@ -120,12 +132,13 @@ class _Job:
 class _Terminal:
     """The controlling terminal, if there is one, and whether a group of ours has it."""
 
-    def __init__(self, group: int) -> None:
+    def __init__(self, group: int, path: str | None) -> None:
         self._group = group
         self._given = False
         self._handle: int | None = None
         with suppress(OSError):
-            self._handle = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+            if path is not None:
+                self._handle = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
 
     def stopped(self, number: int) -> bool:
         """See to it that a stopped group can go on; False where it was stopped by somebody else."""

@@ -184,18 +184,19 @@ class Git:
         return _observed(["sh", "-c", command], self.directory, self._env)
 
     def launch(
-        self, command: Sequence[str], output: int, env: Mapping[str, str], group: int
+        self, command: Sequence[str], prints: tuple[int, int], env: Mapping[str, str], group: int
     ) -> Child:
         """Start a program of the user's in this git's directory, in a process group.
 
-        Its streams are the caller's, but for what it prints, which goes to descriptor ``output``.
-        Raises OSError.
+        Its input is the caller's; prints: the descriptors for its output and errors. Raises
+        OSError.
         """
         return subprocess.Popen(
             command,
             cwd=self.directory,
             env=self._env | dict(env),
-            stdout=output,
+            stdout=prints[0],
+            stderr=prints[1],
             process_group=group,
         )
 

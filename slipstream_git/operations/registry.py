@@ -33,7 +33,7 @@ AREAS: Mapping[str, tuple[str, ...]] = {
     "gates": ("check",),
     "sharing": ("push", "pull", "bundle", "unbundle"),
     "repositories": ("merge-tree", "recover", "gc", "doctor", "demo"),
-    "serving": ("serve",),
+    "serving": ("serve", "mcp"),
 }  # fmt: skip
 
 # What each area is for, and the page that tells of it.
@@ -48,7 +48,7 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "gates": ("Gates: what a change is judged by", "docs/gates.md"),
     "sharing": ("Other machines, through any git server or a file", "docs/sharing.md"),
     "repositories": ("Upkeep", "docs/safety.md"),
-    "serving": ("For many clients, and to be quicker", "docs/serve.md"),
+    "serving": ("For agents and many clients, and to be quicker", "docs/serve.md"),
 }
 
 

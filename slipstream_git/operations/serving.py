@@ -41,10 +41,28 @@ class Wish(NamedTuple):
     metrics: int | None = None
 
 
+class Hosting(NamedTuple):
+    """What a server for an agent's host is asked to be.
+
+    repo: where its calls may go; None for where it is started. session: of calls that name none.
+    tools: which of the lists it has.
+    """
+
+    repo: str | None
+    session: str | None
+    tools: str
+
+
 class Server(Protocol):
     """The face that serves."""
 
     def serve(self, wish: Wish) -> outcomes.Served: ...
+
+
+class Host(Protocol):
+    """The face that serves agents' hosts."""
+
+    def host(self, wish: Hosting) -> outcomes.Served: ...
 
 
 @operation(ALONE)
@@ -100,3 +118,25 @@ def serve(
             user_rate, group_rate, sessions, memory, patience, hang, metrics,
         )
     )  # fmt: skip
+
+
+@operation(ALONE)
+def mcp(
+    face: Host,
+    *,
+    repo: str | None = None,
+    session: str | None = None,
+    tools: str = "default",
+) -> outcomes.Served:
+    """Serve the Model Context Protocol on standard input and output, for an agent's host.
+
+    Eleven tools at most, small enough to stay in a model's context; one of them reaches every other
+    operation. Calls go to one repository and its worktrees. Needs the extra `mcp`.
+
+    repo (DIR): the repository, or a directory whose repositories calls may name (default: the
+        repository that it is started in)
+    session (-s, NAME): the session of calls that name none (default: $SLIP_SESSION, else the only
+        open one that was begun over this server)
+    tools (LIST): default, or all: a tool for every operation
+    """
+    return face.host(Hosting(repo, session, tools))

@@ -117,7 +117,7 @@ class Tenants:
         if not os.path.isdir(real):
             raise SlipError("git-failed", f"{directory} is no directory")
         while True:
-            tenant = self._taken(_Name(_place(real), path, reading))
+            tenant = self._taken(_Name(place_of(real), path, reading))
             lane = tenant.workspace.repository.layout.common_dir
             turns = self._reading if reading else self._writing
             try:
@@ -193,16 +193,21 @@ class Tenants:
         return bool(gone)
 
 
-def _place(directory: str) -> str:
+def place_of(directory: str) -> str:
     """The nearest directory, upwards, that looks like a repository's: git itself decides there."""
     here = directory
     while True:
-        if os.path.lexists(os.path.join(here, ".git")) or _may_be_git_dir(here):
+        if is_place(here):
             return here
         above = os.path.dirname(here)
         if above == here:
             return directory
         here = above
+
+
+def is_place(directory: str) -> bool:
+    """Whether it looks like a repository's."""
+    return os.path.lexists(os.path.join(directory, ".git")) or _may_be_git_dir(directory)
 
 
 def _may_be_git_dir(directory: str) -> bool:
