@@ -16,6 +16,7 @@ from slipstream_git.changes import (
     captures,
     chain,
     differences,
+    freenames,
     overlapping,
     sessions,
     staging,
@@ -83,7 +84,7 @@ def capture(
 
 def _own_session(ws: Workspace, session: Session, wanted: Sequence[bytes]) -> Hint:
     """Commands that take these edits into another session, which lands where this one does."""
-    name = sessions.beside(ws, session.name)
+    name = freenames.beside(ws, session.name)
     onto = (session.onto or "").removeprefix(sessions.BRANCHES)
     begin = of("slip", "begin", name, *(["--onto", onto] if onto else []))
     return begin.then(command(["slip", "capture", "-s", name], wanted))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
-from slipstream_git.changes import bounds, chain, recovery, sessions, uncaptured
+from slipstream_git.changes import bounds, chain, freenames, recovery, sessions, uncaptured
 from slipstream_git.changes.sessions import CLOSED, OPEN, Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import locks
@@ -42,7 +42,7 @@ def reopen(ws: Workspace, name: str) -> Begun:
     if number is None or number not in numbers:
         raise SlipError("session-missing", f"no closed session {name}", hint="slip list --closed")
     taken = ws.repository.store.refs(OPEN)
-    sessions.check_free(plain, taken)
+    freenames.check(plain, taken)
     bounds.check_open(ws, taken)
     tip = numbers[number]
     moves = [RefMove(OPEN + plain, None, tip), RefMove(f"{CLOSED}{plain}/{number}", tip, None)]
@@ -100,11 +100,23 @@ def landed_already(ws: Workspace, name: str | None) -> Landed | None:
     if not numbers:
         return None
     facts = chain.read_step(ws.repository, numbers[max(numbers)]).facts
-    if not facts.landed:
+    return _already(wanted, facts.landed) if facts.landed else None
+
+
+def landed_meanwhile(ws: Workspace, session: Session) -> Landed | None:
+    """The same for a session that was open just now; another of its name may be open by now."""
+    tip = ws.repository.store.ref(OPEN + session.name)
+    if tip is not None and sessions.at(ws, session.name, tip).is_same(session):
         return None
-    return Landed(
-        wanted, committed=False, old_head=None, engine=None, already=True, commit=facts.landed
-    )
+    for _, mark in sorted(sessions.closed_numbers(ws, session.name).items(), reverse=True):
+        facts = chain.read_step(ws.repository, mark).facts
+        if facts.landed and sessions.at(ws, session.name, mark).is_same(session):
+            return _already(session.name, facts.landed)
+    return None
+
+
+def _already(name: str, commit: str) -> Landed:
+    return Landed(name, committed=False, old_head=None, engine=None, already=True, commit=commit)
 
 
 def move_together(ws: Workspace, moves: Sequence[RefMove], reason: str) -> None:

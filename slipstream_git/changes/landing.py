@@ -190,8 +190,7 @@ def commit(ws: Workspace, session: Session, order: Order) -> Landed:
                     raise
             finally:
                 ws.repository.objects.discard()
-            if session.has_ref:
-                session = sessions.load(ws, session.name)
+            session = sessions.again(ws, session)
     raise sessions.kept_moving(str(order.options.onto or session.onto), TRIES)
 
 

@@ -144,13 +144,11 @@ def _captured(ws: Workspace, session: Session, slot: Slot, wish: Wish, pool: Poo
         try:
             if staging.advance(ws, now, tip):
                 return capturing.met(ws, told, now, after)
-            now = sessions.load(ws, now.name)
+            now = sessions.again(ws, now)
         except SlipError as fault:
             if fault.code != "session-missing":
                 raise
             raise _kept(ws, after, fault.message) from None
-        if not now.began(session.begin):
-            raise _kept(ws, after, f"another session named {now.name} is open by now")
     raise sessions.kept_moving(f"session {session.name}")
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 
 from slipstream_git import hints
-from slipstream_git.changes import bounds, chain, telling, wording
+from slipstream_git.changes import bounds, chain, freenames, telling, wording
 from slipstream_git.changes.chain import Facts, Step
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, locks, sweeping
@@ -24,7 +24,7 @@ from slipstream_git.text import paths, scopes
 from slipstream_git.text.decimals import decimal
 from slipstream_git.workspace import Workspace
 
-OPEN = "refs/slip/sessions/"
+OPEN = freenames.OPEN
 CLOSED = "refs/slip/closed/"
 BRANCHES = "refs/heads/"
 TRIES = 32
@@ -69,6 +69,10 @@ class Session(NamedTuple):
         """Whether this is the session of a begin commit, its own or one from before a rebase."""
         return begin == self.begin or begin in self.rebased
 
+    def is_same(self, other: Session) -> bool:
+        """Whether these are one session at two times, and not two of one name."""
+        return self.began(other.begin) or other.began(self.begin)
+
 
 class Wish(NamedTuple):
     """What the caller of begin asked for; None and empty where nothing was said."""
@@ -96,9 +100,9 @@ def begin(ws: Workspace, wish: Wish) -> Begun:
 def drafted(ws: Workspace, wish: Wish) -> Session:
     """The session that ``wish`` describes, its begin commit in the overlay, no ref yet."""
     taken = ws.repository.store.refs(OPEN)
-    name = _lowest_free(taken) if wish.name is None else wish.name
+    name = freenames.lowest(taken) if wish.name is None else wish.name
     paths.session_name(name)
-    check_free(name, taken)
+    freenames.check(name, taken)
     base, onto = _place(ws, wish)
     typed = wish if not wish.branch else Wish(agent=wish.agent)  # else the words are the branch's
     said = {"name": typed.name, "title": typed.title, "name of the agent": typed.agent}
@@ -159,7 +163,7 @@ def opened(ws: Workspace, draft: Session, tip: str, *, numbered: bool) -> Sessio
         if numbered and tip == draft.begin:
             again = _renamed(ws, draft)
             return opened(ws, again, again.begin, numbered=True)
-        raise _exists(draft.name) from None
+        raise freenames.exists(draft.name) from None
     finally:
         kept.release()
     telling.began(ws, draft, tip)
@@ -183,38 +187,6 @@ def _glob(pattern: str) -> str:
 def _protected(pattern: str) -> str:
     scopes.compile_globs((_glob(pattern),))  # a right that nobody can read is none
     return pattern
-
-
-def _lowest_free(taken: Iterable[str]) -> str:
-    names = {ref.removeprefix(OPEN).lower() for ref in taken}
-    number = 1
-    while f"s{number}" in names:
-        number += 1
-    return f"s{number}"
-
-
-def beside(ws: Workspace, name: str) -> str:
-    """A free name for a session that takes what the session ``name`` cannot."""
-    taken = {ref.removeprefix(OPEN).lower() for ref in ws.repository.store.refs(OPEN)}
-    number = 1
-    while True:
-        ending = "-mine" if number == 1 else f"-mine{number}"
-        found = name[: paths.LONGEST_SESSION_NAME - len(ending)] + ending
-        if found.lower() not in taken:
-            return found
-        number += 1
-
-
-def check_free(name: str, taken: Iterable[str]) -> None:
-    for ref in taken:
-        if ref.removeprefix(OPEN).lower() == name.lower():
-            raise _exists(ref.removeprefix(OPEN))
-
-
-def _exists(name: str) -> SlipError:
-    return SlipError(
-        "session-exists", f"a session named {name} is open", hint=f"slip status -s {name}"
-    )
 
 
 def _place(ws: Workspace, wish: Wish) -> tuple[str | None, str | None]:
@@ -294,11 +266,27 @@ def load(ws: Workspace, name: str) -> Session:
     return at(ws, name, tip)
 
 
+def again(ws: Workspace, session: Session) -> Session:
+    """The session as it is by now. Raises `session-missing` where it is open no more, also where
+    another of its name is.
+    """
+    if not session.has_ref:
+        return session
+    now = load(ws, session.name)
+    if now.is_same(session):
+        return now
+    raise SlipError(
+        "session-missing",
+        f"{session.name} was closed meanwhile; another session of that name is open by now",
+        hint="slip list --closed",
+    )
+
+
 def tries(ws: Workspace, session: Session) -> Iterator[Session]:
     """The session, and as it is by then for each further try to move it."""
     yield session
     for _ in range(TRIES - 1):
-        yield load(ws, session.name)
+        yield again(ws, session)
 
 
 def kept_moving(what: str, times: int = TRIES) -> SlipError:

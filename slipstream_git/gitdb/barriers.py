@@ -28,6 +28,8 @@ from slipstream_git.text.decimals import decimal
 # f_type as statfs(2) lists it: ext4 (and ext3, ext2), XFS, Btrfs, tmpfs.
 _WHOLE: Final = frozenset({0xEF53, 0x58465342, 0x9123683E, 0x01021994})
 _REPORTS_FAULTS: Final = (5, 8)
+# Nobody stops a write that has begun.
+_MOST_AT_ONCE: Final = 64 << 20
 _STATFS_BYTES: Final = 512  # more than any libc's struct; its first field is the type
 
 
@@ -157,3 +159,10 @@ def _syncfs(fd: int) -> None:
     if _libc().syncfs(fd) != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write all of it; one call may take less. Raises OSError."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view[:_MOST_AT_ONCE]) :]

@@ -13,7 +13,7 @@ import os
 from contextlib import suppress
 
 from slipstream_git.gitdb import permissions
-from slipstream_git.gitdb.barriers import AT_ONCE, NEVER, fsync
+from slipstream_git.gitdb.barriers import AT_ONCE, NEVER, fsync, write_all
 from slipstream_git.gitdb.layout import Layout
 from slipstream_git.records import NamedTuple
 
@@ -71,7 +71,7 @@ def note(layout: Layout, attempt: Attempt) -> None:
     said = json.dumps({"format": _FORMAT, **attempt._asdict()}, separators=(",", ":"))
     handle = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
     try:
-        os.write(handle, said.encode("utf-8", "surrogateescape"))
+        write_all(handle, said.encode("utf-8", "surrogateescape"))
         permissions.adjust(f"{path}.new", layout.sharing)
         if not attempt.no_sync:
             fsync(handle)

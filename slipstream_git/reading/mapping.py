@@ -22,6 +22,7 @@ from slipstream_git.records import NamedTuple
 from slipstream_git.text import outline as outlining
 from slipstream_git.text import paths as pathnames
 from slipstream_git.text import scopes
+from slipstream_git.text.objectid import digest
 from slipstream_git.workspace import Workspace
 
 # Of more files no tree is worked out; the ones nearest to the root are.
@@ -237,7 +238,9 @@ def _survey(ws: Workspace, tree: str) -> Survey:
 def _rank(ws: Workspace, tree: str, files: Sequence[File]) -> Rank:
     """Worked out once for all processes."""
     outlines = shelf.of(ws).outlines
-    key = f"rank {_FORM} {tree} {outlining.version('a.py')}"
+    makers = {outlining.version(pathnames.display(file.path)) for file in files}
+    made_by = digest(*(f"{maker}\n".encode() for maker in sorted(makers))).hex()
+    key = f"rank {_FORM} {tree} {made_by}"
     stored = outlines.rank(key)
     rank = _decoded(stored) if stored is not None else None
     if rank is None:

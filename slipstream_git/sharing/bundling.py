@@ -12,7 +12,7 @@ import os
 import stat
 from collections.abc import Mapping, Sequence
 
-from slipstream_git.changes import bounds, closing, sessions
+from slipstream_git.changes import bounds, closing, freenames, sessions
 from slipstream_git.changes.sessions import OPEN, Session
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits, incoming, notes, quarantine
@@ -90,7 +90,7 @@ def unbundle(ws: Workspace, data: bytes, name: str | None, *, verdicts: bool) ->
     taken = ws.repository.store.refs(OPEN)
     already = taken.get(OPEN + wanted) == tip
     if not already:
-        sessions.check_free(wanted, taken)
+        freenames.check(wanted, taken)
     with incoming.opened(ws.repository) as come:
         _verify(ws, data)
         done = come.indexed(pack, LARGEST)

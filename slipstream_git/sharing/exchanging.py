@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from slipstream_git import hints
-from slipstream_git.changes import bounds, closing, sessions
+from slipstream_git.changes import bounds, closing, freenames, sessions
 from slipstream_git.changes.sessions import OPEN
 from slipstream_git.codec import to_json
 from slipstream_git.errors import SlipError
@@ -302,7 +302,7 @@ def _session(
         taken = store.refs(OPEN)
         here = taken.get(OPEN + name)
         if here is None:
-            sessions.check_free(name, taken)
+            freenames.check(name, taken)
     except SlipError as fault:
         # Whoever gave it a name that is none was not this caller.
         code = "unsupported" if fault.code == "bad-name" else fault.code

@@ -150,15 +150,16 @@ def _try(ws: Workspace, item: Item, tally: Tally) -> Fault | None:
 
 def _landed(ws: Workspace, item: Item) -> Landed:
     """Land one, as it is by now; another process may have landed it meanwhile."""
-    name = item.session.name
+    session = item.session
     try:
-        done = committing.commit(ws, sessions.load(ws, name), item.order)
+        done = committing.commit(ws, sessions.again(ws, session), item.order)
     except SlipError as fault:
-        already = closing.landed_already(ws, name) if fault.code == "session-missing" else None
+        is_gone = fault.code == "session-missing"
+        already = closing.landed_meanwhile(ws, session) if is_gone else None
         if already is None:
             raise
         return already
-    return done if done.committed or done.already else closing.landed_already(ws, name) or done
+    return done if done.committed or done.already else closing.landed_meanwhile(ws, session) or done
 
 
 # Who ---------------------------------------------------------------------------------------------

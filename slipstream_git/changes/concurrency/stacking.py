@@ -125,11 +125,11 @@ def as_now(ws: Workspace, queue: Iterable[Item]) -> tuple[list[Item], list[Lande
     found: list[Item] = []
     gone: list[Landed] = []
     for item in queue:
-        already = closing.landed_already(ws, item.session.name)
+        already = closing.landed_meanwhile(ws, item.session)
         if already is not None:
             gone.append(already)
         else:
-            found.append(item._replace(session=sessions.load(ws, item.session.name)))
+            found.append(item._replace(session=sessions.again(ws, item.session)))
     return found, gone
 
 

@@ -23,9 +23,9 @@ from contextlib import suppress
 from typing import Final
 
 from slipstream_git.errors import SlipError
+from slipstream_git.gitdb.barriers import write_all
 from slipstream_git.gitdb.process import Git
 from slipstream_git.gitdb.worktrees.jobs import Job, Placement
-from slipstream_git.gitdb.worktrees.walking import write_all
 from slipstream_git.model import ZERO, Entry
 from slipstream_git.records import NamedTuple
 from slipstream_git.text.objectid import digest

@@ -14,9 +14,8 @@ from typing import Any, Final
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import permissions
-from slipstream_git.gitdb.barriers import AT_ONCE, Barrier, fsync
+from slipstream_git.gitdb.barriers import AT_ONCE, Barrier, fsync, write_all
 from slipstream_git.gitdb.worktrees.jobs import Placement
-from slipstream_git.gitdb.worktrees.walking import write_all
 from slipstream_git.model import Entry
 from slipstream_git.records import NamedTuple
 

@@ -22,6 +22,7 @@ import os
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
+from slipstream_git.gitdb.barriers import write_all
 from slipstream_git.gitdb.worktrees.jobs import Trouble
 from slipstream_git.gitdb.worktrees.looking import Surprise, View, Wanted
 from slipstream_git.gitdb.worktrees.walking import (
@@ -37,7 +38,6 @@ from slipstream_git.gitdb.worktrees.walking import (
     put_back,
     shown,
     unlink_known,
-    write_all,
 )
 from slipstream_git.model import EXECUTABLE, Entry
 from slipstream_git.records import NamedTuple

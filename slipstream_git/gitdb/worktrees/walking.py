@@ -259,9 +259,3 @@ def unlink_known(fd: int, name: bytes, expected: tuple[int, ...], aside: bytes) 
         os.unlink(aside, dir_fd=fd)
         return None
     return put_back(fd, aside, fd, name) or "changed since it was placed"
-
-
-def write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view[: 64 * _PIECE]) :]
