@@ -71,6 +71,22 @@ def groups(ws: Workspace, session: Session) -> list[Group]:
     return [*named, Group("", tuple(last))] if last else named
 
 
+def tell_of_lost(ws: Workspace, session: Session) -> None:
+    """A notice where a rebase that met a conflict made one step of what had labels before."""
+    kept = {group.label for group in groups(ws, session)}
+    before = {
+        group.label for was in sessions.before_rebases(ws, session) for group in groups(ws, was)
+    }
+    lost = sorted(before - kept - {""})
+    if lost:
+        splitting = hints.of("slip", "split", "--by", "path", "-s", session.name)
+        shown = ", ".join(paths.escape_for_terminal(label) for label in lost)
+        ws.notify(
+            f"the rebase of {session.name} met a conflict and made one step of it; no commit is"
+            f" made for: {shown} ({splitting} makes sessions of it again)"
+        )
+
+
 def parts(ws: Workspace, session: Session, found: Sequence[Group]) -> list[Part]:
     """Each group with its tree, in the overlay; the last one's is the session's own.
 

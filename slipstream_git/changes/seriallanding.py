@@ -92,6 +92,7 @@ def commit(ws: Workspace, session: Session, order: Order) -> Landed:
     group by itself conflicts with the branch: nothing has moved then.
     """
     uncaptured.check(ws, session)
+    grouping.tell_of_lost(ws, session)
     branch = landing.branch_of(ws, session, order.options)
     cleared: dict[str, Cleared] = {}
     is_slow = order.is_slow(landing.rules(ws, session, branch))

@@ -429,3 +429,19 @@ def test_exec_splits_by_itself(desk: Desk) -> None:
     desk.refused("usage", "exec", ops=ops, message=("m",), series=True, split="size")
     labelled = batch({**write("x/a", "2\n"), "group": "G"})
     desk.refused("usage", "exec", ops=labelled, message=("m",), series=True, split="path")
+
+
+def test_labels_that_a_rebase_with_a_conflict_took_are_told(repo: Lab) -> None:
+    repo.commit(dict.fromkeys("abc", "1\n2\n3\n"), "three")
+    repo.slip("begin", "s")
+    for name in "abc":
+        words = ("sub", "-s", "s", "--group", f"Change {name}", "--word", "2", "two", name)
+        repo.slip(*words)
+    repo.commit({"a": "1\nTWO\n3\n"}, "theirs")
+    repo.slip("rebase", "-s", "s")
+    repo.slip("resolve", "-s", "s", "--theirs", "a", "--group", "Change a")
+    told = repo.slip("commit", "-s", "s", "--series", "-m", "The rest")
+    assert (
+        "no commit is made for: Change b, Change c (slip split --by path -s s" in told.err.decode()
+    )
+    assert repo.git("log", "--format=%s", "-2").split("\n") == ["The rest", "Change a"]
