@@ -229,7 +229,7 @@ def test_searching(desk: Desk) -> None:
 
     assert found("codemod")[0] == "codemod"
     assert "resolve-conflicts" in found("CONFLICT")
-    assert found("red together") == ["red-union"]
+    assert found("red together")[0] == "red-union"
     assert found("xyzzy") == []
     assert desk.lab.slip("skills", "list", "xyzzy").text == "no skill has these words\n"
 
@@ -245,3 +245,27 @@ def test_a_server_answers_alike(repo: Lab) -> None:
     """The same operation over libgit2, as a server calls it."""
     ours, theirs = (Desk(repo, store).call("skills", action="list") for store in ("git", "libgit2"))
     assert ours == theirs
+
+
+def test_luck_is_asked_for_in_full_on_every_tree(desk: Desk, tmp_path: Path) -> None:
+    """Green three times on one tree says nothing of the next."""
+    runs = tmp_path / "runs"
+    desk.lab.commit({".slip.toml": f"[gate.luck]\nrun = {json.dumps(f'echo x >> {runs}')}\n"})
+    mine = own(
+        desk,
+        "## Requires\n\n- `session`: it.\n\n## Steps\n\n1. **Gate: 3 times.** Sound.\n\n"
+        "   ```sh\n   slip check --rerun\n   ```\n\n2. **Do.** Look.\n3. **Do.** Again.\n",
+    )
+
+    def asked() -> int:
+        before = runs.read_text().count("x") if runs.exists() else 0
+        run(desk, mine, session="work")
+        return runs.read_text().count("x") - before
+
+    desk.begin("work")
+    desk.apply(write("a", "1\n"))
+    assert asked() == 3
+    assert asked() == 1  # and so the run is done
+    assert asked() == 3
+    desk.apply(write("a", "2\n"), session="work")
+    assert asked() == 3

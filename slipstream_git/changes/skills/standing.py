@@ -24,7 +24,8 @@ class Standing(NamedTuple):
     """Where a run stands. oid: of the skill's file. begin: of the session, where there is one.
 
     next: the step to go on with. landed: the last step that has landed something, 0 for none.
-    values: as they were said.
+    values: as they were said. green: by the number of a gate that asks several times, the tree on
+    which it was green as often as it asks.
     """
 
     oid: str
@@ -32,6 +33,7 @@ class Standing(NamedTuple):
     begin: str | None = None
     landed: int = 0
     values: Mapping[str, list[str]] = {}
+    green: Mapping[str, str] = {}
 
 
 def path(ws: Workspace, source: str, skill: str, session: str | None) -> str:
@@ -59,8 +61,8 @@ def read(place: str) -> Standing | None:
 
 
 def _is_sound(found: Standing) -> bool:
-    oid, following, _, landed, values = cast("tuple[Any, ...]", found)
-    are_numbers = type(following) is int and type(landed) is int
+    oid, following, _, landed, values, green = cast("tuple[Any, ...]", found)
+    are_numbers = type(following) is int and type(landed) is int and isinstance(green, dict)
     are_lists = isinstance(values, dict) and all(isinstance(w, list) for w in values.values())
     return isinstance(oid, str) and are_numbers and are_lists
 

@@ -161,7 +161,12 @@ class _Walk:
         values = {**found.values, **_values(wish.said, self._entry.skill)}
         # A run that is begun anew has landed nothing.
         landed = found.landed if step > found.landed else 0
-        self._standing = Standing(self._entry.oid, step, found.begin, landed, values)
+        self._standing = found._replace(
+            oid=self._entry.oid,
+            next=step,
+            landed=landed,
+            values=values,
+        )
 
     def _is_of_this(self, known: Standing) -> bool:
         """Whether the session is still the one of that run: a name may have been used again."""
@@ -193,7 +198,10 @@ class _Walk:
         """The gates above, unless something has landed behind them."""
         for step in self._steps[self._standing.landed : self._standing.next - 1]:
             if step.is_gate:
-                self._ask(step, 1)
+                # Of luck that was seen to hold on this very tree once is enough.
+                known = self._standing.green.get(str(step.number))
+                tree = self._tree()
+                self._ask(step, 1 if known is not None and known == tree else step.times)
                 self._again.append(step.number)
 
     def _take(self, step: Step) -> bool:
@@ -233,6 +241,7 @@ class _Walk:
 
     def _ask(self, step: Step, times: int) -> list[SkillAnswer]:
         """Ask a gate so often; the answers. Raises `gate-failed`, or what it was asked wrongly."""
+        tree = self._tree()
         answers: list[SkillAnswer] = []
         for time in range(1, times + 1):
             try:
@@ -250,7 +259,14 @@ class _Walk:
                 said = f"`{found.command}` finds {found.value.total}, and is to find nothing"
                 red = SlipError("gate-failed", said, hint=found.command)
                 raise self._stopped("gate-failed", step, red)
+        if tree is not None and times == step.times > 1:
+            green = {**self._standing.green, str(step.number): tree}
+            self._standing = self._standing._replace(green=green)
         return answers
+
+    def _tree(self) -> str | None:
+        found = _open(self._ws, self._session)
+        return found.tree if found else None
 
     # Words and refusals ---------------------------------------------------------------------------
 
