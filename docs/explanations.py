@@ -40,8 +40,10 @@ EXPLANATIONS: dict[str, Explanation] = {
         "`slip files` and `slip list` show what there is.",
     ),
     "path-denied": Explanation(
-        "The path lies outside what the session may change.",
-        "Begin a session whose `--allow` and `--deny` include it.",
+        "The path lies outside what the session may change. Of `slip skills run`: the skill is "
+        "the repository's, and nobody said that it was read.",
+        "Begin a session whose `--allow` and `--deny` include it; read the skill, and say "
+        "`--trust` with its id.",
     ),
     "bad-path": Explanation(
         "The path cannot stand in a repository, or only on some systems: absolute, with `..`, "
@@ -130,8 +132,9 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "bad-op": Explanation(
         "An op has an unknown, missing or ill-typed field; the message names the place, such as "
-        "`$.ops[2].old`.",
-        "Mend that field; the nearest known name is given.",
+        "`$.ops[2].old`. Of a skill: its file is not as skills are.",
+        "Mend that field; the nearest known name is given. `slip skills validate` tells every "
+        "fault of a skill, with its line ([skills.md](skills.md)).",
     ),
     "bad-json": Explanation(
         "The input is not JSON, or JSON of a kind that is refused: duplicate keys, NaN, lone "

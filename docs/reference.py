@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from inspect import cleandoc
 from typing import Any, get_type_hints
 
-from slipstream_git import codec, meetings, model, outcomes, results
+from slipstream_git import codec, guides, meetings, model, outcomes, results
 from slipstream_git.operations import registry
 from slipstream_git.operations.registry import Operation, Parameter
 
@@ -127,12 +127,14 @@ def _method(row: Operation) -> str:
         f"`{p.name}{'' if p.default is ... and not p.kind.optional else '?'}`"
         for p in row.parameters
     )
-    reply = str(row.handler.__annotations__["return"]).rpartition(".")[2]
-    return f"| `{row.name}` | {fields} | [{reply}](#{reply.lower()}) |"
+    shapes = str(row.handler.__annotations__["return"]).split(" | ")
+    replies = (shape.rpartition(".")[2] for shape in shapes)
+    links = ", ".join(f"[{reply}](#{reply.lower()})" for reply in replies)
+    return f"| `{row.name}` | {fields} | {links} |"
 
 
 def _shapes() -> Iterator[tuple[str, Any]]:
-    for module in (results, outcomes, meetings):
+    for module in (results, outcomes, meetings, guides):
         for name, shape in vars(module).items():
             if hasattr(shape, "_fields") and shape.__module__ == module.__name__:
                 yield name, shape
@@ -147,7 +149,7 @@ def _fields(shape: Any) -> Iterator[tuple[str, str]]:
 
 def _kind(hint: Any, *, optional: bool) -> str:
     text = hint.__name__ if isinstance(hint, type) and not hasattr(hint, "__args__") else str(hint)
-    for module in (results, outcomes, meetings):
+    for module in (results, outcomes, meetings, guides):
         text = text.replace(f"{module.__name__}.", "")
     text = text.replace("typing.", "")
     text = text.replace("list[", "list of ").replace("]", "").replace("Any", "object")

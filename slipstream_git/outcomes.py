@@ -344,12 +344,16 @@ class Collected(NamedTuple):
 
 
 class Check(NamedTuple):
-    """One thing that doctor looked at: ``ok``, ``warn`` or ``fail``, and what to type."""
+    """One thing that doctor looked at: ``ok``, ``warn`` or ``fail``, and what to type.
+
+    fixed: what --fix did before it looked once more.
+    """
 
     name: str
     status: str
     detail: str
     fix: str | None
+    fixed: str | None = None
 
 
 class Examined(NamedTuple):

@@ -82,4 +82,9 @@ def test_nobody_else_quotes_for_a_shell() -> None:
         if "import shlex" in path.read_text()
     }
     # What git is to run as a merge driver is a script; what a gate runs is read, not written.
-    assert users == {"hints.py", "gitdb/gitmerge.py", "changes/gating/surroundings.py"}
+    assert users == {
+        "hints.py",
+        "gitdb/gitmerge.py",
+        "changes/gating/surroundings.py",
+        "text/skillfiles.py",
+    }

@@ -13,9 +13,8 @@ import sys
 import time
 from binascii import a2b_base64, b2a_base64
 
-from slipstream_git import __version__
+from slipstream_git import __version__, addresses
 from slipstream_git.faces import inputs
-from slipstream_git.faces.serving import addresses
 
 TYPE_CHECKING = False  # as `typing` has it, whose import costs a quarter of this command
 if TYPE_CHECKING:

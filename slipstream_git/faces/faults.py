@@ -20,6 +20,7 @@ def render_error(error: SlipError) -> str:
     lines += _op_details(error.data.get("ops"))
     lines += _conflict_details(error.data.get("files"), error.data.get("sides"))
     lines += _program_details(error.data)
+    lines += _file_details(error.data.get("faults"))
     lines += _gate_details(error.data.get("gates"))
     lines += _queue_details(error.data, error.hint)
     if error.hint:
@@ -34,6 +35,12 @@ def _program_details(data: Mapping[str, object]) -> Iterable[str]:
     if isinstance(settings, list):
         yield "  warm worktrees lack what your project ignores; .slip.toml can give it to them:"
         yield from (f"    {line}" for line in settings)
+
+
+def _file_details(faults: object) -> Iterable[str]:
+    """Everything that is wrong in files, each with its line."""
+    for row in faults if isinstance(faults, list) else ():
+        yield f"  {row['path']}:{row['line']}: {row['message']}"
 
 
 def _gate_details(gates: object) -> Iterable[str]:

@@ -33,6 +33,7 @@ AREAS: Mapping[str, tuple[str, ...]] = {
     "gates": ("check",),
     "sharing": ("push", "pull", "bundle", "unbundle"),
     "repositories": ("merge-tree", "recover", "gc", "doctor", "demo"),
+    "skills": ("skills",),
     "serving": ("serve", "mcp"),
 }  # fmt: skip
 
@@ -48,6 +49,7 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "gates": ("Gates: what a change is judged by", "docs/gates.md"),
     "sharing": ("Other machines, through any git server or a file", "docs/sharing.md"),
     "repositories": ("Upkeep", "docs/safety.md"),
+    "skills": ("Skills: steps with gates, for agents and people", "docs/skills.md"),
     "serving": ("For agents and many clients, and to be quicker", "docs/serve.md"),
 }
 

@@ -56,17 +56,19 @@ def gc(ws: Workspace, *, expire: str | None = None, dry_run: bool = False) -> ou
 
 
 @operation(ACTS)
-def doctor(ws: Workspace, *, seconds: int = 5) -> outcomes.Examined:
+def doctor(ws: Workspace, *, fix: bool = False, seconds: int = 5) -> outcomes.Examined:
     """Look whether anything here is broken, left over or missing, and say what to type.
 
-    Changes nothing. Exits 0 also when a check fails: the answer says which, with --json as
-    `status`.
+    Without --fix it changes nothing. Exits 0 also when a check fails: the answer says which, with
+    --json as `status`.
 
+    fix: mend what can be mended without the risk of losing anything, say what was done, and look
+        once more; the rest is yours to type
     seconds (N): read loose objects for so long at most (default: 5)
     """
     from slipstream_git.changes.doctor import examination
 
-    return examination.examine(ws, seconds)
+    return examination.examine(ws, seconds, fix=fix)
 
 
 @operation(ALONE)

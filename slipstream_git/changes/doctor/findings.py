@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import reduce
 from typing import Final
 
@@ -18,11 +20,15 @@ _MOST_NAMED: Final = 5
 
 
 class Finding(NamedTuple):
-    """One line about what was found; ``fix`` is a command line that mends it, if there is one."""
+    """One line about what was found; ``fix`` is a command line that mends it, if there is one.
+
+    mend: does it, where nothing of a user's can be lost by it; gives what it did.
+    """
 
     detail: str
     status: str = OK
     fix: str | None = None
+    mend: Callable[[], str] | None = None
 
 
 def all_of(found: Sequence[Finding], sound: str) -> Finding:
@@ -32,7 +38,21 @@ def all_of(found: Sequence[Finding], sound: str) -> Finding:
     status = max((finding.status for finding in found), key=_BADNESS.index)
     fixes = dict.fromkeys(finding.fix for finding in found if finding.fix)
     detail = "; ".join(finding.detail for finding in found)
-    return Finding(detail, status, reduce(Hint.then, map(hints.plain, fixes)) if fixes else None)
+    fix = reduce(Hint.then, map(hints.plain, fixes)) if fixes else None
+    mends = [finding.mend for finding in found if finding.mend]
+    return Finding(detail, status, fix, _each(mends) if mends else None)
+
+
+def _each(mends: Sequence[Callable[[], str]]) -> Callable[[], str]:
+    return lambda: "; ".join(mend() for mend in mends)
+
+
+def removed(paths: Sequence[str]) -> str:
+    """Remove files that are known to be of no use; what was done. Raises OSError."""
+    for path in paths:
+        with suppress(FileNotFoundError):
+            os.remove(path)
+    return f"removed {some(paths)}"
 
 
 def removing(paths: Iterable[str]) -> Hint:

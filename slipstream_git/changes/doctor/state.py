@@ -76,16 +76,24 @@ def intents_left(ws: Workspace) -> Finding:
     with locks.held_if_free(os.path.join(layout.slip_dir, "lock"), layout.sharing) as is_free:
         if not is_free:
             return Finding("a landing is under way")
-    return all_of([_intent(path, why) for path, why in said.items()], "")
+    return all_of([_intent(ws, path, why) for path, why in said.items()], "")
 
 
-def _intent(path: str, why: SlipError | None) -> Finding:
+def _intent(ws: Workspace, path: str, why: SlipError | None) -> Finding:
     name = os.path.basename(path)
     if why is None:
-        return Finding(f"{name}: a landing died half way", WARN, "slip recover")
+        said = f"{name}: a landing died half way"
+        return Finding(said, WARN, "slip recover", lambda: _recovered(ws))
     if why.code == "unsupported":
         return Finding(why.message, FAIL)
     return Finding(f"{name} is no intent of slip's", FAIL, removing([path]))
+
+
+def _recovered(ws: Workspace) -> str:
+    from slipstream_git.changes import recovery
+
+    became = [f"{row.session}: {row.outcome}" for row in recovery.recover(ws).intents]
+    return f"recovered {some(became)}" if became else "there was nothing left to recover"
 
 
 # Locks --------------------------------------------------------------------------------------------

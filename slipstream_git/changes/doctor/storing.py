@@ -8,7 +8,15 @@ import tempfile
 from collections.abc import Sequence
 
 from slipstream_git import hints
-from slipstream_git.changes.doctor.findings import FAIL, WARN, Finding, all_of, removing, some
+from slipstream_git.changes.doctor.findings import (
+    FAIL,
+    WARN,
+    Finding,
+    all_of,
+    removed,
+    removing,
+    some,
+)
 from slipstream_git.gitdb import loose, packs, sweeping
 from slipstream_git.gitdb.loose import Scan
 from slipstream_git.workspace import Workspace
@@ -68,12 +76,38 @@ def packs_of_slip(ws: Workspace, many: int = MANY_PACKS) -> Finding:
     kept = sweeping.kept_by_the_dead(directory)
     if kept:
         said = f"{len(kept)} kept from gc by slips that died: {some(_base(kept))}"
-        found.append(Finding(said, WARN, "slip gc"))
+        found.append(Finding(said, WARN, "slip gc", lambda: _tidied(ws)))
     if len(own) > packs.MOST_PACKS:
-        found.append(Finding(f"{len(own)} packs of slip's own", WARN, "slip gc"))
+        said = f"{len(own)} packs of slip's own"
+        found.append(Finding(said, WARN, "slip gc", lambda: _tidied(ws)))
     if count - len(own) > many:
         found.append(Finding(f"{count} packs; reading slows down", WARN, "git gc"))
     return all_of(found, f"{count} packs, {len(own)} of them slip's own")
+
+
+def _tidied(ws: Workspace) -> str:
+    """What `slip gc` does, and no session goes."""
+    from slipstream_git.changes import expiry
+
+    done = expiry.collect(ws, expire="never", dry_run=False)
+    return f"packs of slip's own: {done.packs_after} (before: {done.packs_before})"
+
+
+def alternates(ws: Workspace) -> Finding:
+    """Whether the repositories are there whose objects this one borrows."""
+    objects_dir = ws.repository.layout.objects_dir
+    place = os.path.join(objects_dir, "info", "alternates")
+    if not os.path.isfile(place):
+        return Finding("no objects are borrowed")
+    with open(place, encoding="utf-8", errors="surrogateescape") as stream:
+        lines = [line.rstrip("\n") for line in stream]
+    named = [line for line in lines if line and not line.startswith("#")]
+    gone = [line for line in named if not os.path.isdir(os.path.join(objects_dir, line))]
+    if not gone:
+        return Finding(f"objects are borrowed from {some(named)}")
+    said = f"objects are to be borrowed from {some(gone)}, which is not there: mount it, or fetch"
+    kept = hints.of("mv", place, f"{place}.gone") if len(gone) == len(named) else None
+    return Finding(said, FAIL, kept)
 
 
 def loose_objects(ws: Workspace, seconds: float) -> Finding:
@@ -98,7 +132,9 @@ def _broken(ws: Workspace, objects_dir: str, scan: Scan) -> Finding:
     if missing:
         said += f"; no other copy of {some(missing)}: fetch it, or `git hash-object -w` its file"
     paths = [os.path.join(objects_dir, oid[:2], oid[2:]) for oid in oids]
-    return Finding(said, FAIL if missing else WARN, removing(paths))
+    # What a pack has as well is lost to nobody.
+    mend = None if missing else lambda: removed(paths)
+    return Finding(said, FAIL if missing else WARN, removing(paths), mend)
 
 
 def _without_a_copy(ws: Workspace, oids: Sequence[str]) -> list[str]:

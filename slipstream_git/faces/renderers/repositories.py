@@ -38,6 +38,8 @@ def _collected(value: outcomes.Collected) -> Iterable[str]:
 def _examined(value: outcomes.Examined) -> Iterable[str]:
     for check in value.checks:
         yield f"{check.status:<4} {check.name}: {check.detail}"
+        if check.fixed:
+            yield f"     did: {check.fixed}"
         if check.fix:
             yield f"     try: {check.fix}"
 

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from threading import Lock
 
+from slipstream_git.addresses import BEGUN
 from slipstream_git.errors import SlipError
-from slipstream_git.faces.serving.addresses import BEGUN
 from slipstream_git.faces.serving.guests import Guest
 from slipstream_git.operations.serving import Wish
 

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
-from slipstream_git import __version__
+from slipstream_git import __version__, addresses
 from slipstream_git.errors import SlipError
 from slipstream_git.faces import argv, inputs, replies
 from slipstream_git.faces.callers import Elsewhere, line_of, noticing
-from slipstream_git.faces.serving import addresses, fields
+from slipstream_git.faces.serving import fields
 from slipstream_git.faces.serving.tenants import Tenants
 from slipstream_git.operations import registry
 from slipstream_git.records import NamedTuple

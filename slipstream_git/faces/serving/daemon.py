@@ -18,8 +18,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
+from slipstream_git import addresses
 from slipstream_git.errors import INTERRUPTED, SlipError
-from slipstream_git.faces.serving import addresses, guests, sockets
+from slipstream_git.faces.serving import guests, sockets
 from slipstream_git.faces.serving.answering import Answers, full
 from slipstream_git.faces.serving.askers import Asker
 from slipstream_git.faces.serving.channels import FileChannel, SocketChannel

@@ -16,8 +16,8 @@ import stat
 import struct
 from contextlib import suppress
 
+from slipstream_git.addresses import LONGEST_ADDRESS, is_private
 from slipstream_git.errors import SlipError
-from slipstream_git.faces.serving.addresses import LONGEST_ADDRESS, is_private
 from slipstream_git.records import NamedTuple
 from slipstream_git.text.decimals import decimal
 
