@@ -34,6 +34,7 @@ AREAS: Mapping[str, tuple[str, ...]] = {
     "sharing": ("push", "pull", "bundle", "unbundle"),
     "repositories": ("merge-tree", "recover", "gc", "doctor", "demo"),
     "serving": ("serve", "mcp"),
+    "hosts": ("setup", "hook", "statusline"),
 }  # fmt: skip
 
 # What each area is for, and the page that tells of it.
@@ -49,6 +50,7 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "sharing": ("Other machines, through any git server or a file", "docs/sharing.md"),
     "repositories": ("Upkeep", "docs/safety.md"),
     "serving": ("For agents and many clients, and to be quicker", "docs/serve.md"),
+    "hosts": ("Agents' hosts", "docs/hosts.md"),
 }
 
 
@@ -136,9 +138,9 @@ STAGES = "stages"  # moves refs of slip's own, quickly, and starts nothing of th
 ACTS = "acts"  # anything: hooks, commands, branches, files
 ALONE = "alone"  # has the process, its terminal and its directory to itself
 
-# What a handler is given first: a repository to work in, the caller's environment, or the face that
-# the operation starts.
-CONTEXTS = ("ws", "env", "face")
+# What a handler is given first: a repository to work in, the caller's environment, the ground that
+# the caller stands on (which need be no repository), or the face that the operation starts.
+CONTEXTS = ("ws", "env", "ground", "face")
 
 FileOrStdin = bytes
 StoredOrStdin = bytes
