@@ -12,6 +12,11 @@ def main() -> None:
 
         print(f"slip {__version__}")
         return
+    if sys.argv[1:2] in (["hook"], ["statusline"]):
+        from slipstream_git.faces import hosting
+
+        if hosting.run(sys.argv[1:]):
+            return
     try:
         from slipstream_git.faces import client
 

@@ -76,3 +76,16 @@ class Use(NamedTuple):
     line: int
     column: int
     defines: bool
+
+
+class MindMap(NamedTuple):
+    """What a session touches. mermaid: the map's text. files, symbols: how many it touches.
+
+    omitted: files that are not in the map.
+    """
+
+    session: str
+    mermaid: str
+    files: int
+    symbols: int
+    omitted: int

@@ -29,6 +29,9 @@ KINDS: Final[Mapping[str, Mapping[str, str]]] = {
     "forget": {"fact": _TEXT, "purged": _COUNT},
     "digest": {"tip": _TEXT, "tokens": _COUNT},
     "served": {"op": _TEXT, "bytes": _COUNT, "blobs": _SIZES},
+    "host": {"event": _TEXT, "run": _TEXT, "of": _TEXT},
+    "tool": {"tool": _TEXT, "run": _TEXT, "paths": _NAMES, "changed": _COUNT, "bytes": _COUNT,
+             "withheld": _COUNT},
 }  # fmt: skip
 
 LONGEST_TEXT: Final = 240

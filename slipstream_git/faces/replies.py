@@ -45,6 +45,10 @@ def _answer(call: Call, arguments: Sequence[str], caller: Caller, face: object) 
     values = _filled(row, call.values, caller)
     if row.context == "env":
         return row.handler(caller.env, **values)
+    if row.context == "ground":
+        from slipstream_git.faces import grounds
+
+        return row.handler(grounds.of(caller, call.directory), **values)
     if row.context == "face":
         return row.handler(face, **values)
     from slipstream_git.operations import calling

@@ -6,6 +6,9 @@ import os
 
 from slipstream_git.records import NamedTuple
 
+# In the git directory of a linked worktree that is a session's: its name, and its begin commit.
+SESSION_MARK = "slip-session"
+
 
 class Layout(NamedTuple):
     """Where a repository's parts are. Absolute paths; ``root`` is None without a worktree.

@@ -9,7 +9,7 @@ from slipstream_git.errors import SlipError
 from slipstream_git.operations.registry import LOOKS, READS, Several, operation
 
 if TYPE_CHECKING:
-    from slipstream_git import outcomes, results
+    from slipstream_git import outcomes, readings, results
     from slipstream_git.workspace import Workspace
 
 
@@ -43,11 +43,21 @@ def read(
 
 
 @operation(LOOKS)
-def status(ws: Workspace, *, session: str | None = None) -> results.Status:
-    """Show where a session stands: its branch, what it changes, what would refuse its landing."""
+def status(
+    ws: Workspace, *, session: str | None = None, mindmap: bool = False
+) -> results.Status | readings.MindMap:
+    """Show where a session stands: its branch, what it changes, what would refuse its landing.
+
+    mindmap: a map of the files and symbols that it touches, in Mermaid's syntax
+    """
     from slipstream_git.changes import history, sessions
 
-    return history.outlook(ws, sessions.choose(ws, session))
+    chosen = sessions.choose(ws, session)
+    if mindmap:
+        from slipstream_git.reading import touched
+
+        return touched.mindmap(ws, chosen)
+    return history.outlook(ws, chosen)
 
 
 @operation(READS)

@@ -35,6 +35,7 @@ AREAS: Mapping[str, tuple[str, ...]] = {
     "repositories": ("merge-tree", "recover", "gc", "doctor", "demo"),
     "skills": ("skills",),
     "serving": ("serve", "mcp"),
+    "hosts": ("setup", "hook", "statusline"),
 }  # fmt: skip
 
 # What each area is for, and the page that tells of it.
@@ -51,6 +52,7 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "repositories": ("Upkeep", "docs/safety.md"),
     "skills": ("Skills: steps with gates, for agents and people", "docs/skills.md"),
     "serving": ("For agents and many clients, and to be quicker", "docs/serve.md"),
+    "hosts": ("Agents' hosts", "docs/hosts.md"),
 }
 
 
@@ -138,9 +140,9 @@ STAGES = "stages"  # moves refs of slip's own, quickly, and starts nothing of th
 ACTS = "acts"  # anything: hooks, commands, branches, files
 ALONE = "alone"  # has the process, its terminal and its directory to itself
 
-# What a handler is given first: a repository to work in, the caller's environment, or the face that
-# the operation starts.
-CONTEXTS = ("ws", "env", "face")
+# What a handler is given first: a repository to work in, the caller's environment, the ground that
+# the caller stands on (which need be no repository), or the face that the operation starts.
+CONTEXTS = ("ws", "env", "ground", "face")
 
 FileOrStdin = bytes
 StoredOrStdin = bytes

@@ -18,7 +18,7 @@ from slipstream_git.faces.phrases import (
 )
 
 if TYPE_CHECKING:
-    from slipstream_git import outcomes, results
+    from slipstream_git import outcomes, readings, results
 
 
 def _status(value: results.Status) -> Iterable[str]:
@@ -46,6 +46,10 @@ def _status(value: results.Status) -> Iterable[str]:
         yield f"landing now would be refused: {value.refusal.code}: {value.refusal.message}"
         if value.refusal.hint:
             yield f"try: {value.refusal.hint}"
+
+
+def _mind_map(value: readings.MindMap) -> Iterable[str]:
+    yield value.mermaid
 
 
 def _listed(value: results.Listed) -> Iterable[str]:
@@ -138,6 +142,7 @@ def _why(value: results.Why) -> Iterable[str]:
 
 RENDERERS: Mapping[str, Callable[[Any], Iterable[str]]] = {
     "Status": _status,
+    "MindMap": _mind_map,
     "Listed": _listed,
     "WasRead": _was_read,
     "Diffed": _diffed,

@@ -17,13 +17,13 @@ from typing import Final
 
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import permissions, quarantine
+from slipstream_git.gitdb.layout import SESSION_MARK as MARK
 from slipstream_git.gitdb.layout import Layout
 from slipstream_git.gitdb.repository import Repository
 from slipstream_git.gitdb.worktrees.jobs import TEMPORARY
 from slipstream_git.hints import command
 from slipstream_git.records import NamedTuple
 
-MARK: Final = "slip-session"
 # While one is made or goes: where its files are meanwhile.
 _MAKING: Final = "slip-making"
 _GOING: Final = "slip-going"

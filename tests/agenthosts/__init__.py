@@ -1,0 +1,1 @@
+"""Tests of memory: facts, their place in history, recall, digests."""
