@@ -65,7 +65,7 @@ def test_only_names_that_are_plain_stand_in_texts() -> None:
     plain = {"session.name", "chosen.name", "(here or everyone)[0].name", "number", "row.name"}
     plain |= {"command", "close[0]"}
     # Here `name` is a session's.
-    named = {"bounds.py name", "sessions.py name"}
+    named = {"bounds.py name", "freenames.py name", "sessions.py name"}
     rows = {
         f"{path.name} {said}"
         for path in PACKAGE.rglob("*.py")
