@@ -124,7 +124,6 @@ console.log(JSON.stringify(said));
 """
 
 
-@pytest.mark.real_part
 def test_a_second_client(repo: Lab, tmp_path: Path) -> None:
     """npm's official SDK, which shares no line with Python's."""
     place = SOURCE / "node_modules"
