@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from slipstream_git.operations import registry
 from slipstream_git.operations.registry import ACTS, ALONE, Operation, operation
 
 if TYPE_CHECKING:
     from slipstream_git import guides
+    from slipstream_git.changes.skills import walking
     from slipstream_git.workspace import Workspace
 
 _OF_ALL = ("--json", "--no-color", "--help", "-C")
@@ -65,9 +66,10 @@ def skills(
     return walking.run(ws, entry, wish, lambda words, of: _perform(ws, words, of))
 
 
-def _perform(ws: Workspace, words: Sequence[str], session: str | None) -> tuple[str, Any]:
+def _perform(ws: Workspace, words: Sequence[str], session: str | None) -> walking.Performed:
     """Run a command of a step, in the run's session where it names none."""
     from slipstream_git import hints
+    from slipstream_git.changes.skills.walking import Performed
     from slipstream_git.errors import SlipError
     from slipstream_git.operations import calling, plainwords
 
@@ -80,9 +82,10 @@ def _perform(ws: Workspace, words: Sequence[str], session: str | None) -> tuple[
         said = f"{' '.join(words)[:200]}: the values do not fit there"
         raise SlipError("usage", said, hint=hints.of("slip", row.name, "--help")) from None
     knows = any(p.name == "session" and not p.positional for p in row.parameters)
-    if knows and session is not None and not values.get("rev"):
-        values.setdefault("session", session)
-    return row.name, calling.call(row, ws, values)
+    if knows and session is not None and not (values.get("rev") or values.get("session")):
+        values["session"] = session
+        words = [*words[:2], "-s", session, *words[2:]]
+    return Performed(row.name, calling.call(row, ws, values), words)
 
 
 def _fault(words: Sequence[str], use: str) -> str | None:

@@ -50,7 +50,7 @@ def unfixed(desk: Desk, name: str) -> None:
 
 
 def test_there_are_enough() -> None:
-    assert len(NAMES) == len(set(NAMES)) >= 28
+    assert len(NAMES) == len(set(NAMES)) == 29
 
 
 # Who, when, with what -----------------------------------------------------------------------------
@@ -309,6 +309,19 @@ def test_caches_that_are_sound(desk: Desk) -> None:
     assert desk.lab.slip("search", "x", expect=None).status in (0, 1)
     row = examined(desk)["caches"]
     assert row["status"] == "ok"
+
+
+def test_a_log_of_events_that_is_none(desk: Desk, tools: Path) -> None:
+    desk.begin("work")
+    place = desk.lab.common_dir / "slip/events/work.jsonl"
+    assert examined(desk)["events"]["detail"] != "0 events"
+    with place.open("ab") as stream:
+        stream.write(b"garbage\n{}\n")
+    row = red(desk, "events", "warn")
+    assert row["detail"] == "2 lines of work.jsonl are no events"
+    unfixed_quietly(desk, "events")
+    mended(desk, row["fix"], tools)
+    assert place.with_name("work.jsonl.broken").exists()
 
 
 def test_a_quota_that_is_used_up(desk: Desk, tools: Path) -> None:

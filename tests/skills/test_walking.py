@@ -79,7 +79,7 @@ def test_a_run_stops_where_somebody_has_to_look(work: Desk) -> None:
 
 def test_as_it_is_typed(work: Desk) -> None:
     reply = work.lab.slip("skills", "run", "land-safely", "--set", "message=Add b")
-    assert "1. run: What would land, file by file.\n   $ slip diff --stat\n" in reply.text
+    assert "1. run: What would land, file by file.\n   $ slip diff -s work --stat\n" in reply.text
     assert "   gate tests: green" in reply.text
     assert reply.text.endswith("then go on: slip skills run land-safely -s work\n")
     typed(reply.text.rpartition("then go on: ")[2].strip(), work.lab.path)
@@ -269,3 +269,14 @@ def test_luck_is_asked_for_in_full_on_every_tree(desk: Desk, tmp_path: Path) -> 
     assert asked() == 3
     desk.apply(write("a", "2\n"), session="work")
     assert asked() == 3
+
+
+def test_the_hint_of_what_should_not_be_found_finds_it(desk: Desk) -> None:
+    """In the session that is meant, not in what is checked out."""
+    desk.begin("codemod")
+    desk.apply(write("a", "old\n"))
+    fault = desk.refused(
+        "gate-failed", "skills", action="run", name="codemod", from_step=6, set=("old=old",)
+    )
+    assert fault.hint == "slip search -s codemod --fixed --word -- old"
+    typed(fault.hint, desk.lab.path)

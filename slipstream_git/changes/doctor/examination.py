@@ -41,6 +41,7 @@ CHECKS: Mapping[str, Looking] = {
     "locks": state.locks_left,
     "worktrees": keeping.worktrees,
     "caches": keeping.caches,
+    "events": keeping.events,
     "quota": keeping.quota,
     "sockets": keeping.sockets,
     "remotes": ground.remotes,

@@ -22,6 +22,7 @@ from slipstream_git.changes.doctor.findings import (
     some,
 )
 from slipstream_git.errors import SlipError
+from slipstream_git.events import log
 from slipstream_git.gitdb import commits, reffiles, usage
 from slipstream_git.gitdb.worktrees import checkouts, owned
 from slipstream_git.text.objectid import is_id
@@ -145,6 +146,20 @@ def _is_sound(path: str) -> bool:
         return True  # somebody writes there
     except sqlite3.Error:
         return False
+
+
+def events(ws: Workspace) -> Finding:
+    """Whether the logs of what happened can be read; nothing but history depends on them."""
+    layout = ws.repository.layout
+    found, count = [], 0
+    for session in log.sessions(layout):
+        path = log.path_of(layout, session)
+        page = log.read(path)
+        count += len(page.events)
+        if page.skipped:
+            said = f"{page.skipped} lines of {os.path.basename(path)} are no events"
+            found.append(Finding(said, WARN, hints.of("mv", path, f"{path}.broken")))
+    return all_of(found, f"{count} events")
 
 
 def quota(ws: Workspace) -> Finding:

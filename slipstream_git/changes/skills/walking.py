@@ -29,8 +29,17 @@ _SHORTEST_ID: Final = 7
 # What says nothing of the work that a gate looks at.
 _NO_WORD: Final = (ASKED_WRONGLY, BUG, INTERRUPTED)
 
-# Runs a command in a session, if it knows one: the operation's name, and what it answered.
-Perform = Callable[[Sequence[str], str | None], tuple[str, Any]]
+
+class Performed(NamedTuple):
+    """A command that was run. words: as one would type them to have the same."""
+
+    operation: str
+    value: Any
+    words: Sequence[str]
+
+
+# Runs a command in a session, if it knows one.
+Perform = Callable[[Sequence[str], str | None], Performed]
 
 
 class Wish(NamedTuple):
@@ -234,10 +243,10 @@ class _Walk:
         for row in step.commands:
             words = self._filled(row.words, step)
             try:
-                operation, value = self._perform(words, self._session)
+                done = self._perform(words, self._session)
             except SlipError as fault:
                 raise self._stopped(fault.code, step, fault) from None
-            yield SkillAnswer(str(hints.of(*words)), operation, value)
+            yield SkillAnswer(str(hints.of(*done.words)), done.operation, done.value)
 
     def _ask(self, step: Step, times: int) -> list[SkillAnswer]:
         """Ask a gate so often; the answers. Raises `gate-failed`, or what it was asked wrongly."""

@@ -9,12 +9,10 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
-from typing import Final
 
 import slipstream_git
 from slipstream_git.records import NamedTuple
-
-_FENCE: Final = "---"
+from slipstream_git.text import frontmatter
 
 
 class Prompt(NamedTuple):
@@ -46,9 +44,11 @@ def below(directory: str) -> Mapping[str, Prompt]:
 
 
 def _prompt(directory: str, text: str) -> Prompt:
-    head, fence, body = text.removeprefix(f"{_FENCE}\n").partition(f"\n{_FENCE}\n")
-    if not fence or not text.startswith(_FENCE):
-        head, body = "", text
-    facts = dict(line.split(": ", 1) for line in head.split("\n") if ": " in line[1:])
-    name = facts.get("name", directory).strip("\"' ")
-    return Prompt(name, facts.get("description", "").strip("\"' "), body.strip() + "\n")
+    head = frontmatter.read(text.replace("\r\n", "\n").split("\n"))
+    facts = {key: field.value for key, field in head.fields.items()}
+    name, description = (facts.get(key) for key in ("name", "description"))
+    return Prompt(
+        name if isinstance(name, str) else directory,
+        description if isinstance(description, str) else "",
+        "\n".join(head.body).strip() + "\n",
+    )
