@@ -8,7 +8,7 @@ nor told twice, however often this is done.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -132,7 +132,16 @@ def _keys(ws: Workspace, place: Stand) -> list[str]:
 
 def _kept(ws: Workspace, place: Stand, memory: Memory) -> Digest | None:
     found = [memory.digests[key][0] for key in _keys(ws, place) if key in memory.digests]
-    return max(found, key=lambda one: one.time, default=None)
+    newest = max(found, key=lambda one: one.time, default=None)
+    if newest is None:
+        return None
+    # Whoever can write notes may have written it.
+    cleaned = {
+        title: tuple(row.text for row in _clean([Row(line) for line in newest.sections[title]]))
+        for title in _SHOWN
+        if title in newest.sections
+    }
+    return newest._replace(sections=cleaned)
 
 
 def _time(ws: Workspace, memory: Memory, place: Stand) -> int:
@@ -329,6 +338,7 @@ def _differences(kept: Digest, now: Mapping[str, Sequence[Row]]) -> Iterator[Row
 
     Of a section that had no room for all of its lines only facts are known to be new.
     """
+    standing = {row.id for rows in now.values() for row in rows if row.id}
     for title in _SHOWN:
         was = kept.sections.get(title, ())
         had_no_room = any(line.startswith("+") for line in was)
@@ -336,18 +346,22 @@ def _differences(kept: Digest, now: Mapping[str, Sequence[Row]]) -> Iterator[Row
             is_known = row.id in kept.facts if row.id else had_no_room
             if row.text not in was and not is_known:
                 yield Row(f"now {title}: {row.text}", row.id)
+        if title in (DECIDED, NEXT):
+            yield from _gone(kept, title, standing)
+            continue
         texts = {row.text for row in now[title]}
-        ids = {row.id for row in now[title] if row.id}
         for line in was:
-            name = line[: factrow.SHORT]
-            if title in (DECIDED, NEXT):
-                holds = any(one.startswith(name) for one in ids)
-            else:
-                holds = line in texts
-            if not holds and not line.startswith("+") and not _is_ids(line):
+            if line not in texts and not line.startswith("+"):
                 yield Row(f"no more {title}: {line}")
 
 
-def _is_ids(line: str) -> bool:
-    """Whether a line is that of facts which were told by their ids."""
-    return all(len(word) == factrow.SHORT and word.isalnum() for word in line.split())
+def _gone(kept: Digest, title: str, standing: Collection[str]) -> Iterator[Row]:
+    """Facts of a section that were told, in words or by their ids, and stand no more."""
+    every = {name[: factrow.SHORT] for name in kept.facts}
+    over = {name[: factrow.SHORT] for name in kept.facts if name not in standing}
+    for line in kept.sections.get(title, ()):
+        names = line.split()
+        if every.issuperset(names):
+            yield from (Row(f"no more {title}: {name}") for name in names if name in over)
+        elif names[0] in over:
+            yield Row(f"no more {title}: {line}")

@@ -285,7 +285,7 @@ def purge(ws: Workspace, name: str, *, sync: bool = True) -> Let:
         contents: dict[str, bytes] = {}
         lines = 0
         for commit, note in memory.raw.items():
-            if identity.encode() not in note:
+            if not any(_names(line, identity) for line in note.split(b"\n")):
                 continue
             kept = without(note, lambda line: _names(line, identity))
             lines += note.count(b"\n") - kept.count(b"\n")
