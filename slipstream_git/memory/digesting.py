@@ -8,6 +8,7 @@ nor told twice, however often this is done.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
@@ -52,30 +53,35 @@ class Row(NamedTuple):
 def digest(
     ws: Workspace, session: str | None, *, tokens: int = TOKENS, sync: bool = True
 ) -> Digested:
-    """Say where things stand, and keep it where `resume` finds it. Raises `usage`."""
+    """Say where things stand, and keep it where `resume` finds it. Raises `usage`, and
+    `session-missing` where the session is closed meanwhile.
+    """
     _check(tokens)
-    place = visibility.stand(ws, session, None)
-    at = place.at
-    if at is None:
+    asked = visibility.stand(ws, session, None)
+    if asked.at is None:
         said = "there is no commit yet that a digest could stand on"
         raise SlipError("missing", said, hint="slip begin")
 
     def decide(memory: Memory) -> tuple[Change, Digested]:
+        place = visibility.by_now(ws, asked)
+        at = place.at
+        assert at is not None  # noqa: S101  (so it was before)
         rows = _rows(ws, place, memory)
         sections = _within(rows, tokens)
         ids = tuple(sorted(row.id for lines in rows.values() for row in lines if row.id))
         line = Digest(_key(ws, place), _time(ws, memory, place), at, ids, sections)
         contents = _without_old(ws, memory, line.key)
         contents[at] = facts.with_line(contents.get(at, memory.raw.get(at, b"")), line)
-        return Change(contents, "digest"), _told(place, sections)
+        answer = _told(place, sections)._replace(commit=at, kept=True)
+        return Change(contents, "digest", holding=place.session), answer
 
     answer = store.changed(ws, decide, sync=sync)
-    who = place.session
+    who = asked.session
     ws.record(
-        "digest", who.name if who else "", agent=who.agent if who else "", tip=at,
+        "digest", who.name if who else "", agent=who.agent if who else "", tip=answer.commit,
         tokens=answer.tokens,
     )  # fmt: skip
-    return answer._replace(commit=at, kept=True)
+    return answer
 
 
 def resume(ws: Workspace, session: str | None, *, tokens: int = RESUME_TOKENS) -> Digested:
@@ -120,7 +126,7 @@ def _key(ws: Workspace, place: Stand) -> str:
     if place.session is not None:
         return f"session {place.session.begin}"
     branch, commit = ws.repository.head()
-    return f"head {branch or commit}"
+    return f"head {paths.display(os.fsencode(branch)) if branch else commit}"
 
 
 def _keys(ws: Workspace, place: Stand) -> list[str]:

@@ -129,6 +129,14 @@ def test_without_a_session_it_is_the_branchs(desk: Desk, ground: object) -> None
     assert len(stored(desk)) == 2
 
 
+def test_on_a_branch_whose_name_is_not_utf8(desk: Desk) -> None:
+    desk.lab.git(b"checkout", b"--quiet", b"-b", b"caf\xe9")
+    desk.call("remember", text="use tabs", kind="decision")
+    desk.call("digest")
+    assert lines(desk)["since"] == []
+    assert [row["digest"] for row in stored(desk)] == [r'head "refs/heads/caf\351"']
+
+
 def test_a_digest_is_not_carried_into_history(desk: Desk) -> None:
     desk.begin("x")
     desk.apply(write("a", "1\n"))

@@ -167,6 +167,21 @@ def test_words_of_a_text(text: str, found: list[str]) -> None:
     assert [word for word in words.of(text) if word != "get"] == [w for w in found if w != "get"]
 
 
+@pytest.mark.parametrize(
+    ("query", "is_named"),
+    [
+        ("why is src/a.py slow?", True), ("see src/a.py.", True), ("(src/a.py)", True),
+        ("src/a.py#first", True), ("src/a.py: how", True), ("src/a.pyi", False),
+        ("lib/src/a.py", False), ("my-src/a.py", False), ("src/a.py/b", False),
+        ("src/a.py.orig", False), ("src/a.py-old", False), ("x.src/a.py, src/a.py", True),
+    ],
+)  # fmt: skip
+def test_a_path_is_named_where_it_stands_alone(query: str, is_named: bool) -> None:
+    row = FactRow("a" * 16, "words", "fact", "src/a.py", False, "c" * 40)
+    found = ranking.ranked([row], ranking.Signals(query=query))
+    assert ("named" in (found[0].why or []) if found else False) == is_named
+
+
 def test_names_of_branches() -> None:
     assert words.of_branch("refs/heads/main") == []
     assert words.of_branch("refs/heads/feature/JIRA-12-faster-search") == [
