@@ -213,18 +213,18 @@ def _meanwhile(monkeypatch: pytest.MonkeyPatch, name: str, act: Callable[[], obj
 
 
 @pytest.mark.parametrize("moment", ["changed", "load", "_publish"])
-@pytest.mark.parametrize("beside", [True, False])
+@pytest.mark.parametrize("known", [{"before"}, set()])
 def test_a_landing_meanwhile_strands_no_fact(
-    desk: Desk, moment: str, beside: bool, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, moment: str, known: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.begin("x")
     desk.apply(write("src/m.py", "def first(x):\n    return 2\n"))
-    if beside:
-        desk.call("remember", text="before", session="x")
+    for text in known:
+        desk.call("remember", text=text, session="x")
     _meanwhile(monkeypatch, moment, lambda: desk.lab.slip("commit", "-s", "x", "-m", "land"))
     told = desk.call("remember", text="late", session="x", about="src/m.py#first")
     assert told["commit"] == desk.lab.oid("HEAD")
-    assert texts(desk) == ({"before", "late"} if beside else {"late"})
+    assert texts(desk) == known | {"late"}
     assert row(desk, "late")["stale"] is False
 
 

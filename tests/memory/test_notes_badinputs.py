@@ -290,8 +290,9 @@ def test_halves_of_pairs_break_nobody_and_stay(desk: Desk) -> None:
         b"b" * 16
     )
     append_line(desk, line)
-    for name in ("facts", "recall", "digest", "resume"):
-        desk.call(name, **({"query": "sound"} if name == "recall" else {}))
+    for name in ("facts", "digest", "resume"):
+        desk.call(name)
+    desk.call("recall", query="sound")
     assert desk.call("facts")["unread"] == 1
     desk.call("purge", id=listed(desk, "sound")["id"])
     assert line in desk.lab.git_bytes("notes", "--ref", "slip/memory", "show", "HEAD")
