@@ -8,6 +8,7 @@ any order, say what they said apart. docs/memory.md has the format.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -16,6 +17,10 @@ from slipstream_git.records import NamedTuple
 REF: Final = "refs/notes/slip/memory"
 KINDS: Final = ("decision", "convention", "gotcha", "todo", "fact")
 ID_DIGITS: Final = 16
+_ID: Final = re.compile(rf"[0-9a-f]{{{ID_DIGITS}}}")
+# JSON can spell half of a surrogate pair, which nothing can print or keep as UTF-8.
+_HALF: Final = re.compile(r"\\u[dD][89a-fA-F]")
+_LAST_TIME: Final = 1 << 53
 
 
 class About(NamedTuple):
@@ -103,16 +108,21 @@ def encode(line: Line) -> bytes:
 def decode(data: bytes) -> Line | None:
     """What a line says; None where that is nothing that this version knows."""
     try:
-        said = json.loads(data)
-    except (ValueError, RecursionError):  # not UTF-8 is a ValueError, too
+        text = data.decode()  # `json.loads` would take other encodings, too
+        said = json.loads(text)
+        if _HALF.search(text):
+            json.dumps(said, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):  # no UTF-8 is a ValueError, too
         return None
     if not isinstance(said, dict) or type(said.get("time")) is not int:
         return None
     time = said["time"]
+    if not 0 <= time < _LAST_TIME:
+        return None
     for key in ("forgotten", "purged"):
-        if isinstance(said.get(key), str):
+        if is_id(said.get(key)):
             return Forgotten(said[key], time, purged=key == "purged")
-    if isinstance(said.get("fact"), str):
+    if is_id(said.get("fact")):
         return _fact(said, time)
     return _digest(said, time) if isinstance(said.get("digest"), str) else None
 
@@ -138,12 +148,19 @@ def _fact(said: Mapping[str, Any], time: int) -> Fact | None:
 
 def _digest(said: Mapping[str, Any], time: int) -> Digest | None:
     tip, facts, sections = said.get("tip"), said.get("facts"), said.get("sections")
-    if not isinstance(tip, str) or not _is_texts(facts) or not isinstance(sections, dict):
+    if not isinstance(tip, str) or not isinstance(facts, list) or not all(map(is_id, facts)):
+        return None
+    if not isinstance(sections, dict):
         return None
     if not all(_is_texts(rows) for rows in sections.values()):
         return None
     rows = {title: tuple(lines) for title, lines in sections.items()}
-    return Digest(said["digest"], time, tip, tuple(facts or ()), rows)
+    return Digest(said["digest"], time, tip, tuple(facts), rows)
+
+
+def is_id(value: object) -> bool:
+    """Whether this may be a fact's id; what is printed as one is no more than that."""
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 
 def _is_texts(value: object) -> bool:

@@ -409,6 +409,16 @@ def before_rebases(ws: Workspace, session: Session) -> list[Session]:
     return [was for was in kept if was.begin in session.rebased]
 
 
+def landed_as(ws: Workspace, session: Session) -> str | None:
+    """The commit that a session which is closed by now landed as, if it did."""
+    closed = closed_numbers(ws, session.name)
+    for number in sorted(closed, reverse=True):
+        was = at(ws, session.name, closed[number])
+        if was.began(session.begin):
+            return chain.read_step(ws.repository, was.tip).facts.landed or None
+    return None
+
+
 def closed_numbers(ws: Workspace, name: str) -> Mapping[int, str]:
     """The closed chains of a name: their numbers and tips."""
     prefix = f"{CLOSED}{name}/"

@@ -21,7 +21,7 @@ KINDS: Final[Mapping[str, Mapping[str, str]]] = {
     "rebase": {"commit": _TEXT, "base": _TEXT, "onto": _TEXT, "unresolved": _COUNT},
     "conflict": {"with": _TEXT, "paths": _NAMES, "changed": _COUNT},
     "gate": {"gate": _TEXT, "status": _TEXT, "tree": _TEXT, "ms": _COUNT, "cached": _COUNT},
-    "land": {"commit": _TEXT, "branch": _TEXT, "subject": _TEXT, "paths": _NAMES,
+    "land": {"commit": _TEXT, "branch": _TEXT, "paths": _NAMES,
              "changed": _COUNT, "kept": _COUNT},
     "drop": {"tip": _TEXT},
     "reopen": {"tip": _TEXT},
@@ -38,6 +38,8 @@ LONGEST_TEXT: Final = 240
 MOST_NAMES: Final = 32
 # A line is written in one go, and read by everybody who looks.
 LONGEST_LINE: Final = 12 << 10
+# No shorter one is issued that is all lower case.
+_TOKEN: Final = 20
 _PLAIN: Final = "abcdefghijklmnopqrstuvwxyz-_./,:;()'\" "
 
 
@@ -60,9 +62,9 @@ def encode(event: Event) -> bytes:
     fields = KINDS.get(event.kind)
     if fields is None or event.facts.keys() - fields.keys():
         raise ValueError(f"no event is called so: {event.kind} {sorted(event.facts)}")
-    said: dict[str, Any] = {"id": event.id, "at": event.at_s, "kind": event.kind}
+    said: dict[str, Any] = {"id": event.id[:LONGEST_TEXT], "at": event.at_s, "kind": event.kind}
     if event.session:
-        said["session"] = event.session
+        said["session"] = event.session[:LONGEST_TEXT]
     if event.agent:
         said["agent"] = _text(event.agent)
     for name, value in event.facts.items():
@@ -71,7 +73,9 @@ def encode(event: Event) -> bytes:
             said[name] = told
     line = json.dumps(said, separators=(",", ":"))
     while len(line) > LONGEST_LINE and "paths" in said:
-        said["paths"] = said["paths"][: len(said["paths"]) // 2] or said.pop("paths")[:0]
+        said["paths"] = said["paths"][: len(said["paths"]) // 2]
+        if not said["paths"]:
+            del said["paths"]
         line = json.dumps(said, separators=(",", ":"))
     return line.encode("ascii")
 
@@ -125,7 +129,7 @@ def _text(text: str) -> str:
 
 def _name(path: str) -> str:
     """A path; git has it, too, so only what looks like nothing but a token is looked at."""
-    odd = any(len(part) >= 20 and not part.isalpha() for part in path.split("/"))
+    odd = any(len(part) >= _TOKEN and not part.isalpha() for part in path.split("/"))
     return _text(path) if odd else path[:LONGEST_TEXT]
 
 
@@ -135,8 +139,12 @@ def _may_hold_secret(text: str) -> bool:
         return False
     if "://" in text or "-----BEGIN" in text:
         return True
-    words = text.split()
-    return any(len(word) >= 8 and word[1:].strip(_PLAIN) for word in words)
+    return any(len(word) >= 8 and _is_odd(word) for word in text.split())
+
+
+def _is_odd(word: str) -> bool:
+    """Whether a word is no prose; tokens that are issued begin so: ghp_, xoxb-, sk_live_."""
+    return bool(word[1:].strip(_PLAIN)) or (len(word) >= _TOKEN and ("_" in word or "-" in word))
 
 
 def _without_secrets(text: str) -> str:

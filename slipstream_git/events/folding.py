@@ -108,17 +108,46 @@ def to_json(state: State) -> dict[str, Any]:
 
 def from_json(said: Mapping[str, Any] | None) -> State:
     """The state of what `to_json` gave; an empty one where that is nothing of the kind."""
-    if not said:
-        return State()
     try:
-        values = {name: said[name] for name in State._fields}
+        values = {name: (said or {})[name] for name in State._fields}
         for name in ("conflict", "landed", "facts", "digests", "seen"):
-            values[name] = tuple(values[name])
-        values["agents"] = {name: Agent(*agent) for name, agent in values["agents"].items()}
+            values[name] = _listed(values[name], int if name == "digests" else str)
+        agents = _mapped(values["agents"], list)
+        values["agents"] = {name: Agent(*agent) for name, agent in agents.items()}
         values["served"] = Served(*values["served"])
-        return State(**values)
+        state = State(**values)
+        _mapped(state.gates, str)
+        for counts in (state.ops, state.paths, state.counts, state.served.counted):
+            _mapped(counts, int)
+        several: list[State | Served | Agent] = [state, state.served, *state.agents.values()]
+        if not all(map(_has_shape, several)):
+            return State()
     except (AttributeError, KeyError, TypeError, ValueError):
         return State()
+    return state
+
+
+def _listed(value: object, kind: type) -> tuple[Any, ...]:
+    """A list of one kind of value. Raises TypeError."""
+    if not isinstance(value, list) or any(type(item) is not kind for item in value):
+        raise TypeError(kind)
+    return tuple(value)
+
+
+def _mapped(value: object, kind: type) -> Mapping[str, Any]:
+    """An object of one kind of value. Raises TypeError."""
+    if not isinstance(value, dict) or any(type(item) is not kind for item in value.values()):
+        raise TypeError(kind)
+    return value
+
+
+def _has_shape(told: State | Served | Agent) -> bool:
+    """Whether each field is of the kind that it is declared as, the outermost one."""
+    plain = {"int": int, "str": str}
+    kinds = {name: plain.get(str(kind)) for name, kind in type(told).__annotations__.items()}
+    return all(
+        kind is None or type(getattr(told, name)) is kind for name, kind in kinds.items()
+    )  # fmt: skip
 
 
 # What each kind does -----------------------------------------------------------------------------

@@ -31,11 +31,13 @@ from slipstream_git.records import NamedTuple
 # Of events that are no session's. No session can be called so.
 NO_SESSION: Final = "_repository"
 ENDING: Final = ".jsonl"
+_FOLD: Final = ".fold"
 MOST_BYTES: Final = 4 << 20
 # Somebody who was stopped in the middle of a write would have everybody wait.
 _PATIENCE_S: Final = 2.0
 _POLL_S: Final = 0.002
-_TRIES: Final = 8
+# What is written beside a file, to take its place, is nobody's when it is so old.
+_ASIDE_S: Final = 3600.0
 _HEADER: Final = b'{"gone":'
 
 
@@ -144,12 +146,29 @@ def expire(layout: Layout, living: Collection[str]) -> list[str]:
         for path in (path_of(layout, name), carried_path(layout, name)):
             with suppress(OSError):
                 os.unlink(path)
+    _sweep(layout)
     return gone
+
+
+def _sweep(layout: Layout) -> None:
+    """Remove what processes that died were about to put in a file's place."""
+    with suppress(OSError), os.scandir(directory(layout)) as entries:
+        for entry in entries:
+            left = any(f"{ending}." in entry.name for ending in (ENDING, _FOLD))
+            left = left and not entry.name.endswith((ENDING, _FOLD))
+            with suppress(OSError):
+                if left and time.time() - entry.stat().st_mtime > _ASIDE_S:
+                    os.unlink(entry.path)
+
+
+def aside(path: str) -> str:
+    """A name beside a file, of one writer only: threads of a server share a process."""
+    return f"{path}.{os.urandom(8).hex()}"
 
 
 def carried_path(layout: Layout, session: str) -> str:
     """The file that holds what a log came to when it was folded last."""
-    return os.path.join(directory(layout), (session or NO_SESSION) + ".fold")
+    return os.path.join(directory(layout), (session or NO_SESSION) + _FOLD)
 
 
 def _header(line: bytes) -> _Header | None:
@@ -169,7 +188,7 @@ def _locked(path: str, sharing: int) -> int | None:
     """A descriptor of the log as it is now, locked; None where somebody holds it too long."""
     permissions.make_directory(os.path.dirname(path), sharing)
     deadline = time.monotonic() + _PATIENCE_S
-    for _ in range(_TRIES):
+    while time.monotonic() <= deadline:
         handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             while not _tried(handle):
@@ -235,8 +254,8 @@ def _trim(handle: int, path: str, sharing: int, most_bytes: int) -> None:
         state = folding.fold(state, number, event) if event is not None else state
     said = {"gone": header.gone + keep, "log": header.log, "before": folding.to_json(state)}
     text = json.dumps(said, separators=(",", ":")).encode("ascii") + b"\n"
-    aside = f"{path}.new"
-    with open(aside, "wb") as stream:
+    new = aside(path)
+    with open(new, "wb") as stream:
         stream.write(b"".join((text, *(line + b"\n" for line in lines[keep:]))))
-    permissions.adjust(aside, sharing)
-    os.rename(aside, path)
+    permissions.adjust(new, sharing)
+    os.rename(new, path)

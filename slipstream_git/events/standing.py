@@ -51,7 +51,12 @@ def _kept(layout: Layout, session: str) -> Carried:
             said = json.load(stream)
         if said["form"] != _FORM:
             return Carried()
-        return Carried(folding.from_json(said["state"]), Place(*said["place"]))
+        place = Place(*said["place"])
+        state = folding.from_json(said["state"])
+        if any(type(value) is not int or value < 0 for value in place):
+            return Carried()
+        # A state that is none would go with a place behind what it lacks.
+        return Carried(state, place) if state != State() else Carried()
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return Carried()
 
@@ -59,7 +64,7 @@ def _kept(layout: Layout, session: str) -> Carried:
 def _keep(layout: Layout, session: str, found: Carried) -> None:
     said = {"form": _FORM, "place": list(found.place), "state": folding.to_json(found.state)}
     path = log.carried_path(layout, session)
-    aside = f"{path}.{os.getpid()}"
+    aside = log.aside(path)
     try:
         with open(aside, "w", encoding="ascii") as stream:
             json.dump(said, stream, separators=(",", ":"))

@@ -29,19 +29,21 @@ def found(ws: Workspace, tree: str, text: str) -> About:
 
     Raises `missing`; `ambiguous` where a file defines several of that name.
     """
+    asked, text = text, plain(text)
     path = _path(text)
     entry = ws.repository.trees.lookup(tree, path) if path else None
     if entry is not None:
         return About(path=paths.display(path), oid="" if entry.mode == TREE else entry.oid)
-    name, hash_sign, symbol = text.rpartition("#")
-    inner = _path(name)
-    entry = ws.repository.trees.leaf(tree, inner) if hash_sign and inner else None
-    if entry is not None and symbol:
-        return _symbol(ws, inner, entry, symbol)
+    parts = text.split("#")
+    for count in range(1, len(parts)):  # a path may hold one, and so may a heading
+        inner, symbol = _path("#".join(parts[:count])), "#".join(parts[count:])
+        entry = ws.repository.trees.leaf(tree, inner) if inner and symbol else None
+        if entry is not None:
+            return _symbol(ws, inner, entry, symbol)
     try:
-        return About(rev=ws.repository.resolve(text))
+        return About(rev=ws.repository.resolve(asked))
     except SlipError:
-        shown = paths.escape_for_terminal(text[:200])
+        shown = paths.escape_for_terminal(asked[:200])
         said = f"{shown!r} is no path of what is read, no PATH#SYMBOL and no revision"
         raise SlipError("missing", said, hint="slip files") from None
 
@@ -90,13 +92,20 @@ def path_of(about: About) -> bytes:
         return b""
 
 
+def plain(text: str) -> str:
+    """What is asked about, spelled as it is kept: without a `./` before and a `/` behind."""
+    while text.startswith("./"):
+        text = text[2:].lstrip("/")
+    return text.rstrip("/")
+
+
 def _path(text: str) -> bytes:
     """The path that a text spells; empty where it is none that git could hold."""
-    plain = text.removesuffix("/")
-    if not plain or plain.startswith(("/", "-")) or "\0" in plain:
+    text = text.rstrip("/")
+    if not text or text.startswith(("/", "-")) or "\0" in text:
         return b""
     try:
-        return paths.check_existing(paths.from_text(plain))
+        return paths.check_existing(paths.from_text(text))
     except SlipError:
         return b""
 

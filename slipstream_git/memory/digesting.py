@@ -8,7 +8,8 @@ nor told twice, however often this is done.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -52,30 +53,35 @@ class Row(NamedTuple):
 def digest(
     ws: Workspace, session: str | None, *, tokens: int = TOKENS, sync: bool = True
 ) -> Digested:
-    """Say where things stand, and keep it where `resume` finds it. Raises `usage`."""
+    """Say where things stand, and keep it where `resume` finds it. Raises `usage`, and
+    `session-missing` where the session is closed meanwhile.
+    """
     _check(tokens)
-    place = visibility.stand(ws, session, None)
-    at = place.at
-    if at is None:
+    asked = visibility.stand(ws, session, None)
+    if asked.at is None:
         said = "there is no commit yet that a digest could stand on"
         raise SlipError("missing", said, hint="slip begin")
 
     def decide(memory: Memory) -> tuple[Change, Digested]:
+        place = visibility.by_now(ws, asked)
+        at = place.at
+        assert at is not None  # noqa: S101  (so it was before)
         rows = _rows(ws, place, memory)
         sections = _within(rows, tokens)
         ids = tuple(sorted(row.id for lines in rows.values() for row in lines if row.id))
         line = Digest(_key(ws, place), _time(ws, memory, place), at, ids, sections)
         contents = _without_old(ws, memory, line.key)
         contents[at] = facts.with_line(contents.get(at, memory.raw.get(at, b"")), line)
-        return Change(contents, "digest"), _told(place, sections)
+        answer = _told(place, sections)._replace(commit=at, kept=True)
+        return Change(contents, "digest", holding=place.session), answer
 
     answer = store.changed(ws, decide, sync=sync)
-    who = place.session
+    who = asked.session
     ws.record(
-        "digest", who.name if who else "", agent=who.agent if who else "", tip=at,
+        "digest", who.name if who else "", agent=who.agent if who else "", tip=answer.commit,
         tokens=answer.tokens,
     )  # fmt: skip
-    return answer._replace(commit=at, kept=True)
+    return answer
 
 
 def resume(ws: Workspace, session: str | None, *, tokens: int = RESUME_TOKENS) -> Digested:
@@ -120,7 +126,7 @@ def _key(ws: Workspace, place: Stand) -> str:
     if place.session is not None:
         return f"session {place.session.begin}"
     branch, commit = ws.repository.head()
-    return f"head {branch or commit}"
+    return f"head {paths.display(os.fsencode(branch)) if branch else commit}"
 
 
 def _keys(ws: Workspace, place: Stand) -> list[str]:
@@ -132,7 +138,16 @@ def _keys(ws: Workspace, place: Stand) -> list[str]:
 
 def _kept(ws: Workspace, place: Stand, memory: Memory) -> Digest | None:
     found = [memory.digests[key][0] for key in _keys(ws, place) if key in memory.digests]
-    return max(found, key=lambda one: one.time, default=None)
+    newest = max(found, key=lambda one: one.time, default=None)
+    if newest is None:
+        return None
+    # Whoever can write notes may have written it.
+    cleaned = {
+        title: tuple(row.text for row in _clean([Row(line) for line in newest.sections[title]]))
+        for title in _SHOWN
+        if title in newest.sections
+    }
+    return newest._replace(sections=cleaned)
 
 
 def _time(ws: Workspace, memory: Memory, place: Stand) -> int:
@@ -329,6 +344,7 @@ def _differences(kept: Digest, now: Mapping[str, Sequence[Row]]) -> Iterator[Row
 
     Of a section that had no room for all of its lines only facts are known to be new.
     """
+    standing = {row.id for rows in now.values() for row in rows if row.id}
     for title in _SHOWN:
         was = kept.sections.get(title, ())
         had_no_room = any(line.startswith("+") for line in was)
@@ -336,18 +352,22 @@ def _differences(kept: Digest, now: Mapping[str, Sequence[Row]]) -> Iterator[Row
             is_known = row.id in kept.facts if row.id else had_no_room
             if row.text not in was and not is_known:
                 yield Row(f"now {title}: {row.text}", row.id)
+        if title in (DECIDED, NEXT):
+            yield from _gone(kept, title, standing)
+            continue
         texts = {row.text for row in now[title]}
-        ids = {row.id for row in now[title] if row.id}
         for line in was:
-            name = line[: factrow.SHORT]
-            if title in (DECIDED, NEXT):
-                holds = any(one.startswith(name) for one in ids)
-            else:
-                holds = line in texts
-            if not holds and not line.startswith("+") and not _is_ids(line):
+            if line not in texts and not line.startswith("+"):
                 yield Row(f"no more {title}: {line}")
 
 
-def _is_ids(line: str) -> bool:
-    """Whether a line is that of facts which were told by their ids."""
-    return all(len(word) == factrow.SHORT and word.isalnum() for word in line.split())
+def _gone(kept: Digest, title: str, standing: Collection[str]) -> Iterator[Row]:
+    """Facts of a section that were told, in words or by their ids, and stand no more."""
+    every = {name[: factrow.SHORT] for name in kept.facts}
+    over = {name[: factrow.SHORT] for name in kept.facts if name not in standing}
+    for line in kept.sections.get(title, ()):
+        names = line.split()
+        if every.issuperset(names):
+            yield from (Row(f"no more {title}: {name}") for name in names if name in over)
+        elif names[0] in over:
+            yield Row(f"no more {title}: {line}")

@@ -56,49 +56,60 @@ def remember(ws: Workspace, claim: Claim, session: str | None, *, sync: bool = T
     `ambiguous` for what it is about, `missing` where there is no commit yet.
     """
     checked(claim)
-    place = visibility.stand(ws, session, None)
-    commit = place.at
-    if commit is None:
+    asked = visibility.stand(ws, session, None)
+    if asked.at is None:
         said = "there is no commit yet that a fact could stand on"
         raise SlipError("missing", said, hint="slip begin")
-    about = anchors.found(ws, place.view.tree, claim.about) if claim.about else About()
-    fact = Fact(
-        id=claims.identity(claim.text, about), kind=claim.kind, text=claim.text.strip(),
-        time=ws.clock(), about=about, tags=tuple(sorted(set(claim.tags))),
-        agent=chain.one_line(claim.agent or (place.session.agent if place.session else "")),
-        session=place.session.name if place.session else "",
-        begin=place.session.begin if place.session else "",
-    )  # fmt: skip
-    decide = _Deciding(ws, place, commit, fact, claim.against)
+    decide = _Deciding(ws, claim, asked)
     answer = store.changed(ws, decide, sync=sync)
     if not answer.known:
         ws.record(
-            "remember", fact.session, agent=fact.agent, fact=fact.id, of=fact.kind,
-            about=about.shown,
+            "remember", answer.session or "", agent=decide.agent, fact=answer.id, of=answer.kind,
+            about=answer.about or "",
         )  # fmt: skip
     return answer
 
 
 class _Deciding:
-    """What a claim comes to among those that are there."""
+    """What a claim comes to among those that are there, and where its session is by then."""
 
-    def __init__(
-        self, ws: Workspace, place: Stand, commit: str, fact: Fact, against: Sequence[str]
-    ) -> None:
+    def __init__(self, ws: Workspace, claim: Claim, asked: Stand) -> None:
         self._ws = ws
-        self._place = place
-        self._commit = commit
-        self._fact = fact
-        self._against = against
+        self._claim = claim
+        self._asked = asked
+        said = claim.agent or (asked.session.agent if asked.session else "")
+        self.agent = chain.one_line(said)
+
+    def _place(self) -> Stand:
+        """What the session landed as, where that was done meanwhile. Raises `session-missing`."""
+        try:
+            return visibility.by_now(self._ws, self._asked)
+        except SlipError as fault:
+            landed = visibility.landed_meanwhile(self._ws, self._asked)
+            if fault.code != "session-missing" or landed is None:
+                raise
+            return landed
+
+    def _fact(self, tree: str) -> Fact:
+        claim, session = self._claim, self._asked.session
+        about = anchors.found(self._ws, tree, claim.about) if claim.about else About()
+        return Fact(
+            id=claims.identity(claim.text, about), kind=claim.kind, text=claim.text.strip(),
+            time=self._ws.clock(), about=about, tags=tuple(sorted(set(claim.tags))),
+            agent=self.agent, session=session.name if session else "",
+            begin=session.begin if session else "",
+        )  # fmt: skip
 
     def __call__(self, memory: Memory) -> tuple[Change | None, Remembered]:
-        fact, commit = self._fact, self._commit
+        place = self._place()
+        fact, commit = self._fact(place.view.tree), place.at
+        assert commit is not None  # noqa: S101  (so it was before)
         if fact.id in memory.purged:
             said = f"{fact.id} was purged, for good; say it in other words"
             raise SlipError("secret", said)
-        against = tuple(sorted({the(memory, name).id for name in self._against} - {fact.id}))
+        against = tuple(sorted({the(memory, name).id for name in self._claim.against} - {fact.id}))
         before = [held for held in memory.facts if held.fact.id == fact.id]
-        seen = visibility.seen(self._ws, memory.facts, self._place)
+        seen = visibility.seen(self._ws, memory.facts, place)
         here = next((held for held in seen.here if held.fact.id == fact.id), None)
         fact = fact._replace(
             against=against or (here.fact.against if here else ()),
@@ -115,7 +126,8 @@ class _Deciding:
         if here is not None and _says_the_same(here.fact, fact):
             return None, told._replace(commit=here.commit, known=True)
         lines = without(memory.raw.get(commit, b""), lambda line: _is_claim(line, fact.id))
-        return Change({commit: with_line(lines, fact)}, f"remember {fact.id}"), told
+        change = Change({commit: with_line(lines, fact)}, f"remember {fact.id}")
+        return change._replace(holding=place.session), told
 
 
 def _says_the_same(before: Fact, after: Fact) -> bool:
@@ -223,7 +235,7 @@ def _is_wanted(row: FactRow, wanted: Filter) -> bool:
         return False
     if wanted.about is None:
         return True
-    about, place = row.about or "", wanted.about.rstrip("/")
+    about, place = row.about or "", anchors.plain(wanted.about)
     return about == place or about.startswith((f"{place}/", f"{place}#"))
 
 
@@ -285,7 +297,7 @@ def purge(ws: Workspace, name: str, *, sync: bool = True) -> Let:
         contents: dict[str, bytes] = {}
         lines = 0
         for commit, note in memory.raw.items():
-            if identity.encode() not in note:
+            if not any(_names(line, identity) for line in note.split(b"\n")):
                 continue
             kept = without(note, lambda line: _names(line, identity))
             lines += note.count(b"\n") - kept.count(b"\n")

@@ -8,6 +8,7 @@ All weights are here.
 from __future__ import annotations
 
 import math
+import re
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -47,11 +48,6 @@ class Signals(NamedTuple):
     touched: frozenset[str] = frozenset()
     symbols: frozenset[str] = frozenset()
     together: Mapping[str, float] = {}
-
-    @property
-    def is_empty(self) -> bool:
-        texts = words.of(self.query) or words.of(self.title) or words.of_branch(self.branch)
-        return not texts and not self.touched
 
 
 def ranked(rows: Sequence[FactRow], signals: Signals) -> list[FactRow]:
@@ -94,7 +90,7 @@ def _by_place(row: FactRow, signals: Signals) -> tuple[float, list[str]]:
         found = _TOUCHED_SYMBOL, "changed here"
     elif path in signals.touched or any(one.startswith(f"{path}/") for one in signals.touched):
         found = _TOUCHED, "worked on here"
-    elif path in signals.query:
+    elif _is_named(path, signals.query):
         found = _NAMED, "named"
     elif share:
         found = _TOGETHER * share, "changes with what is worked on"
@@ -103,6 +99,15 @@ def _by_place(row: FactRow, signals: Signals) -> tuple[float, list[str]]:
     else:
         return 0.0, []
     return found[0], [found[1]]
+
+
+def _is_named(path: str, query: str) -> bool:
+    """Whether the path stands there on its own, and not within a longer one."""
+    if path not in query:
+        return False
+    # A full stop behind it ends a sentence, unless something follows.
+    named = rf"(?<![\w/.-]){re.escape(path)}(?![\w/-]|\.\w)"
+    return re.search(named, query) is not None
 
 
 class _Index:

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 
 from slipstream_git import factlines, hints
 from slipstream_git.changes import sessions
+from slipstream_git.changes.sessions import Session
 from slipstream_git.errors import SlipError
 from slipstream_git.factlines import Digest, Fact, Forgotten, Line
 from slipstream_git.gitdb import aheadrefs, locks, notes, sweeping, transaction
@@ -142,11 +143,13 @@ class Change(NamedTuple):
     """Notes that take the place of those that are there, by commit; an empty one goes.
 
     alone: what was there before is to be nobody's history. said: for the log of the notes.
+    holding: the session that was looked at; where it has moved by then, nothing changes.
     """
 
     notes: Mapping[str, bytes]
     said: str
     alone: bool = False
+    holding: Session | None = None
 
 
 def changed(
@@ -182,32 +185,38 @@ def _publish(ws: Workspace, change: Change, *, sync: bool) -> None:
         repository, factlines.REF, change.notes, ws.signature(), said=change.said,
         alone=change.alone,
     )  # fmt: skip
+    moves = [move]
+    if change.holding is not None:
+        # Moved to where it is: so no landing comes between what was looked at and this.
+        moves.append(RefMove(change.holding.ref, change.holding.tip, change.holding.tip))
     barrier = Barrier(wanted=sync)
     with barrier.over([layout.common_dir, layout.objects_dir]):
         kept = repository.objects.publish(barrier)
         try:
             try:
-                _move(ws, move, change.said, barrier)
+                _move(ws, moves, change.said, barrier)
             except SlipError as fault:
                 if fault.code != "locked":
                     raise
                 with locks.held(layout):
                     if not sweeping.clear_stale_locks(layout.common_dir):
                         raise
-                _move(ws, move, change.said, barrier)
+                _move(ws, moves, change.said, barrier)
         finally:
             kept.release()
 
 
-def _move(ws: Workspace, move: RefMove, said: str, barrier: Barrier) -> None:
-    """Move the ref; it is on the disk then, and what it names was there before."""
+def _move(ws: Workspace, moves: Sequence[RefMove], said: str, barrier: Barrier) -> None:
+    """Move the refs; they are on the disk then, and what they name was there before."""
     common_dir = ws.repository.layout.common_dir
     synced = barrier.needs_now(common_dir)
-    with transaction.prepared(ws.repository.git, [move], f"slip: {said}", synced=synced) as refs:
+    with transaction.prepared(ws.repository.git, moves, f"slip: {said}", synced=synced) as refs:
         barrier.raised()
         refs.commit()
     try:
-        transaction.leave(common_dir, [move], barrier)
+        transaction.leave(common_dir, moves[:1], barrier)
     except OSError as fault:
-        raise SlipError("git-failed", f"{move.name} cannot be synced: {fault.strerror}") from None
+        raise SlipError(
+            "git-failed", f"{moves[0].name} cannot be synced: {fault.strerror}"
+        ) from None
     barrier.raised()

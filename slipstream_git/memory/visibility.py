@@ -3,8 +3,7 @@
 So what was learned on a branch that has not been merged misleads nobody on another, and comes along
 when it is merged. A session also has what was learned in it, whatever a rebase made of its chain.
 A commit that was amended or rebased is another commit; facts on the former one, which no ref
-reaches any more, are the new one's where it can be told: the same author and date, and the same
-subject where several have these.
+reaches any more, are the new one's where it can be told: the same author and date and subject.
 """
 
 from __future__ import annotations
@@ -55,6 +54,29 @@ def stand(ws: Workspace, session: str | None, rev: str | None) -> Stand:
     if meant is not None:
         return Stand(view, meant.tip, meant)
     return Stand(view, view.commit if rev is not None else ws.repository.head()[1])
+
+
+def by_now(ws: Workspace, place: Stand) -> Stand:
+    """The place as it is by now, of a session that others change meanwhile.
+
+    Raises `session-missing` where that is closed; `landed_meanwhile` has what it landed as.
+    """
+    was = place.session
+    if was is None:
+        return place
+    tip = ws.repository.store.ref(was.ref)
+    session = sessions.at(ws, was.name, tip) if tip else None
+    if session is None or not session.began(was.begin):
+        raise sessions.missing(ws, was.name)
+    return Stand(views.of_session(session), session.tip, session)
+
+
+def landed_meanwhile(ws: Workspace, place: Stand) -> Stand | None:
+    """What a session that is closed by now landed as; None where it did not."""
+    landed = sessions.landed_as(ws, place.session) if place.session else None
+    if landed is None:
+        return None
+    return Stand(View(commits.tree_of(ws.repository.objects, landed), landed, rev=landed), landed)
 
 
 def seen(ws: Workspace, held: Iterable[Held], place: Stand) -> Seen:
@@ -123,14 +145,13 @@ def _rewritten(ws: Workspace, oids: Collection[str], head: str) -> set[str]:
         "log", f"-n{MOST_COMMITS}", "--no-show-signature", "--format=%an <%ae> %ad%x00%s",
         "--date=raw", "--end-of-options", head, "--",
     ).out.split(b"\n")  # fmt: skip
-    subjects: dict[bytes, list[bytes]] = {}
+    subjects: dict[bytes, set[bytes]] = {}
     for line in listed:
         who, _, subject = line.partition(b"\0")
-        subjects.setdefault(who, []).append(subject)
+        subjects.setdefault(who, set()).add(subject)
     found = set()
     for oid in orphans:
         was = commits.parse(oid, ws.repository.objects.commit(oid))
-        same = subjects.get(was.author, [])
-        if len(same) == 1 or same.count(was.subject.encode()) == 1:
+        if was.subject.encode("utf-8", "surrogateescape") in subjects.get(was.author, ()):
             found.add(oid)
     return found

@@ -42,11 +42,15 @@ def choose(ws: Workspace, wish: Wish) -> View:
         raise SlipError("usage", "--untracked is of the working tree; a tree of git's has none")
     session = session_meant(ws, wish)
     if session is not None:
-        return View(session.tree, session.tip, session.base_tree, session.name)
+        return of_session(session)
     if wish.rev is not None:
         commit = ws.repository.resolve(wish.rev)
         return View(_tree(ws, commit), commit, rev=commit)
     return _working_tree(ws, untracked=wish.untracked)
+
+
+def of_session(session: Session) -> View:
+    return View(session.tree, session.tip, session.base_tree, session.name)
 
 
 def session_meant(ws: Workspace, wish: Wish) -> Session | None:

@@ -13,10 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from slipstream_git.events import event as events_event
 from slipstream_git.events import folding, log, standing
 from slipstream_git.events.event import KINDS, LONGEST_LINE, Event, decode, encode
 from slipstream_git.events.log import Place
 from slipstream_git.gitdb.layout import Layout
+from slipstream_git.text import secrets
 from tests.lab import slip_environment
 
 
@@ -268,3 +270,102 @@ def test_ten_thousand_events_are_folded_quickly() -> None:
     state = folding.folded(folding.State(), several)
     assert time.process_time() - began < 1.0
     assert state.counts == {"step": 10_000}
+
+
+@pytest.mark.parametrize("field", ["id", "session", "agent", "group", "paths"])
+def test_no_field_makes_a_line_too_long_or_endless(field: str) -> None:
+    long = "x" * 200_000
+    plain = event(1, group="g", paths=["a" * 240] * 32)
+    facts = {"group": long} if field == "group" else {"paths": [long] * 1000}
+    one = plain._replace(**{field: long} if field in plain._fields else {"facts": facts})
+    line = encode(one)
+    assert len(line) <= LONGEST_LINE
+    assert decode(line) is not None
+
+
+def test_paths_that_do_not_fit_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events_event, "LONGEST_LINE", 100)
+    found = decode(encode(event(1, paths=["a" * 200, "b"], changed=2)))
+    assert found is not None
+    assert found.facts == {"changed": 2}
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "ghp_" + "abcdefghijklmnopqrstuvwxyzabcdefghij",
+        "xoxb-" + "abcdefghijkl-mnopqrstuvwx-abcdefghijklmnopqrstuvwx",
+        "sk_live_" + "abcdefghijklmnopqrstuvwx",
+        "glpat-" + "abcdefghijklmnopqrst",
+        "npm_" + "abcdefghijklmnopqrstuvwxyzabcdefghij",
+    ],
+)
+def test_what_is_looked_at_for_secrets(token: str) -> None:
+    known = bool(secrets.find(token.encode()))
+    assert events_event._may_hold_secret(token)
+    assert events_event._may_hold_secret(f"see {token}, please")
+    line = encode(Event("i", 1, "begin", "x", "", {"title": f"see {token}"}))
+    assert (token.encode() in line) != known
+
+
+@pytest.mark.parametrize("value", [None, 1, "x", [], {}, [[]], {"a": "b"}, {"a": 1}, [1], ["a"]])
+@pytest.mark.parametrize("field", folding.State._fields)
+def test_a_state_that_was_damaged_is_another_or_none(field: str, value: object) -> None:
+    whole = folding.folded(folding.State(), [(n, event(n, paths=["a"])) for n in range(1, 4)])
+    state = folding.from_json({**folding.to_json(whole), field: value})
+    several = [
+        event(9)._replace(kind=kind, facts={name: _OF[shape] for name, shape in fields.items()})
+        for kind, fields in KINDS.items()
+    ]
+    folding.folded(state, enumerate(several, 10))
+    assert state == folding.State() or type(getattr(state, field)) is type(getattr(whole, field))
+
+
+_OF = {
+    "text": "t", "count": 1, "names": ["n"], "counts": {"c": 1}, "sizes": {"s": 1},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("place", [["x"] * 4, [-1, 0, 0, 0], [1], 3, [1, 2, 3, None]])
+@pytest.mark.parametrize("damage", ["place", "state", "both"])
+def test_a_damaged_fold_is_read_anew(layout: Layout, place: object, damage: str) -> None:
+    for number in range(1, 6):
+        log.append(layout, event(number))
+    whole = standing.now(layout, "x")
+    good = list(log.read(log.path_of(layout, "x")).place)
+    state = folding.to_json(whole) | ({"counts": []} if damage != "place" else {})
+    said = {"form": 1, "place": good if damage == "state" else place, "state": state}
+    Path(log.carried_path(layout, "x")).write_text(json.dumps(said))
+    assert standing.now(layout, "x") == whole
+
+
+def test_what_dead_writers_left_is_swept(layout: Layout) -> None:
+    log.append(layout, event(1))
+    path = log.path_of(layout, "x")
+    old, new = Path(log.aside(path)), Path(log.aside(log.carried_path(layout, "x")))
+    assert log.aside(path) != log.aside(path)
+    for one in (old, new):
+        one.write_bytes(b"{}")
+    os.utime(old, (1, 1))
+    assert log.expire(layout, {"x"}) == []
+    assert (old.exists(), new.exists()) == (False, True)
+    assert log.sessions(layout) == ["x"]
+
+
+def test_a_log_that_is_replaced_again_and_again_is_waited_for(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.append(layout, event(1))
+    path, left = log.path_of(layout, "x"), list(range(40))
+    real = log._tried
+
+    def tried(handle: int) -> bool:
+        if left:
+            left.pop()
+            Path(f"{path}.other").write_bytes(Path(path).read_bytes())
+            Path(f"{path}.other").replace(path)
+        return real(handle)
+
+    monkeypatch.setattr(log, "_tried", tried)
+    log.append(layout, event(2))
+    assert numbers(layout) == [1, 2]

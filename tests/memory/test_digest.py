@@ -81,6 +81,22 @@ def test_what_has_changed_since_is_told_behind_it(desk: Desk) -> None:
     assert since[6] == "now touched: A b"
 
 
+def test_a_forgotten_decision_that_was_told_by_its_id(desk: Desk) -> None:
+    texts = [f"decision {number}: " + "because of this " * 20 for number in range(8)]
+    names = [desk.call("remember", text=text, kind="decision")["id"] for text in texts]
+    todo = desk.call("remember", text="clean up", kind="todo")["id"]
+    desk.call("digest", tokens=300)
+    told = lines(desk)["decided"]
+    by_id = [name for name in names if not any(row.startswith(f"{name[:10]} d") for row in told)]
+    assert by_id
+    assert by_id[0][:10] in json.dumps(told)
+    desk.call("forget", id=by_id[0])
+    desk.call("forget", id=todo)
+    since = lines(desk)["since"]
+    assert since[0] == f"no more decided: {by_id[0][:10]}"
+    assert [line.partition(": ")[0] for line in since] == ["no more decided", "no more next"]
+
+
 def test_conflicts_and_what_is_left_to_decide(desk: Desk) -> None:
     desk.begin("x")
     desk.apply(replace("src/m.py", "return x", "return 1"))
@@ -111,6 +127,14 @@ def test_without_a_session_it_is_the_branchs(desk: Desk, ground: object) -> None
     assert [line.split(": ", 1)[1] for line in found["decided"]] == ['"of main"']
     assert found["since"] == ["now touched: M docs/a.md"]
     assert len(stored(desk)) == 2
+
+
+def test_on_a_branch_whose_name_is_not_utf8(desk: Desk) -> None:
+    desk.lab.git(b"checkout", b"--quiet", b"-b", b"caf\xe9")
+    desk.call("remember", text="use tabs", kind="decision")
+    desk.call("digest")
+    assert lines(desk)["since"] == []
+    assert [row["digest"] for row in stored(desk)] == [r'head "refs/heads/caf\351"']
 
 
 def test_a_digest_is_not_carried_into_history(desk: Desk) -> None:

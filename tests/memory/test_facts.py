@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from slipstream_git import factlines
+from slipstream_git.memory import store
 from tests.desk import NOW, Desk, Free, write
 from tests.lab import Lab
 from tests.memory.conftest import SOURCE
@@ -108,6 +110,17 @@ def test_what_a_fact_can_be_about(desk: Desk, about: str, code: str) -> None:
         assert desk.call("remember", text="t", about=about)["about"] == (about.strip("/") or None)
 
 
+@pytest.mark.parametrize(
+    "about", ["src/m.py", "src", "src/m.py#first", "d#x.md", "d#x.md#C# guide"]
+)
+def test_about_is_found_however_it_is_spelled(desk: Desk, about: str) -> None:
+    desk.lab.commit({"d#x.md": "# A\n\n# C# guide\n\ntext\n"}, "headings")
+    assert desk.call("remember", text="as it is", about=about)["about"] == about
+    assert desk.call("remember", text="as it is", about=f"./{about}")["known"]
+    for spelled in (about, f"./{about}", f"././{about}"):
+        assert texts(desk, about=spelled) == {"as it is"}
+
+
 def test_a_name_that_is_several_is_refused(desk: Desk) -> None:
     desk.lab.commit(
         {"c.py": "class A:\n    def f(self): ...\n\n\nclass B:\n    def f(self): ...\n"}, "classes"
@@ -187,6 +200,61 @@ def test_facts_of_a_session_land_with_it(desk: Desk) -> None:
     assert texts(desk, rev="HEAD~") == set()
 
 
+def _meanwhile(monkeypatch: pytest.MonkeyPatch, name: str, act: Callable[[], object]) -> None:
+    """Have somebody do this once, before the function of `store` is called."""
+    real, left = getattr(store, name), [act]
+
+    def called(*values: Free, **named: Free) -> Free:
+        if left:
+            left.pop()()
+        return real(*values, **named)
+
+    monkeypatch.setattr(store, name, called)
+
+
+@pytest.mark.parametrize("moment", ["changed", "load", "_publish"])
+@pytest.mark.parametrize("known", [{"before"}, set()])
+def test_a_landing_meanwhile_strands_no_fact(
+    desk: Desk, moment: str, known: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.begin("x")
+    desk.apply(write("src/m.py", "def first(x):\n    return 2\n"))
+    for text in known:
+        desk.call("remember", text=text, session="x")
+    _meanwhile(monkeypatch, moment, lambda: desk.lab.slip("commit", "-s", "x", "-m", "land"))
+    told = desk.call("remember", text="late", session="x", about="src/m.py#first")
+    assert told["commit"] == desk.lab.oid("HEAD")
+    assert texts(desk) == known | {"late"}
+    assert row(desk, "late")["stale"] is False
+
+
+@pytest.mark.parametrize("moment", ["changed", "load", "_publish"])
+def test_a_step_or_an_abort_meanwhile(
+    desk: Desk, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.begin("x")
+    desk.apply(write("a", "1\n"))
+    batch = b'[{"op": "write", "path": "b", "content": "b"}]'
+    _meanwhile(monkeypatch, moment, lambda: desk.lab.slip("apply", "-s", "x", stdin=batch))
+    told = desk.call("remember", text="late", session="x")
+    assert told["commit"] == desk.lab.oid("refs/slip/sessions/x")
+    _meanwhile(monkeypatch, moment, lambda: desk.lab.slip("abort", "-s", "x"))
+    desk.refused("session-missing", "remember", text="too late", session="x")
+    assert texts(desk, all=True) == {"late"}
+
+
+@pytest.mark.parametrize("moment", ["changed", "_publish"])
+def test_a_digest_of_what_landed_meanwhile(
+    desk: Desk, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.begin("x")
+    desk.apply(write("a", "1\n"))
+    _meanwhile(monkeypatch, moment, lambda: desk.lab.slip("commit", "-s", "x", "-m", "land"))
+    fault = desk.refused("session-missing", "digest", session="x")
+    assert fault.data["landed"] == desk.lab.oid("HEAD")
+    assert REF not in desk.lab.refs()
+
+
 def test_they_move_in_the_transaction_of_the_landing_or_not_at_all(desk: Desk) -> None:
     desk.lab.commit({".slip.toml": '[gate.no]\nrun = "false"\n'}, "gate")
     desk.begin("x")
@@ -262,6 +330,21 @@ def test_what_was_squashed_elsewhere_brings_its_facts(desk: Desk) -> None:
     desk.lab.commit({"b": "b\n"}, "on")
     assert desk.commit("land")["commit"] == squashed
     assert on(desk, squashed) == {"learned"}
+
+
+def test_an_author_and_a_date_alone_make_no_other_commit(desk: Desk) -> None:
+    """One moment of one author is in many histories, as where dates are set by a script."""
+    lab = desk.lab
+    lab.git("checkout", "--quiet", "-b", "tried")
+    lab.commit({"a": "a\n"}, "tried")
+    desk.call("remember", text="of what was given up")
+    same = {"GIT_AUTHOR_DATE": lab.git("log", "-1", "--format=%aI")}
+    lab.git("checkout", "--quiet", "main")
+    lab.git("branch", "--quiet", "-D", "tried")
+    lab.git("commit", "--quiet", "--allow-empty", "-m", "something else", env=same)
+    assert texts(desk) == set()
+    lab.git("commit", "--quiet", "--allow-empty", "-m", "tried", env=same)
+    assert texts(desk) == {"of what was given up"}
 
 
 def test_an_amended_commit_keeps_its_facts(desk: Desk) -> None:

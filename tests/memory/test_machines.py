@@ -162,8 +162,9 @@ FACTS = st.builds(
 LINES = st.one_of(
     FACTS,
     st.builds(Forgotten, id=IDS, time=TIMES, purged=st.booleans()),
-    st.builds(Digest, key=st.just("k"), time=TIMES, tip=st.sampled_from(COMMITS)),
-)
+    st.builds(Digest, key=st.just("k"), time=TIMES, tip=st.sampled_from(COMMITS),
+              facts=st.lists(IDS, max_size=2).map(tuple)),
+)  # fmt: skip
 NOTES = st.lists(st.tuples(st.sampled_from(COMMITS), LINES), max_size=12)
 
 
@@ -198,13 +199,24 @@ def test_a_line_comes_back(line: factlines.Line) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        b"\xff\xfe", b"[]", b"{}", b'{"fact":"a","time":1}', b'{"fact":"a","time":"1"}',
+        b"\xff\xfe", b"[]", b"{}", b'{"fact":"aaaaaaaaaaaaaaaa","time":1}',
+        b'{"fact":"aaaaaaaaaaaaaaaa","time":"1"}',
         b"[" * 9000,
-        b'{"fact":"a","kind":"fact","text":"","time":1}',
-        b'{"fact":"a","kind":"rumour","text":"t","time":1}',
-        b'{"fact":"a","kind":"fact","text":"t","time":1,"about":{"start":"1"}}',
-        b'{"fact":"a","kind":"fact","text":"t","time":1,"tags":[1]}',
+        b'{"fact":"aaaaaaaaaaaaaaaa","kind":"fact","text":"","time":1}',
+        b'{"fact":"aaaaaaaaaaaaaaaa","kind":"rumour","text":"t","time":1}',
+        b'{"fact":"aaaaaaaaaaaaaaaa","kind":"fact","text":"t","time":1,"about":{"start":"1"}}',
+        b'{"fact":"aaaaaaaaaaaaaaaa","kind":"fact","text":"t","time":1,"tags":[1]}',
         b'{"digest":"k","time":1,"tip":"t","facts":[],"sections":{"a":1}}',
+        b'{"fact":"A%s","kind":"fact","text":"t","time":1}' % (b"a" * 15),
+        b'{"fact":"%s\\n","kind":"fact","text":"t","time":1}' % (b"a" * 16),
+        b'{"digest":"k","time":1,"tip":"t","facts":["\\u001b"],"sections":{}}',
+        b'{"forgotten":"\\u001b[2J","time":1}',
+        b'{"fact":"%s","kind":"fact","text":"\\ud800","time":1}' % (b"a" * 16),
+        b'{"fact":"%s","kind":"fact","text":"\xed\xa0\x80","time":1}' % (b"a" * 16),
+        b'{"fact":"%s","kind":"fact","text":"t","time":1,"about":{"path":"\\uDFFF"}}' % (b"a" * 16),
+        b'{"digest":"k","time":1,"tip":"t","facts":[],"sections":{"\\udc80":[]}}',
+        b'{"forgotten":"%s","time":%s}' % (b"a" * 16, b"9" * 40),
+        b'{"forgotten":"%s","time":-1}' % (b"a" * 16),
     ],
 )  # fmt: skip
 def test_what_is_no_line_of_ours(line: bytes) -> None:

@@ -244,3 +244,70 @@ def test_notes_rewritten_commit(desk: Desk) -> None:
     desk.lab.write("b", "c\n")
     desk.lab.git("commit", "--quiet", "--all", "--amend", "-m", "as it was")
     assert texts(desk) == {"of it"}
+
+
+HOSTILE = "x\x1b[31m\nforged: line\x07\u202e"
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "id", "kind", "text", "path", "symbol", "rev", "tags", "agent", "session", "against",
+        "digest",
+    ],
+)  # fmt: skip
+def test_no_field_of_a_line_is_printed_raw(desk: Desk, field: str) -> None:
+    """Nor do readers fail; what is kept beside it is told."""
+    desk.call("remember", text="sound", kind="decision")
+    name, about = "a" * 16, {"path": "src/m.py", "oid": "4" * 40}
+    said = {"fact": name, "kind": "decision", "text": "words", "time": 1, "about": about}
+    if field in ("path", "symbol", "rev"):
+        about = {**about, "path": "src/m.py", field: HOSTILE}
+        said["about"] = {"rev": HOSTILE} if field == "rev" else about
+    elif field == "digest":
+        sections = {title: [HOSTILE] for title in ("open", "decided", "touched", HOSTILE)}
+        key = "head refs/heads/main"
+        said = {"digest": key, "tip": HOSTILE, "facts": [name], "sections": sections, "time": 1}
+    elif field in ("tags", "against"):
+        said[field] = [HOSTILE]
+    else:
+        said["fact" if field == "id" else field] = HOSTILE
+    append_line(desk, json.dumps(said).encode())
+    for arguments in (
+        ("facts", "--all"), ("facts", "--markdown"), ("recall", "words forged"), ("resume",),
+        ("digest",),
+    ):  # fmt: skip
+        reply = desk.lab.slip(*arguments)
+        shown = (reply.out + reply.err).decode()
+        assert not {"\x1b", "\x07", "\u202e"} & set(shown), arguments
+        assert not any(line.startswith("forged") for line in shown.splitlines())
+    assert "sound" in texts(desk)
+
+
+def test_halves_of_pairs_break_nobody_and_stay(desk: Desk) -> None:
+    desk.call("remember", text="sound")
+    line = b'{"fact":"%s","kind":"fact","text":"t","time":1,"about":{"path":"\\ud800"}}' % (
+        b"b" * 16
+    )
+    append_line(desk, line)
+    for name in ("facts", "digest", "resume"):
+        desk.call(name)
+    desk.call("recall", query="sound")
+    assert desk.call("facts")["unread"] == 1
+    desk.call("purge", id=listed(desk, "sound")["id"])
+    assert line in desk.lab.git_bytes("notes", "--ref", "slip/memory", "show", "HEAD")
+
+
+def test_what_is_purged_may_be_spelled_otherwise(desk: Desk) -> None:
+    """JSON has many spellings of an id."""
+    fact = Fact("c" * 16, "fact", "a secret", 1)
+    line = factlines.encode(fact).replace(b'"cccc', b'"\\u0063ccc')
+    noted(desk, line + b"\n")
+    assert texts(desk) == {"a secret"}
+    assert desk.call("purge", id=fact.id)["lines"] == 1
+    assert b"a secret" not in desk.lab.git_bytes("notes", "--ref", "slip/memory", "show", "HEAD")
+
+
+def append_line(desk: Desk, line: bytes) -> None:
+    before = desk.lab.git_bytes("notes", "--ref", "slip/memory", "show", "HEAD")
+    noted(desk, before + b"\n" + line + b"\n")

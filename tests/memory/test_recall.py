@@ -167,6 +167,20 @@ def test_words_of_a_text(text: str, found: list[str]) -> None:
     assert [word for word in words.of(text) if word != "get"] == [w for w in found if w != "get"]
 
 
+@pytest.mark.parametrize(
+    ("query", "why"),
+    [
+        ("why is src/a.py slow?", ["named"]), ("see src/a.py.", ["named"]),
+        ("(src/a.py)", ["named"]), ("src/a.py#first", ["named"]), ("src/a.py: how", ["named"]),
+        ("x.src/a.py, src/a.py", ["named"]), ("src/a.pyi", []), ("lib/src/a.py", []),
+        ("my-src/a.py", []), ("src/a.py/b", []), ("src/a.py.orig", []), ("src/a.py-old", []),
+    ],
+)  # fmt: skip
+def test_a_path_is_named_where_it_stands_alone(query: str, why: list[str]) -> None:
+    row = FactRow("a" * 16, "words", "fact", "src/a.py", stale=False, commit="c" * 40)
+    assert ranking._by_place(row, Signals(query=query))[1] == why
+
+
 def test_names_of_branches() -> None:
     assert words.of_branch("refs/heads/main") == []
     assert words.of_branch("refs/heads/feature/JIRA-12-faster-search") == [
