@@ -130,7 +130,7 @@ def _let_events_go(ws: Workspace) -> None:
     closed = ws.repository.store.refs(sessions.CLOSED)
     living = {ref.removeprefix(sessions.OPEN).lower() for ref in opened}
     living |= {ref.removeprefix(sessions.CLOSED).rpartition("/")[0].lower() for ref in closed}
-    log.expire(ws.repository.layout, living)
+    log.expire(ws.repository.layout, living, ws.clock())
 
 
 def _merge_packs(ws: Workspace) -> None:

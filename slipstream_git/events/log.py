@@ -136,34 +136,37 @@ def sessions(layout: Layout) -> list[str]:
     return []
 
 
-def expire(layout: Layout, living: Collection[str]) -> list[str]:
+def expire(layout: Layout, living: Collection[str], now_s: float) -> list[str]:
     """Remove the logs of sessions that are not among ``living``, and what was worked out of them.
 
-    living: in lower case. The log of what is no session's stays; it is bounded by itself.
+    living: in lower case. now_s: seconds since the epoch, by which it is told what a writer that
+    died left there long ago. The log of what is no session's stays; it is bounded by itself.
     """
     gone = [name for name in sessions(layout) if name and name.lower() not in living]
     for name in gone:
         for path in (path_of(layout, name), carried_path(layout, name)):
             with suppress(OSError):
                 os.unlink(path)
-    _sweep(layout)
+    _sweep(layout, now_s)
     return gone
 
 
-def _sweep(layout: Layout) -> None:
+def _sweep(layout: Layout, now_s: float) -> None:
     """Remove what processes that died were about to put in a file's place."""
     with suppress(OSError), os.scandir(directory(layout)) as entries:
         for entry in entries:
             left = any(f"{ending}." in entry.name for ending in (ENDING, _FOLD))
             left = left and not entry.name.endswith((ENDING, _FOLD))
             with suppress(OSError):
-                if left and time.time() - entry.stat().st_mtime > _ASIDE_S:
+                if left and now_s - entry.stat().st_mtime > _ASIDE_S:
                     os.unlink(entry.path)
 
 
 def aside(path: str) -> str:
     """A name beside a file, of one writer only: threads of a server share a process."""
-    return f"{path}.{os.urandom(8).hex()}"
+    from threading import get_ident  # hardly ever
+
+    return f"{path}.{os.getpid()}-{get_ident():x}"
 
 
 def carried_path(layout: Layout, session: str) -> str:

@@ -66,7 +66,7 @@ def by_now(ws: Workspace, place: Stand) -> Stand:
         return place
     tip = ws.repository.store.ref(was.ref)
     session = sessions.at(ws, was.name, tip) if tip else None
-    if session is None or not session.began(was.begin):
+    if session is None or not session.is_same(was):
         raise sessions.missing(ws, was.name)
     return Stand(views.of_session(session), session.tip, session)
 
