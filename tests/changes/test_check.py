@@ -293,6 +293,11 @@ def test_a_credential_is_neither_told_nor_noted(desk: Desk) -> None:
     assert token not in desk.lab.git("notes", "--ref=slip/gates", "show", answer["tree"])
 
 
+def test_no_login_of_a_url_is_told(desk: Desk) -> None:
+    ready(desk, gates(a="echo https://x:hunter2@corp.example/a ftp://bob:horse@b.example/"))
+    assert gated(desk.call("check"))[0]["tail"] == "https://corp.example/a ftp://b.example/"
+
+
 def test_the_newest_counts(desk: Desk, runs: Path) -> None:
     ready(desk, gates(a="echo run >> $RUNS; exit $(($(wc -l < $RUNS) % 2))"))
     tree = red(desk)["tree"]

@@ -23,6 +23,7 @@ from slipstream_git.changes.settings import Gate, Settings
 from slipstream_git.codec import to_json
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import locks
+from slipstream_git.gitdb.process import without_credentials
 from slipstream_git.outcomes import GateRow
 from slipstream_git.records import NamedTuple
 from slipstream_git.text import scopes
@@ -197,6 +198,7 @@ def _text(ended: Ended) -> str:
         if one.stop > cut
     ]
     text = secrets.redacted(ended.tail, inside).decode("utf-8", "replace").rstrip()
+    text = without_credentials(text)  # of URLs whatever they are, as in what git says
     _, line_end, rest = text.partition("\n")
     return rest if cut and line_end and rest else text
 
