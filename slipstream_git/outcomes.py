@@ -69,10 +69,21 @@ class ReportedCommit(NamedTuple):
     no_check: bool | None = None
 
 
+class SideTaken(NamedTuple):
+    """How a path was decided where a session met another's work. sides: `ours` (the branch's),
+    `theirs` (the session's), `content` and so on; one for the whole path, or what its hunks took.
+    """
+
+    path: str
+    sides: list[str]
+    path_b64: str | None = None
+
+
 class Report(NamedTuple):
     """What a reviewer is told. base, head: the commits before and at the end; no head before
     landing. gates: what was noted of ``tree``. unchecked: what nobody looked at, in sentences.
-    labels: of a session's steps. markdown: all of it, fit for a pull request.
+    labels: of a session's steps. decided: where others' work was met. markdown: all of it, fit for
+    a pull request.
     """
 
     title: str
@@ -89,6 +100,7 @@ class Report(NamedTuple):
     onto: str | None = None
     steps: int | None = None
     labels: list[str] | None = None
+    decided: list[SideTaken] | None = None
     markdown: str = ""
 
 

@@ -18,8 +18,10 @@ from slipstream_git.changes import (
     provenance,
     sessions,
     settings,
+    unresolved,
 )
 from slipstream_git.changes.builtins import Checks
+from slipstream_git.changes.chain import Step
 from slipstream_git.changes.gating import judging, surroundings, verdictnotes
 from slipstream_git.changes.gating.verdictnotes import Verdict
 from slipstream_git.changes.sessions import Session
@@ -27,9 +29,10 @@ from slipstream_git.changes.settings import Gate, Settings
 from slipstream_git.errors import SlipError
 from slipstream_git.gitdb import commits
 from slipstream_git.gitdb.commits import Commit
-from slipstream_git.outcomes import GateRow, Report, ReportedCommit
+from slipstream_git.outcomes import GateRow, Report, ReportedCommit, SideTaken
 from slipstream_git.records import NamedTuple
-from slipstream_git.text import markdown
+from slipstream_git.results import path_b64
+from slipstream_git.text import markdown, paths
 from slipstream_git.workspace import Workspace
 
 MOST_FILES = 200
@@ -68,6 +71,7 @@ def of_session(ws: Workspace, session: Session) -> Report:
             tree=tree,
             steps=len(active),
             labels=list(labels) or None,
+            decided=_decided(active) or None,
             commits=[],
             changes=differences.changes_between(ws.repository, before, tree),
             gates=judged.rows,
@@ -113,6 +117,16 @@ def of_commits(ws: Workspace, revisions: str) -> Report:
 
 
 # What there is to tell ---------------------------------------------------------------------------
+
+
+def _decided(active: Sequence[Step]) -> list[SideTaken]:
+    """How each path was decided that collided with others' work."""
+    found: list[SideTaken] = []
+    for item, row in unresolved.settled(active):
+        takes = [each.take for each in item.decided.values()] if row is None else [row["take"]]
+        shown = paths.display(item.path)
+        found.append(SideTaken(shown, sorted(set(takes)), path_b64(item.path, shown)))
+    return sorted(found)
 
 
 def _listed(ws: Workspace, revisions: str) -> list[Commit]:
@@ -195,6 +209,9 @@ def _sections(report: Report) -> Iterator[str]:
         yield "\n".join(_commit_lines(report.commits))
     yield "### Changes"
     yield _changes(report)
+    if report.decided:
+        yield "### Conflicts with others' work"
+        yield "\n".join(_decision(row) for row in report.decided)
     yield "### Checked"
     if report.gates:
         rows = [(markdown.code(row.name), _verdict(row)) for row in report.gates]
@@ -208,6 +225,12 @@ def _sections(report: Report) -> Iterator[str]:
     if report.unchecked:
         yield "### Not checked"
         yield "\n".join(f"- {markdown.plain(line)}" for line in report.unchecked)
+
+
+def _decision(row: SideTaken) -> str:
+    named = {"ours": "what the branch had", "theirs": "what the session made"}
+    said = " and ".join(named.get(side, markdown.plain(side)) for side in row.sides)
+    return f"- {markdown.code(row.path)} was decided: {said}"
 
 
 def _origin(report: Report) -> Iterator[str]:

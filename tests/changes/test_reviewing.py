@@ -127,3 +127,14 @@ def test_what_another_definition_said_is_no_verdict_of_this_one(desk: Desk) -> N
     assert told["unchecked"] == [
         "Gate tests was green here by another definition or in other surroundings"
     ]
+
+
+def test_how_conflicts_were_decided_is_told(desk: Desk) -> None:
+    gated(desk)
+    desk.lab.commit({"src/app.py": desk.lab.read("src/app.py").replace(b"1", b"3")}, "theirs")
+    desk.call("rebase", session="fix")
+    desk.call("resolve", session="fix", path="src/app.py", theirs=True)
+    told = desk.call("show", session="fix", markdown=True)
+    assert told["decided"] == [{"path": "src/app.py", "sides": ["theirs"]}]
+    said = "### Conflicts with others' work\n\n- `src/app.py` was decided: what the session made"
+    assert said in told["markdown"]
