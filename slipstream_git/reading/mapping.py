@@ -113,7 +113,7 @@ def _promising(ws: Workspace, tree: str) -> list[File]:
 def _is_promising(path: bytes, entry: Entry) -> bool:
     if entry.mode not in REGULAR:
         return False
-    name = pathnames.display(path)
+    name = pathnames.legible(path)
     if outlining.language_of(name, b""):
         return True
     return entry.mode == EXECUTABLE or outlining.may_be_script(name)
@@ -238,7 +238,7 @@ def _survey(ws: Workspace, tree: str) -> Survey:
 def _rank(ws: Workspace, tree: str, files: Sequence[File]) -> Rank:
     """Worked out once for all processes."""
     outlines = shelf.of(ws).outlines
-    makers = {outlining.version(pathnames.display(file.path)) for file in files}
+    makers = {outlining.version(pathnames.legible(file.path)) for file in files}
     made_by = digest(*(f"{maker}\n".encode() for maker in sorted(makers))).hex()
     key = f"rank {_FORM} {tree} {made_by}"
     stored = outlines.rank(key)

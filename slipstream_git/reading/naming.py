@@ -112,7 +112,7 @@ def _is_prototype(ws: Workspace, file: File, outline: Outline, item: Symbol) -> 
 def _stands_in(item: Symbol, wanted: Sequence[str], path: bytes) -> bool:
     """Whether what a name is qualified with ends what the symbol stands in: parents, or a file."""
     around = [part for part in _SEPARATORS.split(item.parent) if part]
-    inside = [part for part in _SEPARATORS.split(paths.display(path)) if part]
+    inside = [part for part in _SEPARATORS.split(paths.legible(path)) if part]
     named = [*inside, *around], [*inside[:-1], *around]  # with the suffix and without
     return not wanted or any(full[-len(wanted) :] == list(wanted) for full in named)
 
@@ -226,7 +226,7 @@ def _uses(ws: Workspace, file: File, outline: Outline, word: str) -> list[Used]:
     data = shelf.of(ws).text(file.oid)
     rows = data.split(b"\n")
     told: dict[int, Used] = {}
-    for use in outlining.uses(paths.display(file.path), data, word):
+    for use in outlining.uses(paths.legible(file.path), data, word):
         before = told.get(use.line)
         # Of a file with old line ends (CR alone) the parser may count more lines than there are.
         row = rows[min(use.line, len(rows)) - 1]

@@ -68,7 +68,7 @@ class Outlines:
         for number, file in enumerate(made, 1):
             key = keys[file]
             if key not in found:
-                text = paths.display(file.path)
+                text = paths.legible(file.path)
                 found[key] = outlining.outline(text, self._read(file.oid))
                 new[key] = _encoded(found[key])
             if progress is not None:
@@ -155,7 +155,7 @@ def _key(file: File) -> str:
 @lru_cache(maxsize=1 << 15)
 def _maker(path: bytes) -> str:
     """What makes a file's outline, and in which form it is kept."""
-    return f"{_FORM} {outlining.version(paths.display(path))}"
+    return f"{_FORM} {outlining.version(paths.legible(path))}"
 
 
 def _encoded(outline: Outline) -> bytes:

@@ -241,6 +241,11 @@ def display(path: bytes) -> str:
     return c_quoted(path) if _CONTROL.search(text) or text.startswith('"') else text
 
 
+def legible(path: bytes) -> str:
+    """The path as text for who reads its parts, its ending say; what is not UTF-8 is replaced."""
+    return path.decode("utf-8", "replace")
+
+
 def c_quoted(path: bytes) -> str:
     """The path as git quotes it where it is told to (core.quotePath)."""
     return '"' + "".join(map(_c_escape, path)) + '"'

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from typing import Any
 
 import pytest
@@ -325,6 +327,19 @@ def test_a_session_of_a_large_tree_has_the_map_of_its_base_with_its_own_files_fi
     here.slip("write", "new.py", "-s", "s", stdin=b"def new():\n    run_all([many_07()])\n")
     paths = [row["path"] for row in ok(here.slip_json("map", "-s", "s", "--tokens", "0"))["files"]]
     assert set(paths[2:4]) == {"src/app.py", "many/m07.py"}  # what the work refers to
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="APFS takes no such names")
+def test_files_of_odd_names_are_mapped_and_searched_for_symbols(here: Lab) -> None:
+    for name in (b"odd\xff.py", b"new\nline.py"):
+        (here.path / os.fsdecode(name)).write_text("def odd():\n    pass\n")
+    here.git("add", ".")
+    here.git("commit", "-qm", "odd")
+    told = ok(here.slip_json("symbol", "odd"))["matches"]
+    assert sorted(row["path"] for row in told) == ['"new\\nline.py"', '"odd\\377.py"']
+    mapped = {row["path"] for row in ok(here.slip_json("map", "--tokens", "0"))["files"]}
+    assert {row["path"] for row in told} < mapped
+    assert ok(here.slip_json("refs", "odd"))["total"] == 2
 
 
 def test_of_too_many_names_the_rest_are_counted(here: Lab) -> None:
