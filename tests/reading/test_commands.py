@@ -364,6 +364,13 @@ def test_definitions_come_first_and_tests_last(here: Lab) -> None:
     assert (told["total"], told["files"]) == (5, 3)
 
 
+def test_where_git_gives_up_the_index_answers(here: Lab) -> None:
+    here.commit({"long.txt": "".join(f"{'a' * 400}b\n" for _ in range(200))}, "long")
+    assert ok(here.slip_json("search", "(a+)+$", "long.txt"))["total"] == 0
+    told = ok(here.slip_json("search", "(a|aa)+b$", "long.txt"))
+    assert told["total"] == 200
+
+
 def test_what_is_left_out_is_counted(here: Lab) -> None:
     told = ok(here.slip_json("search", "row", "--max", "3"))
     assert len(told["matches"]) == 3

@@ -29,6 +29,8 @@ EVERY = 1 << 62
 TOKENS = 2000
 # So many lines of a file are told before the next file has its turn.
 LINES_A_FILE = 5
+# In its messages, however it writes the library's name.
+_GAVE_UP = "pcre2"
 
 
 class Request(NamedTuple):
@@ -122,13 +124,28 @@ def _changed(ws: Workspace, view: views.View) -> frozenset[bytes]:
 
 def _harvest(ws: Workspace, view: views.View, request: Request) -> _Harvest:
     wanted = scopes.compile_globs(request.globs) if request.globs else None
-    if not ws.repository.stays_open:
+    if ws.repository.stays_open:
+        found = _by_index(ws, view, request, wanted)
+        return found or _by_git(ws, view, request, wanted)
+    try:
         return _by_git(ws, view, request, wanted)
+    except SlipError as fault:
+        # git's engine gives up where it would take too long, and does not know all of the syntax.
+        found = _by_index(ws, view, request, wanted) if _GAVE_UP in fault.message.lower() else None
+        if found is None:
+            raise
+        return found
+
+
+def _by_index(
+    ws: Workspace, view: views.View, request: Request, wanted: Callable[[bytes], bool] | None
+) -> _Harvest | None:
+    """None without the libraries, without a place for an index, and while others are at it."""
     try:
         pattern = patterns.compile_pattern(request.wish)
         located = shelf.of(ws).located(view.tree, view.before, ws.progress)
-    except (ImportError, OSError):  # no libraries, no place for an index, or others at it
-        return _by_git(ws, view, request, wanted)
+    except (ImportError, OSError):
+        return None
     from slipstream_git.reading.search import scanning
 
     hits, total, whole = _taken(scanning.scan(located, pattern, wanted), request)
