@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from slipstream_git.errors import SlipError
-from slipstream_git.faces.phrases import SHORT, branch, deeds, short, some
+from slipstream_git.faces.phrases import SHORT, branch, deeds, short, side_lines, some
 from slipstream_git.text.paths import escape_for_terminal
 
 # What is shown of a conflicting file; `--json` has the rest.
 MOST_HUNKS = 3
-MOST_LINES = 8
 
 
 def render_error(error: SlipError) -> str:
@@ -126,11 +125,7 @@ def _hunk_lines(hunk: Mapping[str, Any], names: Mapping[str, str]) -> Iterable[s
         first, last = hunk[side]
         where = f"lines {first}-{last}" if last >= first else f"nothing, before line {first}"
         yield f"    {names.get(side, side)}, {where}:"
-        lines = str(hunk[f"{side}_text"]).splitlines()
-        yield from (f"      {line}" for line in lines[:MOST_LINES])
-        more = last - first + 1 - min(len(lines), MOST_LINES)
-        if more > 0:
-            yield f"      … {more} more line{'s' if more > 1 else ''}"
+        yield from side_lines(hunk, side)
 
 
 def _queue_details(data: Mapping[str, Any], hint: str | None) -> Iterable[str]:

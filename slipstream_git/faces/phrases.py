@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 SHORT = 10
 # Of one file, as they are listed for a decision.
 MOST_HUNKS = 12
+# Of a side of a hunk.
+MOST_LINES = 8
 
 
 def changes(changes: Sequence[Change]) -> Iterable[str]:
@@ -61,6 +63,16 @@ def within(hunk: Mapping[str, Any]) -> str:
     return f", in {some(hunk['symbols'])}" if hunk.get("symbols") else ""
 
 
+def side_lines(hunk: Mapping[str, Any], side: str) -> Iterable[str]:
+    """What a side of a hunk has, as far as it is told, and how much more there is."""
+    first, last = hunk[side]
+    lines = str(hunk[f"{side}_text"]).splitlines()
+    yield from (f"      {line}" for line in lines[:MOST_LINES])
+    more = last - first + 1 - min(len(lines), MOST_LINES)
+    if more > 0:
+        yield f"      … {counted(more, 'more line')}"
+
+
 def left_open(files: Sequence[Mapping[str, Any]]) -> Iterable[str]:
     """Conflicts that a rebase left to be decided, with the hunks that are left of each."""
     for file in files:
@@ -78,7 +90,7 @@ def left_open(files: Sequence[Mapping[str, Any]]) -> Iterable[str]:
                 first, last = hunk[side]
                 where = f"lines {first}-{last}" if last >= first else f"before line {first}"
                 yield f"    {name}, {where}:"
-                yield from (f"      {line}" for line in hunk[f"{side}_text"].splitlines()[:8])
+                yield from side_lines(hunk, side)
         more = len(file["hunks"]) - MOST_HUNKS
         if more > 0:
             yield f"  and {counted(more, 'hunk')} more, which --json shows"
