@@ -72,7 +72,11 @@ def groups(ws: Workspace, session: Session) -> list[Group]:
 
 
 def tell_of_lost(ws: Workspace, session: Session) -> None:
-    """A notice where a rebase that met a conflict made one step of what had labels before."""
+    """A notice of labels that no step has any more since a rebase: one that meets a conflict makes
+    one step of all.
+    """
+    if not session.rebased:
+        return
     kept = {group.label for group in groups(ws, session)}
     before = {
         group.label for was in sessions.before_rebases(ws, session) for group in groups(ws, was)
@@ -82,8 +86,8 @@ def tell_of_lost(ws: Workspace, session: Session) -> None:
         splitting = hints.of("slip", "split", "--by", "path", "-s", session.name)
         shown = ", ".join(paths.escape_for_terminal(label) for label in lost)
         ws.notify(
-            f"the rebase of {session.name} met a conflict and made one step of it; no commit is"
-            f" made for: {shown} ({splitting} makes sessions of it again)"
+            f"no step of {session.name} has these labels any more since its rebase, so no commit is"
+            f" made for: {shown} ({splitting} gives it labels again)"
         )
 
 
