@@ -64,7 +64,7 @@ class Ground:
             self._made += 1
             path = self.files[self._made * 997 % len(self.files)].decode("utf-8", "replace")
             if "\ufffd" not in path and not self._is_link(path):
-                # What every language takes for a comment, or for prose.
+                # Nothing that a parser of any language minds: syntax is checked as well.
                 ops.append({"op": "write", "path": path, "content": f"\n\n{' ' * self._made}\n"})
         batch = json.dumps(ops)
         self.command("apply", "-s", name, "-", stdin=batch.encode())

@@ -15,9 +15,6 @@ from typing import Final
 
 from slipstream_git.records import NamedTuple
 
-#: The shortest run of letters, digits, `_` and `-` that a row of `BY_RUN` is looked up for.
-SHORTEST_RUN: Final = 20
-
 
 class Shape(NamedTuple):
     """One row: a text that it holds, what follows that text, and what stands before it."""

@@ -34,8 +34,6 @@ from slipstream_git.text import paths
 from slipstream_git.text.weaving import Weave
 from slipstream_git.workspace import Workspace
 
-SIDES = ("ours", "theirs", "base", "both")
-
 
 class Choice(NamedTuple):
     """What is to be taken: a side's name, ``content`` (with it), ``as-is`` or ``candidate``.
